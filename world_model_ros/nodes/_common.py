@@ -1,0 +1,173 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every node shares: start, spin, stop, QoS, stamps, diagnostics, parameters.
+
+Owns the process's life cycle around rclpy; holds no logic of any one node. Imports rclpy and
+nothing heavier.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import struct
+import sys
+import threading
+from typing import Callable, Sequence
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import ParameterDescriptor
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+
+NANOSECONDS = 1_000_000_000
+SPIN_TIMEOUT_SEC = 0.1  # how soon a signal is noticed; an untimed spin would never notice
+# After a stop signal a node that hangs is ended all the same, well inside the 5 s that the
+# supervisor promises.
+STOP_PATIENCE_SEC = 4.0
+PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
+_PR_SET_PDEATHSIG = 1
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
+
+SENSOR_QOS = QoSProfile(
+    depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT,
+    durability=DurabilityPolicy.VOLATILE)
+RELIABLE_QOS = QoSProfile(
+    depth=50, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE)
+LATCHED_QOS = QoSProfile(
+    depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def to_time(stamp_ns: int) -> Time:
+    """Nanoseconds to a ROS stamp."""
+    return Time(sec=stamp_ns // NANOSECONDS, nanosec=stamp_ns % NANOSECONDS)
+
+
+def to_ns(stamp: Time) -> int:
+    """A ROS stamp to nanoseconds."""
+    return stamp.sec * NANOSECONDS + stamp.nanosec
+
+
+def cdr_stamp_ns(cdr: bytes) -> int:
+    """The stamp of a serialised message whose first field is a Header or a Time.
+
+    Reads twelve bytes, so that the executor's thread never decodes a picture.
+    """
+    if len(cdr) < 12:
+        raise ValueError(f'a stamped message has at least 12 bytes, got {len(cdr)}')
+    sec, nanosec = struct.unpack_from('<iI' if cdr[1] & 1 else '>iI', cdr, 4)
+    return sec * NANOSECONDS + nanosec
+
+
+def declare(node: Node, name: str, default, description: str, *, changeable: bool = False):
+    """Declare a parameter and return its value; read-only unless changeable."""
+    descriptor = ParameterDescriptor(description=description, read_only=not changeable)
+    return node.declare_parameter(name, default, descriptor).value
+
+
+class Diagnostics:
+    """Publishes one DiagnosticArray per call on /diagnostics."""
+
+    def __init__(self, node: Node, hardware_id: str):
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._clock = node.get_clock()
+        self._name = node.get_fully_qualified_name()
+        self._hardware_id = hardware_id
+
+    def publish(self, level: bytes, message: str, values: dict[str, object]) -> None:
+        """Publish one status; numbers are written short."""
+        status = DiagnosticStatus(
+            level=level, name=self._name, message=message, hardware_id=self._hardware_id)
+        status.values = [KeyValue(key=key, value=_short(value)) for key, value in values.items()]
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._clock.now().to_msg()
+        self._publisher.publish(array)
+
+
+def _short(value: object) -> str:
+    return f'{value:.6g}' if isinstance(value, float) else str(value)
+
+
+class StopSignals:
+    """SIGINT and SIGTERM, any number of them, ask for one orderly end.
+
+    rclpy's own handlers are not installed: they would take the context away before a node has
+    sent its last safe command. A second signal changes nothing; a node that hangs is ended by
+    force after STOP_PATIENCE_SEC.
+    """
+
+    def __init__(self):
+        self.asked = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame) -> None:
+        if self.asked.is_set():
+            return
+        self.asked.set()
+        timer = threading.Timer(STOP_PATIENCE_SEC, os._exit, args=(128 + number,))
+        timer.daemon = True
+        timer.start()
+
+
+def follow_parent() -> None:
+    """End with the supervisor that started this process, if one did, however it died."""
+    parent = os.environ.get(PARENT_ENV)
+    if not parent or not sys.platform.startswith('linux'):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != int(parent):  # it died before the line above
+        sys.exit(1)
+
+
+def make_executor():
+    """The cheapest single-threaded executor this rclpy has.
+
+    In some builds the untimed spin of EventsExecutor busy-loops: call spin_once with a timeout.
+    """
+    try:
+        from rclpy.experimental.events_executor import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
+def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+    """Run one node until a signal or the context's end; returns the exit status.
+
+    The node's optional `close()` runs with the context still whole, so that it can send a last
+    command. Errors in construction are logged in one line: they are the user's to read.
+    """
+    follow_parent()
+    stop = StopSignals()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    node = None
+    try:
+        try:
+            node = factory()
+        except (ValueError, OSError, ImportError) as error:
+            rclpy.logging.get_logger('world_model_ros').fatal(str(error))
+            return 1
+        executor = make_executor()
+        executor.add_node(node)
+        while not stop.asked.is_set() and rclpy.ok():
+            executor.spin_once(timeout_sec=SPIN_TIMEOUT_SEC)
+        return int(getattr(node, 'exit_status', 0))
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    finally:
+        if node is not None:
+            close = getattr(node, 'close', None)
+            if close is not None:
+                close()
+            node.destroy_node()
+        rclpy.try_shutdown()
