@@ -1,0 +1,92 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the package installs: modules, executables, and the files found through its share folder.
+
+The base is what a robot's computer needs: no torch and no flavour of ONNX Runtime. The versions
+that are known to work together stand in requirements/, not here.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'world_model_ros'
+
+# Folders whose files are installed, at any depth, under share/world_model_ros.
+SHARED_FOLDERS = ('launch', 'config')
+
+RENDERING = ['mujoco>=3.3,<4', 'dm-control>=1.0.50']  # mujoco 4.0.0 breaks dm-control 1.0.50
+
+
+def shared_files():
+    """Return setuptools' (destination, files) pairs, one for each folder that holds files."""
+    rows = [
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+    ]
+    by_folder = {}
+    for top in SHARED_FOLDERS:
+        for path in sorted(Path(top).rglob('*')):
+            if path.is_file() and '__pycache__' not in path.parts:
+                by_folder.setdefault(path.parent, []).append(str(path))
+    return rows + [(f'share/{PACKAGE}/{folder}', files) for folder, files in by_folder.items()]
+
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    description='A robot that imagines before it acts: learned world models on ROS 2 topics',
+    license='Apache-2.0',
+    author='The world_model_ros authors',
+    maintainer='The world_model_ros authors',
+    maintainer_email='maintainers@world-model-ros.invalid',
+    python_requires='>=3.10,<3.13',
+    packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={PACKAGE: ['**/*.yaml', '**/*.xml', '**/*.json']},
+    data_files=shared_files(),
+    zip_safe=False,
+    install_requires=[
+        'mcap>=1.6',
+        'numpy',
+        'opencv-python-headless',
+        'psutil',
+        'pyyaml',
+        'rich',
+        'rosbags',
+        'typer',
+    ],
+    extras_require={
+        # cpu and gpu exclude each other: both packages install the same module.
+        'cpu': ['onnxruntime'],
+        'gpu': ['onnxruntime-gpu'],
+        'sim': RENDERING,
+        'train': [
+            'matplotlib',
+            'onnx',
+            'onnxscript',
+            'safetensors',
+            'scipy',
+            'tensorboard',
+            'torch>=2.10',
+            *RENDERING,
+        ],
+        'test': [
+            'colcon-core',
+            'colcon-ros',
+            'hypothesis',
+            'mcap-ros2-support',
+            'mypy',
+            'pytest>=7.4',
+            'ruff',
+        ],
+    },
+    entry_points={
+        'console_scripts': [
+            'world-model = world_model_ros.cli.main:main',
+            'agent = world_model_ros.nodes.agent:main',
+            'guard = world_model_ros.nodes.guard:main',
+            'recorder = world_model_ros.nodes.recorder:main',
+            'sim_robot = world_model_ros.nodes.sim_robot:main',
+        ],
+    },
+)
