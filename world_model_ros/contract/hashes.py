@@ -1,0 +1,109 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The two hashes of a contract, and the difference between two interfaces.
+
+`interface_hash` covers only what the network sees and emits, so that a new topic name, age or
+rate limit orphans no weights; `contract_hash` covers every field, for provenance.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from world_model_ros.contract.schema import Contract, Stream
+
+# Version of what happens to a message before it enters the graph (scaling of pictures, order of
+# joints). A change of onboard/decode.py that alters one array raises it.
+PREPROCESSING_VERSION = 1
+
+
+def interface_dict(contract: Contract) -> dict[str, Any]:
+    """Return what the network sees and emits, as plain JSON types."""
+    return {
+        'preprocessing': PREPROCESSING_VERSION,
+        'period_s': float(contract.period_s),
+        'offset_ticks': contract.offset_ticks,
+        'streams': [_stream_dict(stream) for stream in contract.streams],
+        'action': {
+            'kind': contract.action.kind,
+            'names': list(contract.action.names),
+            'low': [float(value) for value in contract.action.low],
+            'high': [float(value) for value in contract.action.high],
+            'units': 'SI',
+        },
+    }
+
+
+def _stream_dict(stream: Stream) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        'name': stream.name, 'kind': stream.kind, 'shape': list(stream.shape),
+    }
+    if stream.kind == 'image':
+        return {**common, 'encoding': stream.encoding, 'units': 'uint8'}
+    return {
+        **common,
+        'names': list(stream.names),
+        'fields': list(stream.fields),
+        'wrap': list(stream.wrap),
+        'units': 'SI',
+    }
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one spelling of a JSON value that hashes are taken of."""
+    return json.dumps(
+        value, sort_keys=True, separators=(',', ':'), ensure_ascii=True, allow_nan=False
+    )
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode('ascii')).hexdigest()
+
+
+def interface_hash(contract: Contract | Mapping[str, Any]) -> str:
+    """Return the sha256 of the interface of a contract, or of a stored interface."""
+    return _digest(_as_interface(contract))
+
+
+def contract_hash(contract: Contract) -> str:
+    """Return the sha256 of every field; comments and layout of the file do not count."""
+    fields = asdict(contract)
+    del fields['text']
+    return _digest(fields)
+
+
+def interface_diff(
+    a: Contract | Mapping[str, Any], b: Contract | Mapping[str, Any]
+) -> list[str]:
+    """List the fields in which two interfaces differ, as `field: a -> b`."""
+    left = dict(_leaves('', _as_interface(a)))
+    right = dict(_leaves('', _as_interface(b)))
+    return [
+        f'{key}: {left.get(key, "absent")} -> {right.get(key, "absent")}'
+        for key in dict.fromkeys([*left, *right])
+        if left.get(key) != right.get(key)
+    ]
+
+
+def _as_interface(source: Contract | Mapping[str, Any]) -> dict[str, Any]:
+    return interface_dict(source) if isinstance(source, Contract) else dict(source)
+
+
+def _leaves(path: str, value: Any) -> list[tuple[str, str]]:
+    """Flatten to dotted keys; a list of named mappings is keyed by name, beside its order."""
+    if isinstance(value, Mapping):
+        prefix = f'{path}.' if path else ''
+        return [leaf for key in value for leaf in _leaves(f'{prefix}{key}', value[key])]
+    if isinstance(value, list) and value and all(
+        isinstance(item, Mapping) and isinstance(item.get('name'), str) for item in value
+    ):
+        order = [item['name'] for item in value]
+        leaves = [(f'{path} in order', json.dumps(order))]
+        for item in value:
+            rest = {key: item[key] for key in item if key != 'name'}
+            leaves += _leaves(f'{path}.{item["name"]}', rest)
+        return leaves
+    return [(path, json.dumps(value, sort_keys=True, default=repr))]

@@ -1,0 +1,142 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""From the YAML of a robot file to a `Contract`, or to one error that lists every fault.
+
+The only maker of `Contract` objects from text. Strict: a key that is unknown, doubled, missing
+or of the wrong type is a fault; nothing is guessed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from world_model_ros.contract.checks import (
+    check_topic,
+    read_action,
+    read_control,
+    read_streams,
+)
+from world_model_ros.contract.find import find_robot
+from world_model_ros.contract.problems import (
+    MISSING,
+    ContractError,
+    Problem,
+    Problems,
+    Section,
+)
+from world_model_ros.contract.schema import CONTRACT_FORMAT, Contract, Episode, Reward
+
+MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
+TOP_KEYS = ('format', 'name', 'control', 'streams', 'action', 'reward', 'episode')
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also refuses a key that is written twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key_node, _ in getattr(node, 'value', []):
+            key = (key_node.tag, str(key_node.value))
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'the key {key_node.value!r} is written twice',
+                    key_node.start_mark,
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def load_contract(name_or_path: str | Path) -> Contract:
+    """Read a robot file, by shipped name (`reacher`) or by path.
+
+    Raises:
+        ContractError: the file is absent, unreadable or faulty.
+    """
+    path = find_robot(name_or_path)
+    try:
+        raw = path.read_bytes()[: MAX_TEXT_BYTES + 1]
+        text = raw.decode('utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(str(path), [Problem(
+            'file', f'unreadable ({error})', 'UTF-8 text', 'check the file and its rights',
+        )]) from error
+    return parse_contract(text, str(path))
+
+
+def parse_contract(text: str, file: str = '<contract>') -> Contract:
+    """Build a contract from YAML text; `file` is named in errors.
+
+    Raises:
+        ContractError: with every fault of the text.
+    """
+    problems = Problems()
+    data = _parse_yaml(text, file)
+    version = data.get('format', MISSING) if isinstance(data, dict) else MISSING
+    if isinstance(data, dict) and (isinstance(version, bool) or version != CONTRACT_FORMAT):
+        # Another format has other keys: judging them by this one would only mislead.
+        problems.add('format', version, f'{CONTRACT_FORMAT}', (
+            'this software is older than the file: update it'
+            if isinstance(version, int) and version > CONTRACT_FORMAT
+            else f'write format: {CONTRACT_FORMAT}'))
+        raise ContractError(file, problems.found)
+
+    if isinstance(data, dict) and 'actions' in data:
+        problems.add('actions', data['actions'], 'one group under the key action',
+                     f'format {CONTRACT_FORMAT} has one action group: put its keys under action')
+        data = {key: value for key, value in data.items() if key != 'actions'}
+    top = Section(data, '', problems, TOP_KEYS)
+    name = top.text('name')
+    if problems.clean('name') and not _is_name(name):
+        top.note('name', name, 'letters, digits, _ or -, beginning with a letter',
+                 'rename the robot type')
+    streams = read_streams(top, problems)
+    control = read_control(top, problems, streams)
+    action = read_action(top, problems)
+    reward = _read_reward(top, problems)
+    episode = _read_episode(top, problems)
+    if problems.found or action is None:
+        raise ContractError(file, problems.found)
+    return Contract(
+        format=CONTRACT_FORMAT, name=name, streams=tuple(streams), action=action,
+        reward=reward, episode=episode, text=text, **control,
+    )
+
+
+def _parse_yaml(text: str, file: str) -> Any:
+    if len(text.encode('utf-8', 'surrogatepass')) > MAX_TEXT_BYTES:
+        raise ContractError(file, [Problem(
+            'file', 'too large', f'at most {MAX_TEXT_BYTES} bytes', 'give a robot file')])
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = ' '.join(str(error).split())[:300]
+        raise ContractError(file, [Problem(
+            'file', f'not readable as YAML ({reason})', 'plain YAML',
+            'correct the line that is named')]) from error
+
+
+def _is_name(name: str) -> bool:
+    return name[:1].isalpha() and name.isascii() and all(c.isalnum() or c in '_-' for c in name)
+
+
+def _read_reward(top: Section, problems: Problems) -> Reward:
+    data = top.get('reward', {})
+    section = Section(data, 'reward', problems, ('topic', 'sampling'))
+    topic = section.text('topic', '')
+    if topic:
+        check_topic(section, 'topic', topic)
+    return Reward(topic=topic, sampling=section.choice('sampling', ('sum', 'last'), 'sum'))
+
+
+def _read_episode(top: Section, problems: Problems) -> Episode:
+    known = ('reset', 'max_ticks', 'segment_ticks')
+    section = Section(top.get('episode', {'reset': 'manual'}), 'episode', problems, known)
+    reset = section.choice('reset', ('service', 'manual', 'none'))
+    max_ticks = section.integer('max_ticks', 0)
+    segment_ticks = section.integer('segment_ticks', 0)
+    if problems.clean('episode') and reset == 'none' and segment_ticks == 0:
+        section.note('segment_ticks', segment_ticks, 'at least 1 where reset is none',
+                     'a robot without resets is recorded in segments: say how long, in ticks')
+    return Episode(reset=reset, max_ticks=max_ticks, segment_ticks=segment_ticks)

@@ -1,0 +1,167 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The frozen types of a robot contract, and what follows from them by arithmetic alone.
+
+Nothing here reads files or checks values: `load.py` builds these types only from a file without
+a fault. Imports numpy only.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+CONTRACT_FORMAT = 1
+
+StreamKind = Literal['image', 'joints']
+Sampling = Literal['hold', 'asof', 'drop']
+StampSource = Literal['header', 'receive']
+Recording = Literal['raw', 'compressed', 'model_input']
+TickSource = Literal['timer', 'sim_time', 'stream', 'lockstep']
+ActionKind = Literal['effort', 'velocity', 'position', 'position_delta']
+SafeAction = Literal['zero', 'hold']
+RewardSampling = Literal['sum', 'last']
+Reset = Literal['service', 'manual', 'none']
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One named observation array: where it comes from and how the model sees it."""
+
+    name: str
+    kind: StreamKind
+    topic: str
+    rate_hz: float
+    max_age_s: float
+    sampling: Sampling
+    tolerance_s: float
+    stamp: StampSource
+    record: Recording
+    shape: tuple[int, ...]  # image (h, w, 3); joints (len(fields) * len(names),)
+    encoding: str  # image only, what the model sees; '' for joints
+    names: tuple[str, ...]  # joints only
+    fields: tuple[str, ...]  # joints only; the array is field-major
+    wrap: tuple[str, ...]  # joints whose position the graph turns into (sin, cos)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the array: uint8 for images, float32 in SI units for joints."""
+        return np.dtype(np.uint8 if self.kind == 'image' else np.float32)
+
+    @property
+    def graph_input(self) -> str:
+        """Name of this stream's input and output in the bundle's graphs."""
+        return f'obs_{self.name}'
+
+
+@dataclass(frozen=True)
+class Action:
+    """The one action group: a named vector in SI units and its limits."""
+
+    topic: str
+    type: str
+    kind: ActionKind
+    names: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    rate_limit: tuple[float, ...]  # units of the action per second
+    safe: SafeAction
+    gravity_safe: bool
+
+
+@dataclass(frozen=True)
+class Reward:
+    """Where reward samples come from; an empty topic means that the robot has none."""
+
+    topic: str
+    sampling: RewardSampling
+
+
+@dataclass(frozen=True)
+class Episode:
+    """How recordings begin and end; 0 ticks means no limit."""
+
+    reset: Reset
+    max_ticks: int
+    segment_ticks: int
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A robot type. `text` is the YAML as it was read and takes no part in the hashes."""
+
+    format: int
+    name: str
+    period_s: float
+    tick_source: TickSource
+    tick_stream: str
+    command_offset_s: float
+    command_rate_hz: float
+    command_timeout_s: float
+    frames_per_tick: int
+    streams: tuple[Stream, ...]
+    action: Action
+    reward: Reward
+    episode: Episode
+    text: str
+
+    @property
+    def period_ns(self) -> int:
+        """Control period in whole nanoseconds; tick times are integer multiples of it."""
+        return round(self.period_s * 1e9)
+
+    @property
+    def offset_ticks(self) -> int:
+        """Periods between the snapshot at t_k and the moment its command takes effect."""
+        return round(self.command_offset_s / self.period_s)
+
+    @property
+    def command_offset_ns(self) -> int:
+        """Command offset in whole nanoseconds, an exact multiple of `period_ns`."""
+        return self.offset_ticks * self.period_ns
+
+    @property
+    def commands_per_tick(self) -> int:
+        """Commands that the guard sends within one control period."""
+        return round(self.period_s * self.command_rate_hz)
+
+    @property
+    def action_dim(self) -> int:
+        """Length of the action vector."""
+        return len(self.action.names)
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower end of the action box, float32."""
+        return np.asarray(self.action.low, dtype=np.float32)
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper end of the action box, float32."""
+        return np.asarray(self.action.high, dtype=np.float32)
+
+    @property
+    def safe_action(self) -> np.ndarray | None:
+        """Zeros where the safe action is zero; None where it is the measured position."""
+        if self.action.safe == 'hold':
+            return None
+        return np.zeros(self.action_dim, dtype=np.float32)
+
+    @property
+    def image_streams(self) -> tuple[Stream, ...]:
+        """Streams of kind image, in the order of the file."""
+        return tuple(stream for stream in self.streams if stream.kind == 'image')
+
+    @property
+    def joint_streams(self) -> tuple[Stream, ...]:
+        """Streams of kind joints, in the order of the file."""
+        return tuple(stream for stream in self.streams if stream.kind == 'joints')
+
+    def stream(self, name: str) -> Stream:
+        """Return the stream called `name`."""
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        known = ', '.join(stream.name for stream in self.streams)
+        raise KeyError(f'contract {self.name!r} has no stream {name!r}; it has: {known}')
