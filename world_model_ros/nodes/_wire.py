@@ -1,0 +1,128 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages between our own nodes: chunk, command, what was sent, reward.
+
+Owns which field of which message holds which number, once for sender and receiver. Pure
+conversion: no node, no state.
+"""
+
+from __future__ import annotations
+
+from builtin_interfaces.msg import Duration
+import numpy as np
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from world_model_ros.contract import Contract
+from world_model_ros.nodes._common import NANOSECONDS, to_ns, to_time
+
+# In `guard/sent`, after the joints: where the command came from, as an index into this list.
+SENT_SOURCE = 'guard.source'
+SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped')
+REWARD_NAMES = ('reward', 'terminal', 'success')
+
+_POINT_FIELD = {'effort': 'effort', 'velocity': 'velocities', 'position': 'positions',
+                'position_delta': 'positions'}
+_STATE_FIELD = {'effort': 'effort', 'velocity': 'velocity', 'position': 'position',
+                'position_delta': 'position'}
+
+
+def command_type(contract: Contract) -> type:
+    """The message class the contract's driver wants."""
+    if contract.action.type == 'std_msgs/msg/Float64MultiArray':
+        return Float64MultiArray
+    return JointState
+
+
+def chunk_message(contract: Contract, start_ns: int, values: np.ndarray) -> JointTrajectory:
+    """A chunk [H, A] whose first action counts from start_ns. No rows: give up the last chunk."""
+    period_ns = round(contract.period_s * NANOSECONDS)
+    field = _POINT_FIELD[contract.action.kind]
+    message = JointTrajectory(joint_names=list(contract.action.names))
+    message.header.stamp = to_time(start_ns)
+    points = []
+    for i, row in enumerate(values):
+        after_ns = i * period_ns
+        point = JointTrajectoryPoint(time_from_start=Duration(
+            sec=after_ns // NANOSECONDS, nanosec=after_ns % NANOSECONDS))
+        setattr(point, field, [float(value) for value in row])
+        points.append(point)
+    message.points = points
+    return message
+
+
+def chunk_arrays(
+    contract: Contract, message: JointTrajectory,
+) -> tuple[list[str], list[int], np.ndarray]:
+    """Names, times and values [H, A] of a chunk; ragged rows become NaN, which guards refuse."""
+    field = _POINT_FIELD[contract.action.kind]
+    names = list(message.joint_names)
+    start_ns = to_ns(message.header.stamp)
+    values = np.full((len(message.points), len(names)), np.nan)
+    times = []
+    for i, point in enumerate(message.points):
+        times.append(start_ns + to_ns(point.time_from_start))
+        row = getattr(point, field)
+        if len(row) == len(names):
+            values[i] = row
+    return names, times, values
+
+
+def command_message(contract: Contract, t_ns: int, values: np.ndarray):
+    """The driver's command for time t_ns."""
+    numbers = [float(value) for value in values]
+    if command_type(contract) is Float64MultiArray:
+        return Float64MultiArray(data=numbers)
+    message = JointState(name=list(contract.action.names))
+    message.header.stamp = to_time(t_ns)
+    setattr(message, _STATE_FIELD[contract.action.kind], numbers)
+    return message
+
+
+def command_values(contract: Contract, message) -> np.ndarray | None:
+    """A driver's reading of a command, by name; None for one that must not move anything."""
+    names = contract.action.names
+    if isinstance(message, Float64MultiArray):
+        values = np.asarray(message.data, np.float64)
+    else:
+        given = dict(zip(message.name, getattr(message, _STATE_FIELD[contract.action.kind])))
+        if not all(name in given for name in names):
+            return None
+        values = np.array([given[name] for name in names], np.float64)
+    if values.shape != (len(names),) or not np.all(np.isfinite(values)):
+        return None
+    return values
+
+
+def sent_message(
+    contract: Contract, t_ns: int, values: np.ndarray, source: str, reasons: tuple[str, ...],
+) -> JointState:
+    """What the guard sent at t_ns, and why: in a code for machines, in frame_id for people."""
+    message = JointState(name=[*contract.action.names, SENT_SOURCE])
+    message.header.stamp = to_time(t_ns)
+    message.header.frame_id = ': '.join([source, '; '.join(reasons)]) if reasons else source
+    message.position = [*(float(value) for value in values), float(SOURCES.index(source))]
+    return message
+
+
+def sent_values(contract: Contract, message: JointState) -> tuple[int, np.ndarray, str]:
+    """Stamp, values and source of a `guard/sent` message."""
+    given = dict(zip(message.name, message.position))
+    values = np.array([given[name] for name in contract.action.names], np.float64)
+    return to_ns(message.header.stamp), values, SOURCES[int(given[SENT_SOURCE])]
+
+
+def reward_message(t_ns: int, reward: float, terminal: bool, success: bool) -> JointState:
+    """One reward sample: what was earned up to t_ns since the sample before."""
+    message = JointState(name=list(REWARD_NAMES))
+    message.header.stamp = to_time(t_ns)
+    message.position = [float(reward), float(terminal), float(success)]
+    return message
+
+
+def reward_values(message: JointState) -> tuple[int, float, bool]:
+    """Stamp, reward and terminal of a reward sample; a missing reward is NaN."""
+    given = dict(zip(message.name, message.position))
+    return (to_ns(message.header.stamp), float(given.get('reward', float('nan'))),
+            bool(given.get('terminal', 0.0)))
