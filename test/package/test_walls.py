@@ -1,0 +1,93 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The floors of the house: imports point down, rclpy and torch stay in their rooms."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / 'world_model_ros'
+
+# Folder -> what it may import of the others: the table of docs/architecture.md.
+MAY_IMPORT = {
+    'contract': set(),
+    'bundle': {'contract'},
+    'onboard': {'contract', 'bundle'},
+    'experience': {'contract', 'onboard'},
+    'robots': {'contract', 'onboard'},
+    'evaluation': {'contract', 'onboard', 'robots'},
+    'models': {'contract'},
+    'planning': {'models'},
+    'training': {'models', 'planning', 'experience', 'bundle', 'evaluation', 'robots', 'contract'},
+    'fleet': {'contract', 'bundle'},
+}
+MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'models', 'planning', 'training'}
+MAY_IMPORT['cli'] = set(MAY_IMPORT) - {'cli'}
+
+# Modules with walls of their own, and the folders where they may stand.
+ROOMS = {
+    'rclpy': {'nodes'},
+    'torch': {'models', 'planning', 'training'},
+}
+FILES = sorted(path for path in PACKAGE.rglob('*.py') if path.parent != PACKAGE)
+
+
+def imported_modules(tree, package):
+    """All modules that a file imports, lazily or not, as absolute dotted names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = '.'.join(package.split('.')[: len(package.split('.')) - node.level + 1])
+                yield f'{base}.{node.module}' if node.module else base
+            else:
+                yield node.module
+                yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def breaches(path, source):
+    """What a file imports that it must not."""
+    folder = path.relative_to(PACKAGE).parts[0]
+    package = '.'.join(path.relative_to(ROOT).parent.parts)
+    found = []
+    for module in imported_modules(ast.parse(source), package):
+        parts = module.split('.')
+        if parts[0] in ROOMS and folder not in ROOMS[parts[0]]:
+            found.append(f'{module} belongs in {sorted(ROOMS[parts[0]])}')
+        if parts[0] == 'world_model_ros' and len(parts) > 1 and (PACKAGE / parts[1]).is_dir():
+            target = parts[1]
+            if target != folder and target not in MAY_IMPORT[folder]:
+                found.append(f'{folder} may not import {target}')
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize('path', FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
+def test_imports_stay_within_the_walls(path):
+    assert path.relative_to(PACKAGE).parts[0] in MAY_IMPORT, 'a folder without a rule'
+    assert breaches(path, path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ('folder', 'source'),
+    [
+        ('onboard', 'import rclpy'),
+        ('onboard', 'def late():\n    from torch import nn'),
+        ('contract', 'from world_model_ros.onboard import guard'),
+        ('contract', 'from world_model_ros import onboard'),
+        ('contract', 'from ..nodes import agent'),
+        ('robots', 'from world_model_ros.nodes.agent import main'),
+    ],
+)
+def test_a_breach_is_seen(folder, source):
+    assert breaches(PACKAGE / folder / 'made_up.py', source)
+
+
+def test_every_file_names_licence_and_purpose():
+    for path in [*FILES, PACKAGE / '__init__.py']:
+        text = path.read_text()
+        assert text.startswith('# Copyright 2026 The world_model_ros authors\n'), path
+        assert text.splitlines()[1] == '# SPDX-License-Identifier: Apache-2.0', path
+        assert ast.get_docstring(ast.parse(text)), f'{path}: what does this file own?'

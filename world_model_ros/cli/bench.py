@@ -1,0 +1,25 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The `bench` verb: a group of measurements, each in a file of its own, each ending in JSON."""
+
+from __future__ import annotations
+
+import typer
+
+from world_model_ros.cli.lazy import Verb, lazy_group
+
+_HERE = 'world_model_ros.cli'
+
+VERBS = {
+    'tick': Verb(f'{_HERE}.bench_tick', 'tick_command', 'One whole tick, against eager torch.'),
+    'run': Verb(f'{_HERE}.bench_run', 'run_command', 'All nodes together: late ticks, CPU.'),
+    'record': Verb(f'{_HERE}.bench_record', 'record_command', 'The recorder under load.'),
+    'parity': Verb(f'{_HERE}.bench_parity', 'parity_command', 'Ticks rebuilt from bags.'),
+}
+
+app = typer.Typer(cls=lazy_group(VERBS), no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def _root() -> None:
+    """Measure this machine; every subcommand prints one JSON object as its last line."""

@@ -1,0 +1,38 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The `bundle` verb: says whether an exported model is whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from world_model_ros.bundle import check_bundle
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def _root() -> None:
+    """Work with exported models."""
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help='Bundle directory (holds manifest.json).')],
+    as_json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
+) -> None:
+    """Check files, hashes, format, interface and golden vectors; exit 1 and say what is wrong."""
+    problems = check_bundle(folder)
+    if as_json:
+        typer.echo(json.dumps({'bundle': str(folder), 'whole': not problems, 'wrong': problems}))
+    elif problems:
+        typer.echo(f'{folder} is not whole:', err=True)
+        for problem in problems:
+            typer.echo(f'- {problem}', err=True)
+    else:
+        typer.echo(f'{folder} is whole')
+    raise typer.Exit(1 if problems else 0)

@@ -1,0 +1,65 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The `world-model` command: the table of its verbs, and how errors reach the user.
+
+A verb's module is imported only when the verb is called. Exit codes: 0 done, 1 what was asked for
+failed or was refused, 2 the command line was wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from world_model_ros.bundle import BundleError
+from world_model_ros.cli.lazy import Verb, lazy_group, missing_module_text
+from world_model_ros.contract import ContractError
+
+_HERE = 'world_model_ros.cli'
+
+VERBS = {
+    'demo': Verb(f'{_HERE}.demo', 'demo_command', 'Run a simulated robot with all its nodes.'),
+    'train': Verb(f'{_HERE}.train', 'train_command', 'Learn a world model.'),
+    'eval': Verb(f'{_HERE}.eval', 'eval_command', 'Evaluate a bundle by the protocol.'),
+    'bench': Verb(f'{_HERE}.bench', 'app', 'Measure: tick, run, record, parity.'),
+    'bundle': Verb(f'{_HERE}.bundle', 'app', 'Check an exported model.'),
+    'episodes': Verb(f'{_HERE}.episodes', 'app', 'List, check and export recordings.'),
+    'doctor': Verb(f'{_HERE}.doctor', 'doctor_command', 'Say what this machine lacks.'),
+    'test': Verb(f'{_HERE}.test', 'test_command', 'Run linters, type checks and tests.'),
+}
+
+app = typer.Typer(
+    name='world-model',
+    cls=lazy_group(VERBS),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """A robot that imagines before it acts."""
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend are said in one line."""
+    try:
+        app(prog_name='world-model')
+    except ModuleNotFoundError as error:
+        text = missing_module_text(error)
+        if text is None:
+            raise
+        _refuse(text)
+    except (BundleError, ContractError, FileNotFoundError) as error:
+        _refuse(str(error))
+
+
+def _refuse(text: str) -> None:
+    sys.stderr.write(f'world-model: {text}\n')
+    sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()
