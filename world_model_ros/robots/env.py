@@ -1,0 +1,145 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One environment: simulated robot + contract + guard + command offset, as the nodes run it.
+
+An action decided at tick k goes to the guard as a chunk that starts at t_k + command_offset and
+moves the body from then on; what the guard sent over a period comes back as `action_sent`.
+Training, evaluation and tests use this class. Must not import nodes, torch or rclpy.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from world_model_ros.contract import Contract
+from world_model_ros.onboard.decode import decode_joints
+from world_model_ros.onboard.guard import Guard
+from world_model_ros.robots.bodies import Body
+from world_model_ros.robots.reality import Reality
+from world_model_ros.robots.sim_robot import SimRobot
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is known at one tick."""
+
+    arrays: dict[str, np.ndarray]  # stream name -> uint8 [h, w, 3] or float32 [n]
+    ages: np.ndarray  # [S] s; a lockstep simulator's messages are never old
+    reward: float  # sum over the frames of (t_{k-1}, t_k]
+    terminal: bool
+    truncated: bool
+    action_sent: np.ndarray  # [A] float32 SI, mean of the guard's samples in [t_{k-1}, t_k)
+    is_first: bool
+    tick: int
+    t_ns: int
+    pending: np.ndarray  # [offset_ticks, A] float32, decided but not yet in effect, next first
+
+
+class EnvError(RuntimeError):
+    """A step that cannot be taken."""
+
+
+class Env:
+    """A simulated robot stepped by decisions."""
+
+    def __init__(
+        self, contract: Contract, seed: int, reality: Reality | None = None,
+        body: Body | None = None,
+    ) -> None:
+        """Build the robot and its guard; call `reset` before the first step."""
+        self.contract = contract
+        self.robot = SimRobot(contract, seed, reality, body)
+        self._seed: int | None = seed
+        self._period_ns = round(contract.period_s * 1e9)
+        self._command_ns = round(1e9 / contract.command_rate_hz)
+        self._offset_ns = contract.offset_ticks * self._period_ns
+        self._names = list(contract.action.names)
+        self._ages = np.zeros(len(contract.streams), np.float32)
+        self._over = True
+
+    def set_reality(self, reality: Reality | None) -> None:
+        """Change the robot while it runs (None: the nominal one)."""
+        self.robot.set_reality(reality or Reality())
+
+    @property
+    def reality(self) -> Reality:
+        """The reality in force."""
+        return self.robot.reality
+
+    def reset(self, seed: int | None = None) -> Step:
+        """Start an episode; the same seed gives the same one, none the next of this env."""
+        seed = self._seed if seed is None else seed
+        self._seed = None
+        self.robot.reset(seed)
+        self._guard = Guard(self.contract)
+        self._tick = 0
+        self._over = False
+        safe = self.contract.safe_action
+        rest = self._measured() if safe is None else np.asarray(safe, np.float64)
+        self._pending = deque(
+            [rest.astype(np.float32)] * self.contract.offset_ticks,
+            maxlen=self.contract.offset_ticks)
+        return self._step(0.0, rest, is_first=True)
+
+    def step(self, action: np.ndarray) -> Step:
+        """Decide an action [A] or chunk [H, A] (SI units) at this tick; live one period."""
+        if self._over:
+            raise EnvError('the episode is over: call reset() before step()')
+        chunk = np.atleast_2d(np.asarray(action, np.float64))  # [H, A]
+        now_ns = self._tick * self._period_ns
+        times_ns = [now_ns + self._offset_ns + i * self._period_ns for i in range(len(chunk))]
+        refusal = self._guard.on_chunk(self._names, times_ns, chunk, now_ns * 1e-9)
+        if refusal:
+            raise EnvError(refusal)
+        self._pending.append(chunk[0].astype(np.float32))
+        sent, reward = [], 0.0
+        for j in range(self.contract.commands_per_tick):
+            t_ns = now_ns + j * self._command_ns
+            command = self._guard.sample(t_ns, t_ns * 1e-9, self._measured())
+            sent.append(command.values)
+            reward += self.robot.advance(command.values)
+        self._tick += 1
+        return self._step(reward, np.mean(sent, axis=0), is_first=False)
+
+    def close(self) -> None:
+        """Free the renderers."""
+        self.robot.close()
+
+    def _step(self, reward: float, sent: np.ndarray, *, is_first: bool) -> Step:
+        terminal = self.robot.terminal() and not is_first
+        truncated = not terminal and self._tick >= self.contract.episode.max_ticks > 0
+        self._over = terminal or truncated
+        return Step(
+            arrays=self._arrays(),
+            ages=self._ages.copy(),
+            reward=float(reward),
+            terminal=terminal,
+            truncated=truncated,
+            action_sent=sent.astype(np.float32),
+            is_first=is_first,
+            tick=self._tick,
+            t_ns=self._tick * self._period_ns,
+            pending=np.stack(self._pending),
+        )
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        joints = self.robot.joints()
+        names = list(joints)
+        position, velocity, effort = zip(*joints.values(), strict=True)
+        return {
+            stream.name: self.robot.image(stream) if stream.kind == 'image'
+            else decode_joints(names, position, velocity, effort, stream)
+            for stream in self.contract.streams
+        }
+
+    def _measured(self) -> np.ndarray:
+        joints = self.robot.joints()
+        return np.array([joints[name][0] for name in self._names])
+
+
+def make_env(contract: Contract, seed: int, reality: Reality | None = None) -> Env:
+    """Build the simulated robot a contract describes."""
+    return Env(contract, seed, reality)

@@ -1,0 +1,100 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The robot behind the driver: a body, its shifted reality, and time in command periods.
+
+Commands in, joints, pictures and rewards out; no guard and no ticks. `Env` puts the guard in
+front of it in one process, the `sim_robot` node puts topics in front of it. Must not import
+nodes, torch or rclpy.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from world_model_ros.contract import Contract, Stream
+from world_model_ros.robots.bodies import Body, BodyError, JointState, make_body
+from world_model_ros.robots.camera import colour_matrix, develop
+from world_model_ros.robots.reality import NOMINAL, Reality
+
+
+class SimRobot:
+    """One simulated robot that obeys commands at the contract's command rate."""
+
+    def __init__(
+        self, contract: Contract, seed: int, reality: Reality | None = None,
+        body: Body | None = None,
+    ) -> None:
+        """Build the body named by the contract, unless one is given, and reset it."""
+        self.contract = contract
+        self.body = body or make_body(contract.name)
+        frames, rest = divmod(contract.frames_per_tick, contract.commands_per_tick)
+        frame_s = contract.period_s / contract.frames_per_tick
+        if rest or frames < 1:
+            raise BodyError(
+                f'control.frames_per_tick {contract.frames_per_tick} must be a multiple of the '
+                f'{contract.commands_per_tick} commands per tick')
+        if abs(frame_s - self.body.frame_s) > 1e-9:
+            raise BodyError(
+                f'control.period / frames_per_tick is {frame_s:.6g} s, but the simulated '
+                f'{contract.name} runs in frames of {self.body.frame_s:.6g} s')
+        if sorted(contract.action.names) != sorted(self.body.actuators):
+            raise BodyError(
+                f'action names {list(contract.action.names)} are not the actuators '
+                f'{list(self.body.actuators)} of the simulated {contract.name}')
+        if contract.action.kind != 'effort':
+            raise BodyError(f'the simulated {contract.name} takes effort, '
+                            f'not {contract.action.kind}')
+        self.frames_per_command = frames
+        self._order = [contract.action.names.index(n) for n in self.body.actuators]
+        self._rest = np.zeros(len(self._order))
+        self._delayed: deque[np.ndarray] = deque()
+        self.reality = NOMINAL
+        self.set_reality(reality or NOMINAL)
+        self.reset(seed)
+
+    def set_reality(self, reality: Reality) -> None:
+        """Change the robot while it runs; a command already on its way stays on its way."""
+        self.reality = reality
+        self.body.set_reality(reality)
+        self._matrix = colour_matrix(reality)
+
+    def reset(self, seed: int | None = None) -> None:
+        """Draw a new start: from this seed, or the next one of the running generator."""
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+        self._delayed.clear()
+        self.body.reset(self._rng)
+        self.body.apply(self._rest)
+
+    def advance(self, command: np.ndarray) -> float:
+        """Hold the command for one command period; return the sum of the frames' rewards."""
+        command = np.asarray(command, np.float64)[self._order]
+        reward = 0.0
+        for _ in range(self.frames_per_command):
+            self._delayed.append(command)
+            due = self._rest
+            while len(self._delayed) > self.reality.action_delay_frames:
+                due = self._delayed.popleft()
+            self.body.apply(due)
+            self.body.advance()
+            reward += self.body.reward()
+        return reward
+
+    def joints(self) -> dict[str, JointState]:
+        """Every joint of the body: position, velocity, effort."""
+        return self.body.joints()
+
+    def image(self, stream: Stream) -> np.ndarray:
+        """Return the stream's picture, uint8 [h, w, 3]."""
+        height, width, _ = stream.shape
+        return develop(self.body.render('fixed', height, width), self._matrix)
+
+    def terminal(self) -> bool:
+        """Whether the task ended for good."""
+        return self.body.terminal()
+
+    def close(self) -> None:
+        """Free the renderers."""
+        self.body.close()
