@@ -1,0 +1,213 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Loading and checking a bundle: all of it or nothing, and everything that is wrong at once.
+
+Owns `Bundle`, what the robot's tick works with. Files are read and hashed once (`files.py`);
+graphs, belief and golden vectors are made of those bytes.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from world_model_ros.bundle.files import read_files
+from world_model_ros.bundle.golden import ARRAY_ERRORS, golden_problems, read_golden
+from world_model_ros.bundle.layout import (
+    GOLDEN,
+    GRAPHS,
+    INITIAL_BELIEF,
+    WEIGHTS,
+    BundleError,
+    graph_signatures,
+)
+from world_model_ros.bundle.manifest import read_manifest
+from world_model_ros.bundle.runtime import CPU, has_runtime, make_session, signature_problems
+from world_model_ros.contract import Contract, interface_diff, parse_contract
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle in memory, verified: `sessions` maps graph names to ONNX Runtime sessions."""
+
+    path: Path
+    digest: str  # sha256 of manifest.json: names this bundle and, through it, every file
+    manifest: Mapping[str, Any]
+    contract: Contract  # the robot it was made for
+    sessions: Mapping[str, Any]
+    initial_belief: np.ndarray  # float32 [1, belief_dim]
+    golden: Mapping[str, np.ndarray]
+
+    @property
+    def name(self) -> str:
+        """Name given when it was exported."""
+        return str(self.manifest['name'])
+
+    @property
+    def belief_dim(self) -> int:
+        """Length of the belief vector."""
+        return int(self.manifest['belief_dim'])
+
+    @property
+    def action_dim(self) -> int:
+        """Length of the action vector."""
+        return int(self.manifest['action_dim'])
+
+    @property
+    def planner(self) -> Mapping[str, Any]:
+        """Planner defaults: horizon, batch_size, num_elites, temperature and more."""
+        return dict(self.manifest['planner'])
+
+    @property
+    def return_scale(self) -> float:
+        """What values were divided by inside the plan graph."""
+        return float(self.manifest['return_scale'])
+
+    @property
+    def interface_hash(self) -> str:
+        """Hash of what the network sees and emits."""
+        return str(self.manifest['interface_hash'])
+
+    def run(self, graph: str, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run one graph and return its outputs by name."""
+        session = self.sessions[graph]
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+
+
+@dataclass(frozen=True)
+class _Verified:
+    """What the files say, before any session is made."""
+
+    directory: Path
+    digest: str
+    manifest: dict[str, Any]
+    contract: Contract
+    files: dict[str, bytes]
+    initial_belief: np.ndarray
+    golden: dict[str, np.ndarray]
+
+
+def load_bundle(
+    directory: Path | str,
+    contract: Contract | None = None,
+    threads: int = 1,
+    providers: Sequence[str] | None = None,
+    *,
+    allow_cpu_fallback: bool = False,
+    graphs: Sequence[str] | None = None,
+) -> Bundle:
+    """Verify a bundle and make its sessions.
+
+    Args:
+        directory: the bundle.
+        contract: the robot it shall act on; a bundle for another interface is refused.
+        threads: ONNX Runtime threads of each session.
+        providers: ONNX Runtime execution providers, the CPU by default.
+        allow_cpu_fallback: whether a provider that is not usable may be left out.
+        graphs: the graphs to make sessions of, all that the bundle has by default.
+
+    Raises:
+        BundleError: with everything that is wrong.
+    """
+    verified, problems = _verify(Path(directory), contract)
+    if verified is None or problems:
+        raise BundleError(directory, problems)
+    bundle, problems = _with_sessions(
+        verified, threads, providers or (CPU,), allow_cpu_fallback, graphs)
+    if problems:
+        raise BundleError(directory, problems)
+    return bundle
+
+
+def check_bundle(directory: Path | str, contract: Contract | None = None) -> list[str]:
+    """List everything that is wrong with a bundle; an empty list means that it is whole.
+
+    Where ONNX Runtime can be imported, the graphs are loaded and the golden vectors are run.
+    """
+    verified, problems = _verify(Path(directory), contract)
+    if verified is None or problems or not has_runtime():
+        return problems
+    bundle, problems = _with_sessions(verified, 1, (CPU,), False, None)
+    return problems or golden_problems(bundle)
+
+
+def _verify(
+    directory: Path, contract: Contract | None
+) -> tuple[_Verified | None, list[str]]:
+    if not directory.is_dir():
+        return None, [f'{directory} is not a directory; give the path of a bundle']
+    manifest, digest, problems = read_manifest(directory)
+    if problems:
+        return None, problems
+    own = parse_contract(manifest['contract'], 'manifest.json: contract')
+    if contract is not None:
+        problems += [f'made for another interface: {difference}'
+                     for difference in interface_diff(own, contract)]
+    files, broken = read_files(directory, manifest['files'])
+    problems += broken
+    belief: np.ndarray = np.zeros((1, 0), dtype=np.float32)
+    if INITIAL_BELIEF in files:
+        belief, broken = _read_belief(files[INITIAL_BELIEF], manifest['belief_dim'])
+        problems += broken
+    golden: dict[str, np.ndarray] = {}
+    if GOLDEN in files:
+        signatures = graph_signatures(own, manifest['belief_dim'], manifest['planner'])
+        present = {graph: signatures[graph] for graph in _graphs_of(manifest)}
+        golden, broken = read_golden(files[GOLDEN], present)
+        problems += broken
+    return _Verified(directory, digest, manifest, own, files, belief, golden), problems
+
+
+def _graphs_of(manifest: Mapping[str, Any]) -> list[str]:
+    return [graph for graph in GRAPHS if f'{graph}.onnx' in manifest['files']]
+
+
+def _read_belief(content: bytes, belief_dim: int) -> tuple[np.ndarray, list[str]]:
+    try:
+        belief = np.load(io.BytesIO(content), allow_pickle=False)
+    except ARRAY_ERRORS as error:
+        return np.zeros((1, 0), np.float32), [f'{INITIAL_BELIEF}: unreadable: {str(error)[:200]}']
+    if (
+        not isinstance(belief, np.ndarray) or belief.dtype != np.float32
+        or belief.shape != (1, belief_dim) or not np.isfinite(belief).all()
+    ):
+        return np.zeros((1, 0), np.float32), [
+            f'{INITIAL_BELIEF}: expected finite float32 [1, {belief_dim}]']
+    return belief, []
+
+
+def _with_sessions(
+    verified: _Verified,
+    threads: int,
+    providers: Sequence[str],
+    allow_cpu_fallback: bool,
+    graphs: Sequence[str] | None,
+) -> tuple[Bundle, list[str]]:
+    signatures = graph_signatures(
+        verified.contract, verified.manifest['belief_dim'], verified.manifest['planner'])
+    sessions: dict[str, Any] = {}
+    problems: list[str] = []
+    present = _graphs_of(verified.manifest)
+    for graph in graphs if graphs is not None else present:
+        if graph not in present:
+            problems.append(f'{graph}.onnx: not in this bundle; it has: {", ".join(present)}')
+            continue
+        try:
+            sessions[graph] = make_session(
+                graph, verified.files[f'{graph}.onnx'], verified.files[WEIGHTS],
+                threads=threads, providers=providers, allow_cpu_fallback=allow_cpu_fallback,
+            )
+        except BundleError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+            continue
+        problems += signature_problems(graph, sessions[graph], signatures[graph])
+    return Bundle(
+        path=verified.directory, digest=verified.digest, manifest=verified.manifest,
+        contract=verified.contract, sessions=sessions, initial_belief=verified.initial_belief,
+        golden=verified.golden,
+    ), problems

@@ -1,0 +1,253 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""manifest.json: its fields, writing it last, and finding every fault of one that came in.
+
+A manifest is external data: types, ranges, names and both hashes are checked before any use.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from world_model_ros.bundle.files import is_plain_name, read_regular, write_atomic
+from world_model_ros.bundle.layout import (
+    BUNDLE_FORMAT,
+    FIXED_CANDIDATES,
+    KNOWN_FILES,
+    MANIFEST,
+    MAX_BUNDLE_BYTES,
+    REQUIRED_FILES,
+    BundleError,
+)
+from world_model_ros.contract import (
+    Contract,
+    ContractError,
+    contract_hash,
+    interface_dict,
+    interface_diff,
+    interface_hash,
+    parse_contract,
+)
+
+MAX_MANIFEST_BYTES = 256 * 1024
+MAX_BELIEF_DIM = 65_536
+GOLDEN_TOLERANCE = 1e-4  # float32 across machines and thread counts, measured over 16 ticks
+PLANNER_INTEGERS = {'horizon': 1, 'batch_size': 1, 'num_elites': 1, 'iteration_count': 0}
+PLANNER_POSITIVE = ('temperature', 'min_std', 'max_std', 'gamma')
+MAX_PLANNER_INTEGER = 100_000
+FIELDS: dict[str, type] = {
+    'format': int, 'name': str, 'family': str, 'interface_hash': str, 'contract_hash': str,
+    'interface': dict, 'contract': str, 'files': dict, 'belief_dim': int, 'action_dim': int,
+    'planner': dict, 'return_scale': float, 'provenance': dict, 'golden': dict,
+}
+_SHA256 = re.compile(r'[0-9a-f]{64}\Z')
+
+
+def write_manifest(
+    directory: Path | str,
+    contract: Contract,
+    *,
+    name: str,
+    belief_dim: int,
+    planner: Mapping[str, Any],
+    return_scale: float,
+    provenance: Mapping[str, Any],
+    family: str = 'dreamer',
+    golden_tolerance: float = GOLDEN_TOLERANCE,
+) -> dict[str, Any]:
+    """Hash the files that lie in `directory` and write manifest.json, as the last of them.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        BundleError: a file is missing, or a field is not what format 1 asks.
+    """
+    directory = Path(directory)
+    files: dict[str, Any] = {}
+    for file in KNOWN_FILES:
+        if (directory / file).is_file():
+            content = (directory / file).read_bytes()
+            files[file] = {'sha256': hashlib.sha256(content).hexdigest(), 'bytes': len(content)}
+    manifest = {
+        'format': BUNDLE_FORMAT,
+        'name': name,
+        'family': family,
+        'interface_hash': interface_hash(contract),
+        'contract_hash': contract_hash(contract),
+        'interface': interface_dict(contract),
+        'contract': contract.text,
+        'files': files,
+        'belief_dim': belief_dim,
+        'action_dim': contract.action_dim,
+        'planner': dict(planner),
+        'return_scale': float(return_scale),
+        'provenance': dict(provenance),
+        'golden': {'tolerance': golden_tolerance},
+    }
+    problems = manifest_problems(manifest)
+    if problems:
+        raise BundleError(directory, problems)
+    text = json.dumps(manifest, indent=2, sort_keys=True, allow_nan=False) + '\n'
+    write_atomic(directory / MANIFEST, text.encode('utf-8'))
+    return manifest
+
+
+def read_manifest(directory: Path) -> tuple[dict[str, Any], str, list[str]]:
+    """Read manifest.json: the manifest, its sha256, and what is wrong with it."""
+    try:
+        raw = read_regular(directory / MANIFEST, MAX_MANIFEST_BYTES)
+    except OSError as error:
+        reason = 'missing' if isinstance(error, FileNotFoundError) else error.strerror or error
+        return {}, '', [f'{MANIFEST}: {reason}; {directory} is not a whole bundle']
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        manifest = json.loads(raw, parse_constant=_refuse, parse_float=_finite,
+                              object_pairs_hook=_without_doubles)
+    except (ValueError, RecursionError) as error:
+        return {}, digest, [f'{MANIFEST}: not readable as JSON: {str(error)[:200]}']
+    return (manifest if isinstance(manifest, dict) else {}), digest, manifest_problems(manifest)
+
+
+def manifest_problems(manifest: Any) -> list[str]:
+    """List what is wrong with a manifest, without looking at the files it lists."""
+    if not isinstance(manifest, dict):
+        return [f'{MANIFEST}: expected a JSON object']
+    version = manifest.get('format')
+    if isinstance(version, bool) or version != BUNDLE_FORMAT:
+        return [f'{MANIFEST}: format is {_show(version)}; this software reads {BUNDLE_FORMAT}: '
+                'use a bundle of that format, or update']
+    problems = [
+        f'{MANIFEST}: {key} is {_show(manifest[key])}; expected {_type_name(kind)}'
+        if key in manifest else f'{MANIFEST}: {key} is missing'
+        for key, kind in FIELDS.items() if not _is_a(manifest.get(key), kind)
+    ]
+    problems += [f'{MANIFEST}: {_show(key)} is no field of format {BUNDLE_FORMAT}'
+                 for key in manifest if key not in FIELDS]
+    if problems:
+        return problems
+    return [
+        *_file_problems(manifest['files']),
+        *_number_problems(manifest),
+        *_planner_problems(manifest['planner']),
+        *_interface_problems(manifest),
+    ]
+
+
+def _file_problems(files: dict[Any, Any]) -> list[str]:
+    problems = []
+    for name, entry in files.items():
+        if not is_plain_name(name):
+            problems.append(f'{MANIFEST}: file {_show(name)} leaves the bundle; refused')
+        elif name not in KNOWN_FILES:
+            problems.append(f'{MANIFEST}: file {_show(name)} is not part of format '
+                            f'{BUNDLE_FORMAT}')
+        elif (
+            not isinstance(entry, dict) or set(entry) != {'sha256', 'bytes'}
+            or not _is_a(entry['bytes'], int) or not entry['bytes'] >= 0
+            or not isinstance(entry['sha256'], str) or not _SHA256.match(entry['sha256'])
+        ):
+            problems.append(f'{MANIFEST}: file {name} needs a sha256 (64 hex digits) and bytes')
+    problems += [f'{name}: not listed in {MANIFEST}; every bundle has it'
+                 for name in REQUIRED_FILES if name not in files]
+    if not problems:
+        total = sum(entry['bytes'] for entry in files.values())
+        if total > MAX_BUNDLE_BYTES:
+            problems.append(f'files: {total} bytes in all, at most {MAX_BUNDLE_BYTES}')
+    return problems
+
+
+def _number_problems(manifest: dict[str, Any]) -> list[str]:
+    problems = []
+    if not 1 <= manifest['belief_dim'] <= MAX_BELIEF_DIM:
+        problems.append(f'{MANIFEST}: belief_dim is {_show(manifest["belief_dim"])}; expected 1 '
+                        f'to {MAX_BELIEF_DIM}')
+    tolerance = manifest['golden'].get('tolerance')
+    for key, value in (('return_scale', manifest['return_scale']),
+                       ('golden.tolerance', tolerance)):
+        if not _is_a(value, float) or not value > 0:
+            problems.append(f'{MANIFEST}: {key} is {_show(value)}; expected a number above 0')
+    return problems
+
+
+def _planner_problems(planner: dict[str, Any]) -> list[str]:
+    problems = []
+    for key, low in PLANNER_INTEGERS.items():
+        value: Any = planner.get(key)
+        if not _is_a(value, int) or not low <= value <= MAX_PLANNER_INTEGER:
+            problems.append(f'{MANIFEST}: planner.{key} is {_show(value)}; expected an integer '
+                            f'of {low} to {MAX_PLANNER_INTEGER}')
+    for key in PLANNER_POSITIVE:
+        value = planner.get(key)
+        if not _is_a(value, float) or not value > 0:
+            problems.append(f'{MANIFEST}: planner.{key} is {_show(value)}; expected a number '
+                            'above 0')
+    if problems:
+        return problems
+    if planner['num_elites'] > planner['batch_size'] + FIXED_CANDIDATES:
+        problems.append(f'{MANIFEST}: planner.num_elites exceeds the number of candidates '
+                        f'({planner["batch_size"]} + {FIXED_CANDIDATES})')
+    if planner['min_std'] > planner['max_std']:
+        problems.append(f'{MANIFEST}: planner.min_std exceeds planner.max_std')
+    if planner['gamma'] > 1:
+        problems.append(f'{MANIFEST}: planner.gamma is {planner["gamma"]}; expected at most 1')
+    return problems
+
+
+def _interface_problems(manifest: dict[str, Any]) -> list[str]:
+    try:
+        contract = parse_contract(manifest['contract'], f'{MANIFEST}: contract')
+    except ContractError as error:
+        return [f'{error.file}: {problem}' for problem in error.problems]
+    problems = []
+    if interface_hash(manifest['interface']) != manifest['interface_hash']:
+        problems.append(f'{MANIFEST}: interface_hash is not that of interface')
+    problems += [f'{MANIFEST}: contract and interface differ in {difference}'
+                 for difference in interface_diff(contract, manifest['interface'])]
+    if contract_hash(contract) != manifest['contract_hash']:
+        problems.append(f'{MANIFEST}: contract_hash is not that of contract')
+    if manifest['action_dim'] != contract.action_dim:
+        problems.append(f'{MANIFEST}: action_dim is {manifest["action_dim"]}, the contract has '
+                        f'{contract.action_dim}')
+    return problems
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    if isinstance(value, bool):
+        return False
+    if kind is float:
+        return isinstance(value, (int, float)) and abs(value) < 1e300 and math.isfinite(value)
+    return isinstance(value, kind)
+
+
+def _type_name(kind: type) -> str:
+    return {'dict': 'an object', 'str': 'a string', 'int': 'an integer',
+            'float': 'a finite number'}[kind.__name__]
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f'{constant} is not a JSON number')
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f'{digits[:20]} is too large')
+    return number
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError('a key is written twice in one object')
+    return result
