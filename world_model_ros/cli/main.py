@@ -8,6 +8,7 @@ failed or was refused, 2 the command line was wrong.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -17,6 +18,10 @@ from world_model_ros.cli.lazy import Verb, lazy_group, missing_module_text
 from world_model_ros.contract import ContractError
 
 _HERE = 'world_model_ros.cli'
+
+# Only where the user said nothing else. What this command starts stays on this machine, and the
+# simulated cameras render without a display.
+ENVIRONMENT = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'MUJOCO_GL': 'egl'}
 
 VERBS = {
     'demo': Verb(f'{_HERE}.demo', 'demo_command', 'Run a simulated robot with all its nodes.'),
@@ -45,6 +50,8 @@ def _root() -> None:
 
 def main() -> None:
     """Run the command line; errors that the user can mend are said in one line."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
         app(prog_name='world-model')
     except ModuleNotFoundError as error:

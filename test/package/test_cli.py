@@ -1,0 +1,114 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: verbs load when called, and what is missing is named with its remedy."""
+
+import importlib
+import json
+import os
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from world_model_ros.cli import _measure, bench, doctor, lazy, main
+
+runner = CliRunner()
+
+
+def test_help_names_every_verb_and_imports_none():
+    before = set(sys.modules)
+    shown = runner.invoke(main.app, ['--help'])
+    assert shown.exit_code == 0
+    assert all(verb in shown.output for verb in main.VERBS)
+    loaded = set(sys.modules) - before
+    assert not loaded & {verb.module for verb in main.VERBS.values()}
+
+
+@pytest.mark.parametrize('table', [main.VERBS, bench.VERBS], ids=['world-model', 'bench'])
+def test_every_verb_of_a_table_is_there(table):
+    for verb in table.values():
+        assert callable(getattr(importlib.import_module(verb.module), verb.attribute))
+
+
+def test_an_unknown_verb_suggests_the_nearest():
+    shown = runner.invoke(main.app, ['dmeo'])
+    assert shown.exit_code == 2
+    assert 'demo' in shown.output
+
+
+def test_a_verb_runs_with_its_own_arguments():
+    group = lazy.lazy_group({'echo': lazy.Verb(__name__, 'echo_command', 'Repeat a word.')})
+    app = typer.Typer(cls=group)
+    app.callback()(lambda: None)
+    assert runner.invoke(app, ['echo', 'word', '--times', '2']).output == 'wordword\n'
+
+
+def echo_command(word: str, times: int = 1) -> None:
+    """Repeat a word."""
+    typer.echo(word * times)
+
+
+@pytest.mark.parametrize(
+    ('module', 'expected'),
+    [
+        ('torch', 'world_model_ros[train]'),
+        ('onnxruntime.capi', 'world_model_ros[cpu]'),
+        ('mujoco', 'world_model_ros[sim]'),
+        ('rclpy', 'setup.bash'),
+    ],
+)
+def test_a_missing_optional_module_names_its_extra(module, expected):
+    text = lazy.missing_module_text(ModuleNotFoundError('gone', name=module))
+    assert expected in text
+
+
+def test_a_missing_module_of_our_own_stays_a_bug():
+    assert lazy.missing_module_text(ModuleNotFoundError('x', name='world_model_ros.gone')) is None
+
+
+def test_a_missing_extra_ends_the_command_in_one_line(monkeypatch, capsys):
+    def torn(*_args, **_words):
+        raise ModuleNotFoundError("No module named 'torch'", name='torch')
+
+    monkeypatch.setattr(main, 'app', torn)
+    with pytest.raises(SystemExit) as stopped:
+        main.main()
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.count('\n') == 1
+
+
+def test_bundle_check_of_nothing_exits_with_one_and_says_why(tmp_path):
+    shown = runner.invoke(main.app, ['bundle', 'check', str(tmp_path), '--json'])
+    assert shown.exit_code == 1
+    told = json.loads(shown.output)
+    assert told['whole'] is False
+    assert 'manifest.json' in told['wrong'][0]
+
+
+def test_what_is_started_stays_on_this_machine_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(main, 'app', lambda **_words: None)
+    monkeypatch.delenv('ROS_AUTOMATIC_DISCOVERY_RANGE', raising=False)
+    monkeypatch.setenv('MUJOCO_GL', 'osmesa')
+    main.main()
+    assert os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert os.environ['MUJOCO_GL'] == 'osmesa'
+
+
+def test_doctor_answers_for_this_machine():
+    shown = runner.invoke(main.app, ['doctor', '--json'])
+    told = json.loads(shown.output)
+    assert {row['what'] for row in told['findings']} >= {'python', 'onnxruntime', 'libEGL.so.1'}
+    assert shown.exit_code == (0 if told['well'] else 1)
+
+
+def test_doctor_refuses_two_flavours_of_onnx_runtime():
+    finding = doctor.onnxruntime_finding({'onnxruntime', 'onnxruntime-gpu'})
+    assert finding.ok is False
+    assert 'uninstall' in finding.text
+
+
+def test_the_sleeping_control_counts_its_wakes():
+    figures = _measure.SleepingLoop(0.005).run(0.1)
+    assert 1 <= figures['wake_late_ms']['count'] <= 20
+    assert figures['wake_late_ms']['p50'] >= 0.0

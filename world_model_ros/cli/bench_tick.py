@@ -1,0 +1,168 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`bench tick`: the whole tick of a bundle, from serialised messages to the chunk.
+
+The same planner in eager torch and a bare sleep are measured in between, tick by tick, so that
+whatever else the machine does falls on all of them alike.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from world_model_ros.bundle import load_bundle
+from world_model_ros.cli._measure import machine, milliseconds
+from world_model_ros.cli._shipped import find_bundle
+from world_model_ros.contract import Contract
+from world_model_ros.onboard.assembly import Assembler
+from world_model_ros.onboard.brain import Brain
+from world_model_ros.onboard.messages import IMAGE, JOINT_STATE, encode, typestore
+from world_model_ros.onboard.planner import Planner
+
+RING = 32  # different messages per stream, so that no cache sees the same picture twice in a row
+WARM_UP_TICKS = 50
+PAIR_EVERY = 10  # ticks between two comparisons with eager torch and the sleeping control
+SLEEP_S = 0.002
+NO_DEADLINE_S = 60.0  # all iterations of the default planner run, whatever they take
+KEY = 20_000
+
+
+def tick_command(
+    bundle: Annotated[str, typer.Option(help='Bundle folder, or a shipped name.')] = 'reacher',
+    ticks: Annotated[int, typer.Option(min=100, help='Ticks to measure.')] = 2000,
+    threads: Annotated[int, typer.Option(min=1, help='Threads of ONNX Runtime and torch.')] = 1,
+    eager: Annotated[bool, typer.Option(help='Compare with eager torch (extra train).')] = True,
+    as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
+) -> None:
+    """Measure the whole tick: decode, observe, policy, plan; against eager torch."""
+    folder = find_bundle(bundle)
+    loaded = load_bundle(folder, threads=threads)
+    contract = loaded.contract
+    rival = _eager(folder, threads) if eager else None
+    figures = measure(loaded, contract, ticks, rival)
+    figures |= {'bundle': str(folder), 'threads': threads, 'machine': machine()}
+    tick = figures['tick_ms']
+    typer.echo(f'tick     p50 {tick["p50"]:.2f} ms   p99 {tick["p99"]:.2f} ms   ({ticks} ticks)')
+    typer.echo(f'planner  p50 {figures["planner_ms"]["p50"]:.2f} ms')
+    if rival:
+        typer.echo(f'eager    p50 {figures["eager_ms"]["p50"]:.2f} ms')
+        typer.echo(f'eager torch takes {figures["eager_ratio"]:.2f} times as long')
+    late = figures['control_sleep_late_ms']
+    typer.echo(f'control  a {SLEEP_S * 1e3:.0f} ms sleep ends {late["p99"]:.2f} ms late (p99)')
+    if as_json:
+        typer.echo(json.dumps(figures))
+
+
+def measure(loaded: Any, contract: Contract, ticks: int, rival: Any = None) -> dict[str, Any]:
+    """Run ticks on made-up messages; return the figures."""
+    brain = Brain(contract, loaded)
+    brain.reset(KEY)
+    planner = Planner(loaded)
+    planner.reset()
+    assembler = Assembler(contract)
+    messages = Messages(contract)
+    period_ns = round(contract.period_s * 1e9)
+    rest = np.zeros(contract.action_dim, np.float32)
+    pending = np.zeros((contract.offset_ticks, contract.action_dim), np.float32)
+    spent: dict[str, list[float]] = {name: [] for name in ('tick', 'planner', 'eager', 'sleep')}
+    iterations = []
+
+    for tick in range(-WARM_UP_TICKS, ticks):
+        t_ns = (tick + WARM_UP_TICKS + 1) * period_ns
+        for name, cdr in messages.at(t_ns):
+            assembler.store(name, cdr, t_ns)
+        first = tick == -WARM_UP_TICKS
+        start = time.perf_counter()
+        observation = assembler.assemble(t_ns)
+        decision = brain.step(
+            observation, rest, pending, first, tick + WARM_UP_TICKS, _far(NO_DEADLINE_S)
+        )
+        took = time.perf_counter() - start
+        if not observation.valid:
+            raise RuntimeError(f'the benchmark made a message that does not decode: {observation}')
+        pending[:-1] = pending[1:]
+        pending[-1] = decision.chunk[0]
+        if tick < 0:
+            continue
+        spent['tick'].append(took)
+        iterations.append(decision.iterations)
+        if tick % PAIR_EVERY:
+            continue
+        belief = np.asarray(decision.belief, np.float32)
+        start = time.perf_counter()
+        planner.plan(belief, pending, _far(NO_DEADLINE_S), tick, KEY, 1)
+        spent['planner'].append(time.perf_counter() - start)
+        if rival:
+            start = time.perf_counter()
+            rival(belief, pending)
+            spent['eager'].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        time.sleep(SLEEP_S)
+        spent['sleep'].append(time.perf_counter() - start - SLEEP_S)
+
+    figures: dict[str, Any] = {
+        'bench': 'tick',
+        'ticks': ticks,
+        'iterations': float(np.mean(iterations)),
+        'tick_ms': milliseconds(spent['tick']),
+        'planner_ms': milliseconds(spent['planner']),
+        'control_sleep_late_ms': milliseconds(spent['sleep']),
+        'period_ms': contract.period_s * 1e3,
+    }
+    if rival:
+        figures['eager_ms'] = milliseconds(spent['eager'])
+        ratio = np.median(spent['eager']) / np.median(spent['planner'])
+        figures['eager_ratio'] = round(float(ratio), 2)
+    return figures
+
+
+class Messages:
+    """Serialised messages of a contract's streams, restamped for each tick."""
+
+    def __init__(self, contract: Contract) -> None:
+        rng = np.random.default_rng(0)
+        self._ring = {
+            stream.name: [bytearray(_message(stream, rng)) for _ in range(RING)]
+            for stream in contract.streams
+        }
+        self._next = 0
+
+    def at(self, t_ns: int) -> list[tuple[str, bytes]]:
+        """Return (stream, CDR) stamped t_ns."""
+        self._next = (self._next + 1) % RING
+        rows = []
+        for name, ring in self._ring.items():
+            struct.pack_into('<iI', ring[self._next], 4, *divmod(t_ns, 1_000_000_000))
+            rows.append((name, bytes(ring[self._next])))
+        return rows
+
+
+def _message(stream: Any, rng: np.random.Generator) -> bytes:
+    types = typestore().types
+    header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), '')
+    if stream.kind == 'image':
+        height, width, channels = stream.shape
+        pixels = rng.integers(0, 256, height * width * channels, dtype=np.uint8)
+        message = types[IMAGE](
+            header, height, width, 'rgb8', is_bigendian=0, step=width * channels, data=pixels
+        )
+        return encode(IMAGE, message)
+    names = list(stream.names)
+    values = rng.uniform(-1.0, 1.0, (3, len(names)))
+    return encode(JOINT_STATE, types[JOINT_STATE](header, names, *values))
+
+
+def _far(seconds: float) -> float:
+    return time.monotonic() + seconds
+
+
+def _eager(folder: Any, threads: int) -> Any:
+    from world_model_ros.training.bench_eager import make_eager
+
+    return make_eager(folder, threads)

@@ -1,0 +1,73 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The planner of a bundle in eager torch, to compare the exported one with.
+
+Same weights, candidates, horizon and iterations; noise from torch's own generator, which is
+faster than the counter-based one, so the comparison favours eager.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from world_model_ros.contract import Contract, parse_contract
+from world_model_ros.models.dreamer import Dreamer, DreamerConfig
+from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
+
+Eager = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def load_learner(folder: Path) -> tuple[Dreamer, Contract, dict]:
+    """Return the torch model, contract and manifest that a bundle was exported from."""
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    beside = folder.with_name(f'{folder.name}.learner.safetensors')
+    if not beside.is_file():
+        raise FileNotFoundError(f'{beside} is missing: eager torch needs the learner artifact')
+    contract = parse_contract(manifest['contract'])
+    model = Dreamer(contract, DreamerConfig(**manifest['provenance'].get('model', {})))
+    tensors = load_file(beside)
+    prefix = 'model.'
+    model.load_state_dict(
+        {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+    )
+    return model.eval(), contract, manifest
+
+
+def make_eager(folder: str | Path, threads: int = 1) -> Eager:
+    """Return a function (belief [1, B], pending [n, A]) -> best plan [H, A], in eager torch."""
+    model, contract, manifest = load_learner(Path(folder))
+    torch.set_num_threads(threads)
+    config = PlannerConfig(**manifest['planner'])
+    iterate = PlanIteration(model, config, manifest['return_scale']).eval()
+    low = torch.tensor(contract.action.low)
+    high = torch.tensor(contract.action.high)
+    safe = torch.zeros_like(low)
+    shape = (config.horizon, contract.action_dim)
+    half = ((high - low) / 2.0).expand(shape)
+    generator = torch.Generator().manual_seed(0)
+    warm = torch.zeros(shape)
+
+    @torch.inference_mode()
+    def plan(belief: np.ndarray, pending: np.ndarray) -> np.ndarray:
+        nonlocal warm
+        state = torch.from_numpy(belief)
+        for action in torch.from_numpy(np.ascontiguousarray(pending, np.float32)):
+            state = model.imagine(state, action.unsqueeze(0))
+        previous = torch.cat([warm[1:], warm[-1:]])
+        mask = torch.ones(config.horizon)
+        mask[-1] = 0.0
+        mean, std = previous, half * config.max_std
+        best = previous
+        for _ in range(config.iteration_count):
+            noise = torch.randn((config.batch_size, *shape), generator=generator)
+            mean, std, best, *_ = iterate(state, mean, std, noise, previous, mask, low, high, safe)
+        warm = best
+        return best.numpy()
+
+    return plan
