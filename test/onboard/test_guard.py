@@ -5,10 +5,10 @@
 import math
 
 import numpy as np
-from onboard_contract import PERIOD_NS, make_action, make_contract
 import pytest
+from onboard_contract import PERIOD_NS, make_action, make_contract
 
-from world_model_ros.onboard.guard import Guard, MAX_CHUNK_STEPS
+from world_model_ros.onboard.guard import MAX_CHUNK_STEPS, Guard
 
 NAMES = ['shoulder', 'wrist']
 MS = 1_000_000

@@ -4,8 +4,9 @@
 
 import math
 
-from hypothesis import given, settings, strategies as st
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onboard_contract import make_action, make_contract
 
 from world_model_ros.onboard.guard import Guard
@@ -61,7 +62,7 @@ def test_no_sequence_of_inputs_gets_a_command_out_that_breaks_the_contract(actio
     step_max = np.asarray(action.rate_limit, float) * 0.02
     now_ms, steady, stopped, enabled = 0, 0.0, False, True
     heard = -math.inf
-    last, last_ms, last_source = None, None, ''
+    last, last_sent = None, True
     for event in events:
         kind = event[0]
         if kind == 'chunk':

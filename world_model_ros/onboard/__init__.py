@@ -1,3 +1,3 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What runs on the robot at every tick: numpy (and ONNX Runtime through a bundle), no ROS, no torch."""
+"""What runs on the robot at every tick: numpy, a bundle's ONNX sessions, no ROS, no torch."""

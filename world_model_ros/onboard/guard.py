@@ -19,6 +19,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ class GuardCommand:
     source: str  # chunk | chunk_rest | safe | disabled | stopped
     reasons: tuple[str, ...]
     chunk_ns: int  # start of the chunk in force, 0 when there is none
-    send: bool = True  # False: nothing is known that would be safe to send (hold, nothing measured)
+    send: bool = True  # False: hold, and no position is known: publish nothing
 
 
 class _Chunk(NamedTuple):
@@ -194,7 +195,7 @@ class Guard:
                     f'[1..{MAX_CHUNK_STEPS}, {len(self.names)}] and as many times'), None
         if not np.all(np.isfinite(rows)):
             return 'chunk refused: it holds NaN or infinity', None
-        if any(b <= a for a, b in zip(times_ns, times_ns[1:])):
+        if any(b <= a for a, b in pairwise(times_ns)):
             return 'chunk refused: its times do not increase', None
         return '', rows[:, [list(names).index(n) for n in self.names]]
 
