@@ -14,12 +14,14 @@ import signal
 import struct
 import sys
 import threading
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
+import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import ParameterDescriptor
-import rclpy
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -30,6 +32,8 @@ SPIN_TIMEOUT_SEC = 0.1  # how soon a signal is noticed; an untimed spin would ne
 # After a stop signal a node that hangs is ended all the same, well inside the 5 s that the
 # supervisor promises.
 STOP_PATIENCE_SEC = 4.0
+# ROS time stands still, and may jump, with a simulator; what times out or repeats uses this one.
+STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
 PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
 _PR_SET_PDEATHSIG = 1
 
@@ -145,7 +149,8 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
     """Run one node until a signal or the context's end; returns the exit status.
 
     The node's optional `close()` runs with the context still whole, so that it can send a last
-    command. Errors in construction are logged in one line: they are the user's to read.
+    command. A true `finished` ends the run: a node sets it when a thread of its own has ended.
+    Errors in construction are logged in one line: they are the user's to read.
     """
     follow_parent()
     stop = StopSignals()
@@ -159,7 +164,7 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
             return 1
         executor = make_executor()
         executor.add_node(node)
-        while not stop.asked.is_set() and rclpy.ok():
+        while not stop.asked.is_set() and rclpy.ok() and not getattr(node, 'finished', False):
             executor.spin_once(timeout_sec=SPIN_TIMEOUT_SEC)
         return int(getattr(node, 'exit_status', 0))
     except (KeyboardInterrupt, ExternalShutdownException):

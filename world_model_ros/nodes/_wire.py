@@ -8,8 +8,8 @@ conversion: no node, no state.
 
 from __future__ import annotations
 
-from builtin_interfaces.msg import Duration
 import numpy as np
+from builtin_interfaces.msg import Duration
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -86,7 +86,8 @@ def command_values(contract: Contract, message) -> np.ndarray | None:
     if isinstance(message, Float64MultiArray):
         values = np.asarray(message.data, np.float64)
     else:
-        given = dict(zip(message.name, getattr(message, _STATE_FIELD[contract.action.kind])))
+        numbers = getattr(message, _STATE_FIELD[contract.action.kind])
+        given = dict(zip(message.name, numbers, strict=False))
         if not all(name in given for name in names):
             return None
         values = np.array([given[name] for name in names], np.float64)
@@ -108,7 +109,7 @@ def sent_message(
 
 def sent_values(contract: Contract, message: JointState) -> tuple[int, np.ndarray, str]:
     """Stamp, values and source of a `guard/sent` message."""
-    given = dict(zip(message.name, message.position))
+    given = dict(zip(message.name, message.position, strict=False))
     values = np.array([given[name] for name in contract.action.names], np.float64)
     return to_ns(message.header.stamp), values, SOURCES[int(given[SENT_SOURCE])]
 
@@ -123,6 +124,6 @@ def reward_message(t_ns: int, reward: float, terminal: bool, success: bool) -> J
 
 def reward_values(message: JointState) -> tuple[int, float, bool]:
     """Stamp, reward and terminal of a reward sample; a missing reward is NaN."""
-    given = dict(zip(message.name, message.position))
+    given = dict(zip(message.name, message.position, strict=False))
     return (to_ns(message.header.stamp), float(given.get('reward', float('nan'))),
             bool(given.get('terminal', 0.0)))

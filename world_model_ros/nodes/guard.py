@@ -13,13 +13,11 @@ lockstep it waits at each control period for the chunk that covers it, with pati
 
 from __future__ import annotations
 
-from collections import Counter, deque
 import sys
 import time
+from collections import Counter, deque
 
 import numpy as np
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
@@ -55,7 +53,7 @@ class GuardNode(Node):
         self._lockstep = (source or self.contract.tick_source) == 'lockstep'
         self._sim_time = self._lockstep or self.get_parameter('use_sim_time').value
         self._period_ns = round(self.contract.period_s * NANOSECONDS)
-        self._command_period_ns = round(NANOSECONDS / self.contract.command_rate_hz)
+        self._command_period_ns = self._guard.command_period_ns
         self._clock_ns = 0
         self._pending_ns: int | None = None  # lockstep: the sample that waits for its chunk
         self._pending_since_s = 0.0
@@ -70,14 +68,15 @@ class GuardNode(Node):
         self._refused = ''
         self._create_topics()
         self._diagnostics = _common.Diagnostics(self, robot_id)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
         if self._sim_time:
             self.create_subscription(ClockMessage, '/clock', self._on_clock, 10)
-            self.create_timer(0.05, self._on_patience, clock=steady)
+            self.create_timer(0.05, self._on_patience, clock=_common.STEADY_CLOCK)
         else:
             self.create_timer(
-                self._command_period_ns / NANOSECONDS, self._on_timer, clock=steady)
-        self.create_timer(DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=steady)
+                self._command_period_ns / NANOSECONDS, self._on_timer,
+                clock=_common.STEADY_CLOCK)
+        self.create_timer(
+            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK)
 
     def _create_topics(self) -> None:
         action = self.contract.action
@@ -117,7 +116,7 @@ class GuardNode(Node):
         self._try_pending()
 
     def _on_joints(self, message: JointState) -> None:
-        given = dict(zip(message.name, message.position))
+        given = dict(zip(message.name, message.position, strict=False))
         if all(name in given for name in self.contract.action.names):
             self._measured = np.array([given[name] for name in self.contract.action.names])
 

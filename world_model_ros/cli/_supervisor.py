@@ -1,0 +1,138 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the nodes of the table as child processes, watches them, and leaves none behind.
+
+Stands in for `ros2 launch` where there is none. Owns processes, their parameter files and their
+logs; knows nothing of topics and imports no rclpy. Each child leads a process group of its own,
+so that the terminal's Ctrl-C reaches the supervisor alone, which ends the children in order.
+A child follows its parent: if this process is killed, the kernel tells the children.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from world_model_ros.contract import config_directories
+from world_model_ros.nodes_table import PARAMETERS_FILE, NodeEntry, Settings, arguments
+
+PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
+STOP_WITHIN_SEC = 5.0  # promised to the user, from Ctrl-C to the last process gone
+# The agent ends its episode first, then the recorder seals it; the driver goes last.
+STOP_ORDER = (('agent',), ('recorder',), ('guard', 'sim_robot'))
+_STAGE_SEC = (1.5, 1.5, 1.0)
+_KILL_WAIT_SEC = 0.5
+
+
+@dataclass
+class Child:
+    """One running node."""
+
+    entry: NodeEntry
+    process: subprocess.Popen
+    log: Path
+    expected: bool = True  # False: it was asked to end
+
+    @property
+    def name(self) -> str:
+        """The executable's name."""
+        return self.entry.executable
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended without being asked."""
+        return self.expected and self.process.poll() is not None
+
+    def last_lines(self, count: int = 5) -> list[str]:
+        """The end of its log."""
+        return self.log.read_text(encoding='utf-8', errors='replace').splitlines()[-count:]
+
+
+class StopRequest:
+    """SIGINT, SIGTERM and SIGHUP of the supervisor: the first asks to end, others change nothing.
+
+    Must be made in the main thread.
+    """
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame) -> None:
+        self.asked.set()
+
+
+class Supervisor:
+    """The processes of one robot."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep logs and parameter files in `folder`."""
+        self.folder = folder
+        self.children: list[Child] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self, entries: Sequence[NodeEntry], settings: Settings) -> None:
+        """Start one process per entry."""
+        for entry in entries:
+            self._start(entry, settings)
+
+    def _start(self, entry: NodeEntry, settings: Settings) -> None:
+        stem = '_'.join(filter(None, (settings.namespace.strip('/'), entry.executable)))
+        own = self.folder / f'{stem}.yaml'
+        own.write_text(yaml.safe_dump(
+            {'/**': {'ros__parameters': settings.parameters(entry)}}), encoding='utf-8')
+        log = self.folder / f'{stem}.log'
+        command = [sys.executable, '-m', entry.module]
+        command += arguments(entry, settings, [*shared_parameters(), own])
+        environment = dict(os.environ)
+        environment[PARENT_ENV] = str(os.getpid())
+        environment.setdefault('RCUTILS_LOGGING_BUFFERED_STREAM', '1')
+        with log.open('wb') as stream:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
+                env=environment, start_new_session=True)
+        self.children.append(Child(entry, process, log))
+
+    def died(self) -> list[Child]:
+        """Children that ended without being asked."""
+        return [child for child in self.children if child.died]
+
+    def stop(self) -> None:
+        """End all children in order, by force where needed, within STOP_WITHIN_SEC."""
+        for names, patience_s in zip(STOP_ORDER, _STAGE_SEC, strict=True):
+            stage = [child for child in self.children if child.name in names]
+            self._signal(stage, signal.SIGINT)
+            _wait(stage, patience_s)
+        self._signal(self.children, signal.SIGKILL)
+        _wait(self.children, _KILL_WAIT_SEC)
+
+    def _signal(self, children: Sequence[Child], number: int) -> None:
+        for child in children:
+            if child.process.poll() is None:
+                child.expected = False
+                child.process.send_signal(number)
+
+
+def _wait(children: Sequence[Child], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for child in children:
+        try:
+            child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            continue  # the next stage, or SIGKILL, deals with it
+
+
+def shared_parameters() -> list[Path]:
+    """The package's parameter file, if it is installed."""
+    files = [folder / PARAMETERS_FILE for folder in config_directories()]
+    return [path for path in files if path.is_file()][:1]

@@ -1,0 +1,267 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated robot behind the topics that a real driver would have.
+
+Publishes camera, joints, reward samples and /clock; takes commands and a reset. Physics and
+pictures are robots.SimRobot's; here are topics, time and the driver's own command timeout.
+Must not import the agent, the guard or onboard.brain: it is the robot, not its mind.
+
+A command holds over [t, t + 1/command_rate): with a timer that period is simulated when it is
+over, so a command that arrives within it counts from its beginning, as it would in lockstep.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+
+import numpy as np
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_srvs.srv import Trigger
+
+from world_model_ros.contract import Stream, find_robot, load_contract
+from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes._common import NANOSECONDS, declare
+from world_model_ros.robots import RealityError, SimRobot, load_reality
+
+RESET_WAIT_SEC = 3.0  # a step in progress, with its pictures, ends well within this
+CLOCK_REPEAT_SEC = 0.5  # lockstep: a guard that starts late must still hear the time
+CATCH_UP_SEC = 0.2  # slower than real time by more than this: the schedule starts anew
+DIAGNOSTICS_PERIOD_SEC = 1.0
+
+
+class SimRobotNode(Node):
+    """One simulated robot; a thread of its own steps it."""
+
+    def __init__(self) -> None:
+        super().__init__('sim_robot')
+        name = declare(self, 'contract', '', 'Robot contract: a name or a path to its YAML')
+        source = declare(self, 'tick_source', '', "Overrides the contract's control.tick.source")
+        self._seed = declare(self, 'seed', 0, 'Episode i starts from seed + i')
+        speed = declare(self, 'speed', 1.0, 'Simulated seconds per second; ignored in lockstep')
+        start_s = declare(
+            self, 'start_time', 0.0, 'Simulated time at start (s); 0: the wall clock')
+        reality = declare(self, 'reality', 'nominal', 'File or name in config/reality; may be '
+                          'changed while running', changeable=True)
+        if speed <= 0.0:
+            raise ValueError(f'parameter speed must be above 0, not {speed}')
+        self.contract = load_contract(find_robot(name))
+        self._lockstep = (source or self.contract.tick_source) == 'lockstep'
+        self._step_ns = round(NANOSECONDS / self.contract.command_rate_hz)
+        self._step_s = self._step_ns / NANOSECONDS / speed
+        self._timeout_ns = round(self.contract.command_timeout_s * NANOSECONDS)
+        self._robot = SimRobot(self.contract, self._seed, load_reality(reality))
+        self._episodes = 0
+        start_ns = round(start_s * NANOSECONDS) or time.time_ns()
+        self._t_ns = start_ns // self.contract.period_ns * self.contract.period_ns
+        self._zero = np.zeros(self.contract.action_dim)
+        self._wake = threading.Condition()
+        self._command: tuple[int | None, int, np.ndarray] | None = None  # stamp, arrival, values
+        self._new_reality = None
+        self._reset_asked = 0
+        self._reset_done: tuple[int, int, int] = (0, 0, 0)  # count, seed, time of the reset
+        self._stopping = False
+        self._timed_out = True
+        self._timeouts = 0
+        self.finished = False
+        self.exit_status = 0
+        self._create_topics()
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._thread = threading.Thread(target=self._run, name='simulation', daemon=True)
+        self._thread.start()
+
+    def _create_topics(self) -> None:
+        contract = self.contract
+        self._clock_publisher = self.create_publisher(ClockMessage, '/clock', 10)
+        self._images: list[tuple[Stream, object, object]] = []
+        for stream in contract.image_streams:
+            info = '/'.join([*stream.topic.split('/')[:-1], 'camera_info'])
+            self._images.append((
+                stream, self.create_publisher(Image, stream.topic, _common.RELIABLE_QOS),
+                self.create_publisher(CameraInfo, info, _common.RELIABLE_QOS)))
+        self._joints = [
+            (stream, self.create_publisher(JointState, stream.topic, _common.RELIABLE_QOS))
+            for stream in contract.joint_streams]
+        self._reward = None
+        if contract.reward.topic:
+            self._reward = self.create_publisher(
+                JointState, contract.reward.topic, _common.RELIABLE_QOS)
+        self.create_subscription(
+            _wire.command_type(contract), contract.action.topic, self._on_command,
+            _common.RELIABLE_QOS)
+        self.create_service(Trigger, 'reset', self._on_reset)
+        self._diagnostics = _common.Diagnostics(self, contract.name)
+        self.create_timer(DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics,
+                          clock=_common.STEADY_CLOCK)
+
+    # Executor thread
+
+    def _on_command(self, message) -> None:
+        values = _wire.command_values(self.contract, message)
+        if values is None:
+            self.get_logger().warning(
+                f'command ignored: expected finite values for {list(self.contract.action.names)}',
+                throttle_duration_sec=1.0)
+            return
+        stamp = getattr(message, 'header', None)
+        with self._wake:
+            self._command = (stamp and _common.to_ns(stamp.stamp), self._t_ns, values)
+            self._wake.notify()
+
+    def _on_reset(self, _request, response):
+        with self._wake:
+            self._reset_asked += 1
+            asked = self._reset_asked
+            self._wake.notify()
+            done = self._wake.wait_for(
+                lambda: self._reset_done[0] >= asked or self._stopping, RESET_WAIT_SEC)
+            _, seed, t_ns = self._reset_done
+        response.success = bool(done) and not self._stopping
+        # Only messages stamped after this time show the new start.
+        response.message = json.dumps({'stamp_ns': t_ns, 'seed': seed})
+        return response
+
+    def _on_parameters(self, parameters) -> SetParametersResult:
+        for parameter in parameters:
+            if parameter.name == 'reality':
+                try:
+                    reality = load_reality(parameter.value)
+                except RealityError as error:
+                    return SetParametersResult(successful=False, reason=str(error))
+                with self._wake:
+                    self._new_reality = reality
+        return SetParametersResult(successful=True)
+
+    def _publish_diagnostics(self) -> None:
+        level = _common.WARN if self._timed_out else _common.OK
+        text = 'no command: zero torque' if self._timed_out else 'commanded'
+        self._diagnostics.publish(level, text, {
+            'episodes': self._episodes, 'command_timeouts': self._timeouts,
+            'reality': self._robot.reality.name})
+
+    def close(self) -> None:
+        """End the simulation thread, which alone may free its renderers."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        self._thread.join(timeout=2.0)
+
+    # Simulation thread
+
+    def _run(self) -> None:
+        try:
+            self._publish(None, all_streams=True)
+            due_s = time.monotonic()
+            while True:
+                due_s = max(due_s + self._step_s, time.monotonic() - CATCH_UP_SEC)
+                command = self._wait_for_lockstep() if self._lockstep else self._wait_until(due_s)
+                if self._stopping:
+                    return
+                if command is None:
+                    self._reset()
+                    continue
+                reward = self._robot.advance(command)
+                with self._wake:
+                    self._t_ns += self._step_ns
+                self._publish(reward)
+        finally:
+            self._robot.close()
+            self.exit_status = 0 if self._stopping else 1
+            self.finished = True
+
+    def _interrupted(self) -> bool:
+        return self._stopping or self._reset_asked > self._reset_done[0]
+
+    def _wait_until(self, due_s: float) -> np.ndarray | None:
+        """Sleep to the end of this step; return its command, or None to reset or stop."""
+        with self._wake:
+            while (left_s := due_s - time.monotonic()) > 0.0:
+                if self._wake.wait_for(self._interrupted, left_s):
+                    return None
+            if self._interrupted():
+                return None
+            late = self._command is None or self._t_ns - self._command[1] > self._timeout_ns
+            values = self._zero if late else self._command[2]
+        if late and not self._timed_out:
+            self._timeouts += 1
+        self._timed_out = late
+        return values
+
+    def _wait_for_lockstep(self) -> np.ndarray | None:
+        """Wait for the command of this very time; return None to reset or stop."""
+        def here() -> bool:
+            return self._command is not None and (
+                self._command[0] == self._t_ns if self._command[0] is not None
+                else self._command[1] == self._t_ns)
+
+        with self._wake:
+            while not self._wake.wait_for(
+                    lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
+                self._publish_clock()
+            self._timed_out = False
+            return None if self._interrupted() else self._command[2]
+
+    def _reset(self) -> None:
+        seed = self._seed + self._episodes
+        self._episodes += 1
+        self._robot.reset(seed)
+        with self._wake:
+            before_ns = self._t_ns
+            # The next start of a control period: every stream has a message there.
+            self._t_ns = (before_ns // self.contract.period_ns + 1) * self.contract.period_ns
+            self._command = None
+            self._reset_done = (self._reset_asked, seed, before_ns)
+            self._wake.notify_all()
+        self._publish(None, all_streams=True)
+
+    def _publish_clock(self) -> None:
+        self._clock_publisher.publish(ClockMessage(clock=_common.to_time(self._t_ns)))
+
+    def _publish(self, reward: float | None, *, all_streams: bool = False) -> None:
+        """Publish what there is at this time, the picture last: it is the slow one."""
+        with self._wake:
+            if self._new_reality is not None:
+                self._robot.set_reality(self._new_reality)
+                self._new_reality = None
+        self._publish_clock()
+        stamp = _common.to_time(self._t_ns)
+        if reward is not None and self._reward is not None:
+            success = reward >= self._robot.frames_per_command
+            self._reward.publish(_wire.reward_message(
+                self._t_ns, reward, self._robot.terminal(), success))
+        state = self._robot.joints()
+        for stream, publisher in self._joints:
+            if all_streams or self._due(stream):
+                message = JointState(name=list(stream.names))
+                message.header.stamp = stamp
+                for i, field in enumerate(('position', 'velocity', 'effort')):
+                    setattr(message, field, [state[name][i] for name in stream.names])
+                publisher.publish(message)
+        for stream, publisher, info in self._images:
+            if all_streams or self._due(stream):
+                height, width, _ = stream.shape
+                image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
+                image.header.stamp = stamp
+                image.header.frame_id = f'{stream.name}_optical'
+                image.data = self._robot.image(stream).tobytes()
+                publisher.publish(image)
+                # No calibration: k[0] = 0, as CameraInfo defines it.
+                info.publish(CameraInfo(header=image.header, height=height, width=width))
+
+    def _due(self, stream: Stream) -> bool:
+        period_ns = round(NANOSECONDS / stream.rate_hz)
+        return self._t_ns // period_ns != (self._t_ns - self._step_ns) // period_ns
+
+
+def main(args=None) -> None:
+    """Run the node."""
+    sys.exit(_common.run_node(SimRobotNode, args))
+
+
+if __name__ == '__main__':
+    main()

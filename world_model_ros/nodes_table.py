@@ -1,0 +1,87 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What runs where: the one table of processes and their parameters.
+
+The launch files and the `demo` supervisor both build their processes from here, so that they
+cannot drift apart. Plain Python: imports neither rclpy nor launch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+PACKAGE = 'world_model_ros'
+PARAMETERS_FILE = 'nodes.yaml'  # in the package's config folder, keyed /**: for any namespace
+
+
+@dataclass(frozen=True)
+class NodeEntry:
+    """One process: its executable (also its node name) and which settings it takes."""
+
+    executable: str
+    lifecycle: bool
+    settings: tuple[str, ...]
+
+    @property
+    def module(self) -> str:
+        """What `python -m` runs for this executable."""
+        return f'{PACKAGE}.nodes.{self.executable}'
+
+
+_ALL = ('contract', 'robot_id', 'use_sim_time')
+SIM_ROBOT = NodeEntry(
+    'sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
+AGENT = NodeEntry('agent', True, (*_ALL, 'tick_source', 'bundle', 'plan', 'autostart', 'seed'))
+GUARD = NodeEntry('guard', False, (*_ALL, 'tick_source'))
+RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory'))
+
+ROBOT = (GUARD, RECORDER, AGENT)
+SIM = (SIM_ROBOT, *ROBOT)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user chooses when starting a robot; every node gets its share of it."""
+
+    contract: str
+    bundle: str = ''
+    robot_id: str = 'robot'
+    namespace: str = ''
+    directory: str = 'episodes'
+    use_sim_time: bool = False
+    autostart: bool = False
+    plan: bool = True
+    tick_source: str = ''
+    seed: int = 0
+    speed: float = 1.0
+    reality: str = 'nominal'
+    log_level: str = 'info'
+
+    def parameters(self, entry: NodeEntry) -> dict[str, object]:
+        """The ROS parameters of one process."""
+        return {name: getattr(self, name) for name in entry.settings}
+
+    def remappings(self) -> list[tuple[str, str]]:
+        """Topic remappings of every process.
+
+        Each simulated robot has its own time: in a namespace `/clock` becomes its own topic.
+        """
+        if self.namespace and self.use_sim_time:
+            return [('/clock', f'/{self.namespace.strip("/")}/clock')]
+        return []
+
+
+def arguments(entry: NodeEntry, settings: Settings, parameter_files: list[Path]) -> list[str]:
+    """The command line of a process behind its executable: everything after --ros-args."""
+    line = ['--ros-args', '--log-level', settings.log_level]
+    if settings.namespace:
+        line += ['-r', f'__ns:=/{settings.namespace.strip("/")}']
+    for source, target in settings.remappings():
+        line += ['-r', f'{source}:={target}']
+    for path in parameter_files:
+        line += ['--params-file', str(path)]
+    return line
+
+
+SETTING_NAMES = tuple(field.name for field in fields(Settings))
