@@ -30,7 +30,8 @@ def load_learner(folder: Path) -> tuple[Dreamer, Contract, dict]:
     if not beside.is_file():
         raise FileNotFoundError(f'{beside} is missing: eager torch needs the learner artifact')
     contract = parse_contract(manifest['contract'])
-    model = Dreamer(contract, DreamerConfig(**manifest['provenance'].get('model', {})))
+    rule = manifest['provenance'].get('imagine_rule', DreamerConfig.imagine_rule)
+    model = Dreamer(contract, DreamerConfig(imagine_rule=rule))
     tensors = load_file(beside)
     prefix = 'model.'
     model.load_state_dict(

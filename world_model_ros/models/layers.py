@@ -1,0 +1,127 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Building blocks of world models: encoder, decoder, heads and the symexp two-hot code.
+
+Owns layers only; knows no robot, no training loop, no planner.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+# Symlog range and bins of the two-hot code: spacing 0.2, so +-2980 in plain units.
+TWO_HOT_LIMIT = 8.0
+TWO_HOT_BINS = 81
+# The stem maps any supported picture to 16 x 16 before the two strided convolutions.
+STEM_SIZE = 16
+
+
+def symexp(x: torch.Tensor) -> torch.Tensor:
+    """Invert symlog: sign(x) (exp|x| - 1) (DreamerV3, section 'Robust predictions')."""
+    return torch.sign(x) * (torch.exp(torch.abs(x)) - 1.0)
+
+
+class TwoHot(nn.Module):
+    """Scalars as probabilities over exponentially spaced bins (DreamerV3)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        bins = symexp(torch.linspace(-TWO_HOT_LIMIT, TWO_HOT_LIMIT, TWO_HOT_BINS))
+        bins[TWO_HOT_BINS // 2] = 0.0
+        self.register_buffer('bins', bins, persistent=False)
+
+    def mean(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the expected scalar, logits [..., K] -> [...]."""
+        return (torch.softmax(logits, -1) * self.bins).sum(-1)
+
+    def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the cross entropy to the two-hot code of ``target``, [...]."""
+        target = target.clamp(self.bins[0], self.bins[-1])
+        above = torch.searchsorted(self.bins, target.contiguous()).clamp(1, TWO_HOT_BINS - 1)
+        low, high = self.bins[above - 1], self.bins[above]
+        weight = (target - low) / (high - low)  # share of the upper bin
+        logp = torch.log_softmax(logits, -1)
+        upper = logp.gather(-1, above.unsqueeze(-1)).squeeze(-1)
+        lower = logp.gather(-1, (above - 1).unsqueeze(-1)).squeeze(-1)
+        return -(weight * upper + (1.0 - weight) * lower)
+
+
+class MLP(nn.Module):
+    """Two hidden SiLU layers with one LayerNorm; the output layer can start at zero."""
+
+    def __init__(self, inp: int, hidden: int, out: int, zero: bool = False) -> None:
+        super().__init__()
+        self.first = nn.Linear(inp, hidden)
+        self.norm = nn.LayerNorm(hidden)
+        self.second = nn.Linear(hidden, hidden)
+        self.out = nn.Linear(hidden, out)
+        if zero:
+            nn.init.zeros_(self.out.weight)
+            nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map [..., inp] to [..., out]."""
+        return self.out(F.silu(self.second(F.silu(self.norm(self.first(x))))))
+
+
+class PictureEncoder(nn.Module):
+    """uint8 picture to a vector: a patch stem to 16 x 16, then two strided convolutions."""
+
+    def __init__(self, shape: tuple[int, ...], widths: tuple[int, int, int], out: int) -> None:
+        super().__init__()
+        patch = patch_of(shape)
+        self.stem = nn.Conv2d(3, widths[0], patch, patch)
+        self.conv1 = nn.Conv2d(widths[0], widths[1], 4, 2, 1)
+        self.conv2 = nn.Conv2d(widths[1], widths[2], 4, 2, 1)
+        self.out = nn.Linear(widths[2] * 16, out)
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        """Map uint8 [B, h, w, 3] to [B, out]."""
+        # bf16 holds 0..255 exactly; scaling the weights is cheaper than scaling the pixels.
+        fast = torch.is_autocast_enabled('cpu')
+        x = picture.permute(0, 3, 1, 2).to(torch.bfloat16 if fast else torch.float32)
+        weight = self.stem.weight * (1.0 / 255.0)
+        x = F.conv2d(x, weight, self.stem.bias, self.stem.stride)
+        x = F.silu(x)  # [B, c0, 16, 16]
+        x = F.silu(self.conv1(x))  # [B, c1, 8, 8]
+        x = F.silu(self.conv2(x))  # [B, c2, 4, 4]
+        return self.out(x.flatten(1))
+
+
+class PictureDecoder(nn.Module):
+    """Belief to picture, the encoder's mirror; pixels in [0, 1] with the batch first."""
+
+    def __init__(self, inp: int, shape: tuple[int, ...], widths: tuple[int, int, int]) -> None:
+        super().__init__()
+        patch = patch_of(shape)
+        self.width = widths[2]
+        self.hidden = nn.Linear(inp, 128)
+        self.grid = nn.Linear(128, widths[2] * 16)
+        self.conv2 = nn.ConvTranspose2d(widths[2], widths[1], 4, 2, 1)
+        self.conv1 = nn.ConvTranspose2d(widths[1], widths[0], 4, 2, 1)
+        self.stem = nn.Conv2d(widths[0], 3 * patch * patch, 3, 1, 1)
+        self.shuffle = nn.PixelShuffle(patch)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map [B, F] to [B, 3, h, w]; 0.5 is added so that an empty net paints grey."""
+        x = F.silu(self.grid(F.silu(self.hidden(features))))
+        x = x.reshape(-1, self.width, 4, 4)
+        x = F.silu(self.conv2(x))  # [B, c1, 8, 8]
+        x = F.silu(self.conv1(x))  # [B, c0, 16, 16]
+        return self.shuffle(self.stem(x)) + 0.5  # [B, 3, h, w]
+
+
+def patch_of(shape: tuple[int, ...]) -> int:
+    """Return the stem's patch edge for a picture shape.
+
+    Raises:
+        ValueError: if the picture is not square with an edge of 32, 64 or 128 pixels.
+    """
+    if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in (32, 64, 128):
+        raise ValueError(
+            f'the model takes square pictures of 32, 64 or 128 pixels, the contract asks for '
+            f"{tuple(shape)}: set the stream's shape to e.g. [64, 64, 3]"
+        )
+    return shape[0] // STEM_SIZE

@@ -1,0 +1,130 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One iteration of sampling-based planning in imagination, as a module that exports to ONNX.
+
+Model predictive path integral control (Williams 2017) over latent rollouts, seeded by the policy
+and bootstrapped by the value (TD-MPC2). No random numbers inside: noise is an input. Written over
+the models' protocol; knows no family.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from world_model_ros.models.protocol import WorldModel
+
+# Rows of the candidate batch that are always there, in this order; sampled rows follow.
+POLICY, PREVIOUS, SAFE, MEAN, FIXED = 0, 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class PlannerConfig:
+    """Defaults shipped in a bundle; names as nav2_mppi_controller where the meaning is the same.
+
+    Standard deviations are shares of half the action range.
+    """
+
+    horizon: int = 6  # ticks imagined (nav2: time_steps)
+    batch_size: int = 64  # sampled candidates per iteration
+    iteration_count: int = 3
+    num_elites: int = 12
+    temperature: float = 0.1  # in units of the return scale
+    min_std: float = 0.05
+    max_std: float = 1.0
+    gamma: float = 0.99
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the settings for the manifest."""
+        return asdict(self)
+
+
+class PlanIteration(nn.Module):
+    """Score candidates by imagined return and refit the sampling distribution."""
+
+    def __init__(self, model: WorldModel, config: PlannerConfig, return_scale: float) -> None:
+        super().__init__()
+        self.model, self.config, self.return_scale = model, config, return_scale
+
+    def forward(
+        self,
+        belief: torch.Tensor,
+        mean: torch.Tensor,
+        std: torch.Tensor,
+        noise: torch.Tensor,
+        previous: torch.Tensor,
+        previous_mask: torch.Tensor,
+        low: torch.Tensor,
+        high: torch.Tensor,
+        safe: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        """Run one iteration; every action is in SI units and inside the box.
+
+        Args:
+            belief: [1, B], where the plan starts.
+            mean: [H, A] and std [H, A], the sampling distribution.
+            std: see mean.
+            noise: [N, H, A], standard normal.
+            previous: [H, A], the previous plan shifted by the ticks that passed.
+            previous_mask: [H], 0 where it has no action: there the policy decides.
+            low: [A], the action box.
+            high: [A], the action box.
+            safe: [A], the contract's safe action.
+
+        Returns:
+            mean_out [H, A], std_out [H, A], best [H, A], best_value [1], best_index [1],
+            policy_plan [H, A], policy_value [1], values [N + 4] over the return scale.
+        """
+        c = self.config
+        half = (high - low) / 2.0  # [A]
+        sampled = torch.minimum(torch.maximum(mean + std * noise, low), high)  # [N, H, A]
+        inside = torch.minimum(torch.maximum(mean, low), high).unsqueeze(0)  # [1, H, A]
+        held = safe.expand(1, c.horizon, safe.shape[0])  # [1, H, A]
+        free = torch.cat([held, inside, sampled])  # [N + 2, H, A]
+        count = c.batch_size + FIXED
+        state = belief.expand(count, belief.shape[1])  # [N + 4, B]
+        actions, states = [], []
+        for h in range(c.horizon):
+            own = self.model.policy(state[:2])[0]  # [2, A]
+            own = torch.minimum(torch.maximum(own, low), high)
+            old = previous[h] * previous_mask[h] + own[1] * (1.0 - previous_mask[h])
+            old = torch.minimum(torch.maximum(old, low), high)
+            action = torch.cat([own[:1], old.unsqueeze(0), free[:, h]])  # [N + 4, A]
+            state = self.model.imagine(state, action)
+            actions.append(action)
+            states.append(state)
+        plans = torch.stack(actions, 1)  # [N + 4, H, A]
+        values = self._returns(torch.cat(states), count) / self.return_scale  # [N + 4]
+
+        top, index = torch.topk(values, c.num_elites)
+        elites = plans.index_select(0, index)  # [E, H, A]
+        weight = torch.softmax(top / c.temperature, 0).reshape(-1, 1, 1)
+        mean_out = (weight * elites).sum(0)
+        variance = (weight * (elites - mean_out).square()).sum(0)
+        std_out = torch.sqrt(variance + 1e-12)
+        std_out = torch.minimum(torch.maximum(std_out, c.min_std * half), c.max_std * half)
+        best = index[:1]
+        return (
+            mean_out,
+            std_out,
+            plans.index_select(0, best).squeeze(0),
+            top[:1],
+            best,
+            plans[POLICY],
+            values[POLICY : POLICY + 1],
+            values,
+        )
+
+    def _returns(self, states: torch.Tensor, count: int) -> torch.Tensor:
+        """Return discounted imagined returns [N + 4] of states [H * (N + 4), B]."""
+        c = self.config
+        reward = self.model.reward(states).reshape(c.horizon, count)
+        alive = self.model.continue_(states).reshape(c.horizon, count)
+        value = self.model.value(states[-count:])
+        total, discount = reward[0], alive[0] * c.gamma
+        for h in range(1, c.horizon):
+            total = total + discount * reward[h]
+            discount = discount * alive[h] * c.gamma
+        return total + discount * value

@@ -1,0 +1,94 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Atomic checkpoints: weights and optimisers as safetensors, counters as JSON beside them.
+
+A checkpoint is one folder that appears by rename; a killed process leaves the previous one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from world_model_ros.training.learner import Learner
+
+FORMAT = 1
+
+
+def learner_tensors(learner: Learner) -> dict[str, torch.Tensor]:
+    """Return everything learning needs to go on, by name."""
+    out = {f'model.{k}': v for k, v in learner.model.state_dict().items()}
+    out |= {f'slow_value.{k}': v for k, v in learner.slow_value.state_dict().items()}
+    out['return_scale'] = learner.return_scale.reshape(1)
+    for index, optimiser in enumerate(learner.optimisers):
+        for slot, state in optimiser.state_dict()['state'].items():
+            for key, value in state.items():
+                out[f'optimiser.{index}.{slot}.{key}'] = torch.as_tensor(value)
+    return {k: v.detach().contiguous().clone() for k, v in out.items()}
+
+
+def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+    """Write a checkpoint; readers see the old one or the new one, never a mixture."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(folder.name + '.tmp')
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    save_file(learner_tensors(learner), temporary / 'learner.safetensors')
+    full = {'format': FORMAT, 'updates': learner.updates, **state}
+    (temporary / 'state.json').write_text(json.dumps(full, indent=1))
+    for path in temporary.iterdir():
+        with path.open('rb') as file:
+            os.fsync(file.fileno())
+    old = folder.with_name(folder.name + '.old')
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def find(folder: Path) -> Path | None:
+    """Return the newest whole checkpoint, also after a kill between the two renames."""
+    for candidate in (folder, folder.with_name(folder.name + '.old')):
+        if (candidate / 'state.json').exists():
+            return candidate
+    return None
+
+
+def load(folder: Path, learner: Learner) -> dict[str, Any]:
+    """Restore a checkpoint in place and return its state.
+
+    Raises:
+        ValueError: if it has another format.
+    """
+    state = json.loads((folder / 'state.json').read_text())
+    if state.get('format') != FORMAT:
+        raise ValueError(f'{folder}: checkpoint format {state.get("format")}, expected {FORMAT}')
+    restore_learner(learner, load_file(folder / 'learner.safetensors'))
+    learner.updates = state['updates']
+    return state
+
+
+def restore_learner(learner: Learner, tensors: dict[str, torch.Tensor]) -> None:
+    """Put tensors of ``learner_tensors`` back, optimiser moments included."""
+    learner.model.load_state_dict(_under('model.', tensors), strict=True)
+    learner.slow_value.load_state_dict(_under('slow_value.', tensors), strict=True)
+    learner.return_scale.copy_(tensors['return_scale'][0])
+    for index, optimiser in enumerate(learner.optimisers):
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in _under(f'optimiser.{index}.', tensors).items():
+            slot, name = key.split('.', 1)
+            slots.setdefault(int(slot), {})[name] = value
+        full = optimiser.state_dict()
+        full['state'] = slots
+        optimiser.load_state_dict(full)
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,171 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Export of a learned model as a bundle: five ONNX graphs over one weights file.
+
+Each tensor is stored once, whatever the number of graphs that use it. Golden vectors are made by
+torch in f32, never by ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from safetensors.torch import save_file
+
+from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
+from world_model_ros.contract import Contract
+from world_model_ros.planning.mppi import PlannerConfig
+from world_model_ros.training.checkpoint import learner_tensors
+from world_model_ros.training.golden import golden_cases
+from world_model_ros.training.graphs import Graph, bundle_graphs
+from world_model_ros.training.learner import Learner
+
+OPSET = 18
+WEIGHTS = 'weights.bin'
+# Tensors below this stay inside the graph: shapes, axes and scalars.
+INLINE_BYTES = 256
+ALIGN = 64
+
+
+def export_bundle(
+    learner: Learner,
+    folder: Path,
+    provenance: dict[str, Any],
+    planner: PlannerConfig | None = None,
+) -> Path:
+    """Write bundle ``folder`` and the learner artifact beside it, by rename.
+
+    Raises:
+        BundleError: if the bundle does not pass its own check; nothing is left in place then.
+    """
+    model = copy.deepcopy(learner.model).float().eval().requires_grad_(False)
+    contract: Contract = model.contract
+    planner = planner or PlannerConfig(gamma=learner.discount)
+    scale = float(learner.return_scale.clamp(min=1.0))
+    graphs = bundle_graphs(model, contract, planner, scale)
+    folder = Path(folder)
+    temporary = folder.with_name(folder.name + '.tmp')
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    shared = _Weights()
+    with torch.no_grad():
+        for name, graph in graphs.items():
+            proto = _to_onnx(graph)
+            shared.move_out(proto)
+            onnx.save(proto, temporary / f'{name}.onnx')
+        (temporary / WEIGHTS).write_bytes(shared.content)
+        np.save(temporary / 'initial_belief.npy', model.initial(1).numpy())
+        cases, left_out = golden_cases(graphs, contract, model)
+    write_golden(temporary, cases)
+    full = {
+        'command': ' '.join(['world-model', *sys.argv[1:]]),
+        'commit': _commit(),
+        'date': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
+        'torch': torch.__version__,
+        'onnx': onnx.__version__,
+        'updates': learner.updates,
+        'imagine_rule': model.config.imagine_rule,
+        'golden_left_out': left_out,
+        **provenance,
+    }
+    write_manifest(
+        temporary,
+        contract,
+        name=contract.name,
+        belief_dim=model.belief_dim,
+        planner=planner.as_dict(),
+        return_scale=scale,
+        provenance=full,
+    )
+    problems = check_bundle(temporary, contract)
+    if problems:
+        raise BundleError(temporary, problems)
+    tensors = learner_tensors(learner)
+    save_file(tensors, folder.with_name(folder.name + '.learner.safetensors'))
+    old = folder.with_name(folder.name + '.old')
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    os.replace(temporary, folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+class _Weights:
+    """The content of weights.bin while it grows; equal tensors share one place."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self._places: dict[bytes, int] = {}
+
+    def move_out(self, proto: onnx.ModelProto) -> None:
+        """Replace the graph's large initialisers by references into the shared file."""
+        for tensor in proto.graph.initializer:
+            array = onnx.numpy_helper.to_array(tensor)
+            raw = np.ascontiguousarray(array).tobytes()
+            if len(raw) < INLINE_BYTES:
+                continue
+            key = hashlib.sha256(raw).digest()
+            if key not in self._places:
+                self.content.extend(b'\0' * (-len(self.content) % ALIGN))
+                self._places[key] = len(self.content)
+                self.content.extend(raw)
+            for field in ('raw_data', 'float_data', 'int64_data', 'int32_data'):
+                tensor.ClearField(field)
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            del tensor.external_data[:]
+            place = {'location': WEIGHTS, 'offset': self._places[key], 'length': len(raw)}
+            for name, value in place.items():
+                tensor.external_data.add(key=name, value=str(value))
+
+
+def _to_onnx(graph: Graph) -> onnx.ModelProto:
+    logging.getLogger('onnxscript').setLevel(logging.ERROR)
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # torch warns of its own internals at every export.
+        warnings.simplefilter('ignore', FutureWarning)
+        program = torch.onnx.export(
+            graph.module,
+            tuple(graph.inputs.values()),
+            dynamo=True,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    proto = program.model_proto
+    # Source paths of the exporting machine have no place in a file that travels.
+    for node in proto.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ''
+    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        del value.metadata_props[:]
+    return proto
+
+
+def _commit() -> str:
+    root = Path(__file__).resolve().parents[2]
+    git = shutil.which('git')
+    if git is None or not (root / '.git').exists():
+        return 'unknown'
+    done = subprocess.run(
+        [git, '-C', str(root), 'rev-parse', '--short', 'HEAD'],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or 'unknown'
