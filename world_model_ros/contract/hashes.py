@@ -81,11 +81,15 @@ def interface_diff(
     """List the fields in which two interfaces differ, as `field: a -> b`."""
     left = dict(_leaves('', _as_interface(a)))
     right = dict(_leaves('', _as_interface(b)))
-    return [
+    differences = [
         f'{key}: {left.get(key, "absent")} -> {right.get(key, "absent")}'
         for key in dict.fromkeys([*left, *right])
         if left.get(key) != right.get(key)
     ]
+    if not differences and interface_hash(a) != interface_hash(b):
+        # Only a foreign interface can differ without a differing field, as by an empty section.
+        return [f'interface: {interface_hash(a)[:12]} -> {interface_hash(b)[:12]}']
+    return differences
 
 
 def _as_interface(source: Contract | Mapping[str, Any]) -> dict[str, Any]:
