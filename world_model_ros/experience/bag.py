@@ -1,0 +1,226 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What makes a directory a ROS 2 bag: topic entries, message definitions, metadata.yaml.
+
+Owns the rosbag2 side of an episode (metadata version 9, as Jazzy writes it) and the names of our
+own metadata records. Input: topics with types, QoS and counts. Output: text. Must not import ROS,
+torch or anything that writes messages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rosbags.typesys import Stores, get_typestore
+
+EPISODE_FORMAT = 1
+ROSBAG2_VERSION = 9
+ROS_DISTRO = 'jazzy'
+# First metadata record of the file, and the one written when the episode is sealed.
+BEGIN_RECORD = 'world_model_ros'
+END_RECORD = 'world_model_ros.end'
+# rosbag2 keeps a copy of metadata.yaml in the file under this name: `ros2 bag info FILE.mcap`.
+ROSBAG2_RECORD = 'rosbag2'
+ACTIVE_SUFFIX = '.active'
+METADATA_FILE = 'metadata.yaml'
+
+
+class EpisodeError(Exception):
+    """An episode cannot be written, read or understood; the text says which file and why."""
+
+
+@dataclass(frozen=True)
+class Qos:
+    """The QoS a publisher offered, in the words of metadata version 9."""
+
+    reliability: str = 'reliable'
+    durability: str = 'volatile'
+    history: str = 'unknown'
+    depth: int = 0
+    liveliness: str = 'automatic'
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields as rosbag2 writes them."""
+        forever = {'sec': 9223372036, 'nsec': 854775807}
+        return {
+            'history': self.history,
+            'depth': self.depth,
+            'reliability': self.reliability,
+            'durability': self.durability,
+            'deadline': dict(forever),
+            'lifespan': dict(forever),
+            'liveliness': self.liveliness,
+            'liveliness_lease_duration': dict(forever),
+            'avoid_ros_namespace_conventions': False,
+        }
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A recorded topic: its resolved name, its type and what its publisher offered."""
+
+    name: str
+    type: str
+    qos: tuple[Qos, ...] = (Qos(),)
+
+    def qos_yaml(self) -> str:
+        """The offered QoS as the channel metadata holds it."""
+        return yaml.safe_dump([qos.as_dict() for qos in self.qos], sort_keys=False).strip()
+
+
+@dataclass(frozen=True)
+class EpisodeInfo:
+    """What is known when the recording begins; becomes the first record of the file.
+
+    `topics` maps roles (`stream.camera`, `tick`, `episode`, `reward`, `sent`, `chunk`, `command`)
+    to the resolved names in the bag, so that a reader needs no namespace.
+    """
+
+    uuid: str
+    robot_id: str = ''
+    contract_text: str = ''
+    interface_hash: str = ''
+    contract_hash: str = ''
+    bundle: str = ''
+    clock: str = ''
+    started_ns: int = 0
+    topics: Mapping[str, str] = field(default_factory=dict)
+    announced: str = ''  # the agent's announcement, as received
+
+    def to_record(self) -> dict[str, str]:
+        """As the strings of a metadata record."""
+        return {
+            'format': str(EPISODE_FORMAT),
+            'uuid': self.uuid,
+            'robot_id': self.robot_id,
+            'contract': self.contract_text,
+            'interface_hash': self.interface_hash,
+            'contract_hash': self.contract_hash,
+            'bundle': self.bundle,
+            'clock': self.clock,
+            'started_ns': str(self.started_ns),
+            'topics': json.dumps(dict(self.topics), sort_keys=True),
+            'announced': self.announced,
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str], where: str) -> EpisodeInfo:
+        """Read a metadata record; refuses an unknown format by name."""
+        if record.get('format') != str(EPISODE_FORMAT):
+            raise EpisodeError(
+                f'{where}: episode format {record.get("format")!r} is unknown; this version reads '
+                f'format {EPISODE_FORMAT}. Read it with the version that wrote it, or a later one'
+            )
+        return cls(
+            uuid=record['uuid'],
+            robot_id=record.get('robot_id', ''),
+            contract_text=record.get('contract', ''),
+            interface_hash=record.get('interface_hash', ''),
+            contract_hash=record.get('contract_hash', ''),
+            bundle=record.get('bundle', ''),
+            clock=record.get('clock', ''),
+            started_ns=int(record.get('started_ns', '0')),
+            topics=json.loads(record.get('topics', '{}')),
+            announced=record.get('announced', ''),
+        )
+
+
+@cache
+def typestore() -> Any:
+    """Message definitions of Jazzy, without a ROS install."""
+    return get_typestore(Stores.ROS2_JAZZY)
+
+
+def message_definition(type_name: str) -> str:
+    """The full .msg text of a type; raises EpisodeError for a type that Jazzy does not ship."""
+    store = typestore()
+    if type_name not in store.fielddefs:
+        raise EpisodeError(
+            f'message type {type_name!r} is not among the common interfaces of Jazzy; '
+            'only those can be recorded'
+        )
+    text: str = store.generate_msgdef(type_name, ros_version=2)[0]
+    return text
+
+
+def type_hash(type_name: str) -> str:
+    """The RIHS01 hash that ROS 2 uses to compare types."""
+    digest: str = typestore().hash_rihs01(type_name)
+    return digest
+
+
+def bag_information(
+    file_name: str,
+    topics: Sequence[Topic],
+    counts: Mapping[str, int],
+    start_ns: int,
+    end_ns: int,
+    custom: Mapping[str, str],
+) -> dict[str, Any]:
+    """The content of metadata.yaml below its single top key."""
+    total = sum(counts.get(topic.name, 0) for topic in topics)
+    starting = {'nanoseconds_since_epoch': start_ns if total else 0}
+    duration = {'nanoseconds': max(0, end_ns - start_ns)}
+    return {
+        'version': ROSBAG2_VERSION,
+        'storage_identifier': 'mcap',
+        'duration': duration,
+        'starting_time': starting,
+        'message_count': total,
+        'topics_with_message_count': [
+            {
+                'topic_metadata': {
+                    'name': topic.name,
+                    'type': topic.type,
+                    'serialization_format': 'cdr',
+                    'offered_qos_profiles': [qos.as_dict() for qos in topic.qos],
+                    'type_description_hash': type_hash(topic.type),
+                },
+                'message_count': counts.get(topic.name, 0),
+            }
+            for topic in topics
+        ],
+        'compression_format': '',
+        'compression_mode': '',
+        'relative_file_paths': [file_name],
+        'files': [
+            {
+                'path': file_name,
+                'starting_time': dict(starting),
+                'duration': dict(duration),
+                'message_count': total,
+            }
+        ],
+        'custom_data': dict(custom),
+        'ros_distro': ROS_DISTRO,
+    }
+
+
+def information_text(information: Mapping[str, Any]) -> str:
+    """The information alone, as the MCAP file keeps it."""
+    return yaml.safe_dump(dict(information), sort_keys=False, default_flow_style=False)
+
+
+def metadata_text(information: Mapping[str, Any]) -> str:
+    """The content of metadata.yaml."""
+    return information_text({'rosbag2_bagfile_information': information})
+
+
+def find_mcap(directory: Path) -> Path:
+    """The one MCAP file of an episode directory (or the file itself)."""
+    if directory.is_file():
+        return directory
+    if not directory.is_dir():
+        raise EpisodeError(f'{directory}: no such episode')
+    files = sorted(directory.glob('*.mcap'))
+    if len(files) != 1:
+        raise EpisodeError(
+            f'{directory}: expected one .mcap file, found {len(files)}; is this an episode?'
+        )
+    return files[0]

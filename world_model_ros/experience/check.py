@@ -1,0 +1,115 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Says whether an episode is whole, and what is wrong with it if not.
+
+Owns the list of what must hold of a sealed episode. Must not import ROS or torch.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import yaml
+
+from world_model_ros.experience.bag import (
+    ACTIVE_SUFFIX,
+    END_RECORD,
+    METADATA_FILE,
+    ROSBAG2_VERSION,
+    EpisodeError,
+)
+from world_model_ros.experience.reader import EpisodeReader
+from world_model_ros.experience.rebuild import parity, read_ticks
+from world_model_ros.onboard.messages import MessageError
+from world_model_ros.onboard.tick_record import TickRecordError
+
+
+def check_episode(path: Path | str, *, rebuilt: bool = False) -> list[str]:
+    """What is wrong with an episode; an empty list means that it is whole.
+
+    Every chunk's CRC, the footer, the counts per topic against the writer's own and metadata.yaml,
+    and the run of ticks. With `rebuilt` every tick is also made again and compared.
+    """
+    path = Path(path)
+    try:
+        reader = EpisodeReader(path)
+    except (EpisodeError, OSError) as error:
+        return [str(error)]
+    problems = []
+    if path.name.endswith(ACTIVE_SUFFIX):
+        problems.append(f'{path}: still recording, or its recorder died: the next start seals it')
+    if reader.contents.damage:
+        problems.append(f'{reader.file}: {reader.contents.damage}')
+    end = reader.end
+    if end.status == 'truncated':
+        problems.append(f'{path}: truncated: {end.reason}')
+    if end.dropped:
+        problems.append(f'{path}: dropped by the recorder: {_listed(end.dropped)}')
+    if end.lost:
+        problems.append(f'{path}: lost on the way: {_listed(end.lost)}')
+    problems += _check_counts(reader)
+    if path.is_dir():
+        problems += _check_metadata(reader)
+    problems += _check_ticks(reader, rebuilt)
+    return problems
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ', '.join(f'{count} of {topic}' for topic, count in sorted(counts.items()))
+
+
+def _check_counts(reader: EpisodeReader) -> list[str]:
+    record = reader.contents.record(END_RECORD)
+    if record is None:
+        return []
+    said, found = json.loads(record['counts']), reader.contents.topic_counts()
+    if said == found:
+        return []
+    return [f'{reader.file}: {found} messages in the file, {said} were written']
+
+
+def _check_metadata(reader: EpisodeReader) -> list[str]:
+    file = reader.directory / METADATA_FILE
+    try:
+        loaded = yaml.safe_load(file.read_text('utf-8'))
+        information = loaded['rosbag2_bagfile_information']
+        said = {
+            entry['topic_metadata']['name']: entry['message_count']
+            for entry in information['topics_with_message_count']
+        }
+        version = information['version']
+    except OSError as error:
+        return [f'{file}: {error}']
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        return [f'{file}: not a rosbag2 metadata file: {error!r}']
+    problems = []
+    if version != ROSBAG2_VERSION:
+        problems.append(f'{file}: version {version}, expected {ROSBAG2_VERSION}')
+    if said != reader.contents.topic_counts():
+        problems.append(f'{file}: counts {said}, the file holds {reader.contents.topic_counts()}')
+    return problems
+
+
+def _check_ticks(reader: EpisodeReader, rebuilt: bool) -> list[str]:
+    try:
+        ticks = read_ticks(reader)
+    except (MessageError, TickRecordError) as error:
+        return [f'{reader.file}: {error}']
+    if not ticks:
+        return [f'{reader.file}: no tick record of episode {reader.info.uuid}']
+    problems = []
+    gaps = sum(max(0, now.tick - before.tick - 1 - now.skipped) for before, now in pairwise(ticks))
+    if gaps:
+        problems.append(f'{reader.file}: {gaps} tick records are missing')
+    if not ticks[-1].last and reader.end.status == 'whole':
+        problems.append(f'{reader.file}: sealed as whole without a last tick')
+    if rebuilt:
+        report = parity(reader)
+        if report.different or report.unrebuilt:
+            problems.append(
+                f'{reader.file}: of {report.ticks} ticks {report.different} differ and '
+                f'{report.unrebuilt} cannot be rebuilt: {report.first_problem}'
+            )
+    return problems

@@ -1,0 +1,166 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads episodes: whole ones and those cut short, messages as they were received.
+
+Owns the way from an episode directory to its metadata and raw messages. A file without a footer is
+read up to its last whole chunk. Decoding is the caller's; so is assembly. Must not import ROS or
+torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from mcap.records import Message
+
+from world_model_ros.contract import Contract, parse_contract
+from world_model_ros.experience.bag import (
+    ACTIVE_SUFFIX,
+    BEGIN_RECORD,
+    END_RECORD,
+    EpisodeError,
+    EpisodeInfo,
+    Topic,
+    find_mcap,
+)
+from world_model_ros.experience.recover import topic_of
+from world_model_ros.experience.scan import Contents, chunk_records, read_chunk, scan
+
+# Decoded chunks kept for picking single messages: ticks look back a few messages, not minutes.
+CACHED_CHUNKS = 8
+
+
+class RawMessage(NamedTuple):
+    """A message as it was received."""
+
+    topic: str
+    type: str
+    log_ns: int
+    publish_ns: int
+    data: bytes
+
+
+class Place(NamedTuple):
+    """Where a message lies: its chunk, and its number among the chunk's messages."""
+
+    chunk: int
+    number: int
+
+
+@dataclass(frozen=True)
+class EpisodeEnd:
+    """How the episode ended, and what did not make it into the file."""
+
+    status: str  # whole, truncated, or unsealed: no end was written
+    reason: str
+    dropped: dict[str, int]  # by the recorder: queue full, disk
+    lost: dict[str, int]  # reported by the middleware
+
+
+class EpisodeReader:
+    """One episode. Opening it walks the whole file once and checks every chunk's CRC."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.directory = Path(path)
+        self.file = find_mcap(self.directory)
+        self.contents: Contents = scan(self.file)
+        begin = self.contents.record(BEGIN_RECORD)
+        if begin is None:
+            raise EpisodeError(
+                f'{self.file}: no {BEGIN_RECORD} record at the start'
+                f'{": " + self.contents.damage if self.contents.damage else ""}; a bag of another '
+                'recorder, or damaged'
+            )
+        self.info = EpisodeInfo.from_record(begin, str(self.file))
+        self.topics: dict[str, Topic] = {
+            channel.topic: topic_of(self.contents, channel)
+            for channel in self.contents.channels.values()
+        }
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file has its footer."""
+        return self.contents.whole
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The contract under which the episode was recorded."""
+        if not self.info.contract_text:
+            raise EpisodeError(f'{self.file}: the episode holds no contract; name one')
+        return parse_contract(self.info.contract_text, str(self.file))
+
+    @cached_property
+    def end(self) -> EpisodeEnd:
+        """How the recording ended."""
+        record = self.contents.record(END_RECORD)
+        if record is None:
+            return EpisodeEnd('unsealed', self.contents.damage, {}, {})
+        dropped, lost = json.loads(record['dropped']), json.loads(record['lost'])
+        return EpisodeEnd(record['status'], record['reason'], dropped, lost)
+
+    def topic(self, role: str) -> str:
+        """The recorded name of a role (`tick`, `stream.camera`, ...); '' where it is unknown."""
+        return self.info.topics.get(role, '')
+
+    def messages(self, topics: Collection[str] | None = None) -> Iterator[RawMessage]:
+        """Messages in the order in which they were written."""
+        for _, message in self.places(topics):
+            yield message
+
+    def places(self, topics: Collection[str] | None = None) -> Iterator[tuple[Place, RawMessage]]:
+        """Messages with their places, for an index that does not hold the bytes."""
+        wanted = {
+            channel.id
+            for channel in self.contents.channels.values()
+            if topics is None or channel.topic in topics
+        }
+        for number, index in enumerate(self.contents.chunks):
+            # A chunk whose index was torn off lists no channels: look inside.
+            listed = set(index.message_index_offsets)
+            if listed and not wanted & listed:
+                continue
+            for place, message in enumerate(self._chunk(number)):
+                if message.channel_id in wanted:
+                    yield Place(number, place), self._raw(message)
+
+    def at(self, place: Place) -> RawMessage:
+        """The message at a place that `places` gave."""
+        cached = self._cache.get(place.chunk)
+        if cached is None:
+            cached = self._cache[place.chunk] = self._chunk(place.chunk)
+            if len(self._cache) > CACHED_CHUNKS:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(place.chunk)
+        return self._raw(cached[place.number])
+
+    @cached_property
+    def _cache(self) -> OrderedDict[int, list[Message]]:
+        return OrderedDict()
+
+    def _chunk(self, number: int) -> list[Message]:
+        with self.file.open('rb') as file:
+            chunk = read_chunk(file, self.contents.chunks[number].chunk_start_offset)
+        return [record for _, record in chunk_records(chunk) if isinstance(record, Message)]
+
+    def _raw(self, message: Message) -> RawMessage:
+        topic = self.topics[self.contents.channels[message.channel_id].topic]
+        return RawMessage(
+            topic.name, topic.type, message.log_time, message.publish_time, message.data
+        )
+
+
+def list_episodes(root: Path | str, *, active: bool = False) -> list[Path]:
+    """Episode directories below `root`, oldest first; those still recording only if asked."""
+    found = [
+        file.parent
+        for file in Path(root).rglob('*.mcap')
+        if active or not file.parent.name.endswith(ACTIVE_SUFFIX)
+    ]
+    return sorted(set(found), key=lambda path: (path.stat().st_mtime_ns, path.name))

@@ -1,0 +1,262 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Decides which messages go into which episode: begins, routes, ends, and keeps the first ones.
+
+Owns the recorder's logic without ROS. Input: raw messages with the role they play, the agent's
+announcements and a steady clock. The agent owns episode boundaries: an announcement begins one, a
+tick record flagged `last` ends it. Messages reach the recorder in no promised order, so the newest
+of every topic are kept for the file that is about to begin, and a finished file stays open for a
+moment. Must not import ROS or torch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from world_model_ros.experience.bag import EpisodeError, EpisodeInfo, Topic
+from world_model_ros.experience.writer import EpisodeWriter
+from world_model_ros.onboard.messages import JOINT_STATE, MessageError, decode
+
+log = logging.getLogger(__name__)
+
+# After the last tick: long enough for what is still under way between processes on one robot.
+GRACE_SEC = 0.5
+# Kept per topic for the next file: more than any assembly looks back, at 16 MB of VGA pictures.
+PREROLL_MESSAGES = 16
+STRING = 'std_msgs/msg/String'
+
+
+class Kept(NamedTuple):
+    """A message that may yet belong to the next episode."""
+
+    data: bytes
+    log_ns: int
+    publish_ns: int
+
+
+class TickHead(NamedTuple):
+    """What the recorder reads of a tick record."""
+
+    uuid: str
+    tick: int
+    last: bool
+    reward: float
+
+
+def tick_head(cdr: bytes) -> TickHead:
+    """The episode, number and flags of a tick record; raises MessageError."""
+    message = decode(JOINT_STATE, cdr)
+    values = dict(zip(message.name, message.position.tolist(), strict=False))
+    try:
+        return TickHead(
+            message.header.frame_id.split('/')[0],
+            int(values['tick']),
+            bool(values['last']),
+            float(values['reward']),
+        )
+    except KeyError as error:
+        raise MessageError(f'a tick record without {error}') from error
+
+
+@dataclass
+class Open:
+    """One episode being written."""
+
+    writer: EpisodeWriter
+    ticks: int = 0
+    total_reward: float = 0.0
+    ended: bool = False  # its last tick was written
+    close_at_s: float | None = None  # steady clock
+
+    reason: str = 'another episode began before the last tick of this one'
+
+    def finish(self) -> None:
+        """Ask for the seal; only an episode whose last tick was seen is whole."""
+        if self.ended:
+            self.writer.close()
+        else:
+            self.writer.close('truncated', self.reason)
+
+
+@dataclass
+class Totals:
+    """What has been recorded so far, for diagnostics."""
+
+    episodes: int = 0
+    truncated: int = 0
+    messages: int = 0
+    bytes: int = 0
+    dropped: int = 0
+    last_episode: str = ''
+    last_return: float = float('nan')
+    error: str = ''
+
+
+@dataclass
+class RecordingSession:
+    """All episodes of one recorder. One thread calls it."""
+
+    root: Path
+    topics: Mapping[str, Topic]  # role -> topic; roles are those of EpisodeInfo.topics
+    open_writer: Callable[[EpisodeInfo], EpisodeWriter]
+    robot_id: str = ''
+    contract_text: str = ''
+    totals: Totals = field(default_factory=Totals)
+    current: Open | None = None
+    ending: list[Open] = field(default_factory=list)
+    _kept: dict[str, deque[Kept]] = field(default_factory=dict)
+    _announced: str = ''
+
+    def set_topic(self, role: str, topic: Topic) -> None:
+        """The topic as it was found on the graph, with its QoS."""
+        self.topics = {**self.topics, role: topic}
+
+    def on_message(
+        self, role: str, data: bytes, log_ns: int, publish_ns: int, steady_s: float
+    ) -> None:
+        """Take one raw message of any role."""
+        kept = self._kept.setdefault(role, deque(maxlen=PREROLL_MESSAGES))
+        kept.append(Kept(data, log_ns, publish_ns))
+        if role == 'tick':
+            self._on_tick(data, log_ns, publish_ns, steady_s)
+            return
+        if role == 'episode':
+            self._on_announcement(data, log_ns, steady_s)
+            return
+        topic = self.topics[role]
+        if self.current is not None:
+            self.current.writer.write(topic, data, log_ns, publish_ns)
+        for episode in self.ending:
+            episode.writer.write(topic, data, log_ns, publish_ns)
+
+    def poll(self, steady_s: float) -> None:
+        """Close what has waited long enough; collect what is sealed."""
+        for episode in list(self.ending):
+            if episode.close_at_s is not None and steady_s >= episode.close_at_s:
+                episode.finish()
+            if episode.writer.closed:
+                self.ending.remove(episode)
+                self._collect(episode)
+        if self.current is not None and self.current.writer.error:
+            self.totals.error = self.current.writer.error
+
+    def note_lost(self, role: str, count: int) -> None:
+        """The middleware says that messages of a topic never arrived."""
+        if self.current is not None:
+            lost = self.current.writer.lost
+            name = self.topics[role].name
+            lost[name] = lost.get(name, 0) + count
+
+    def close(self, timeout_s: float) -> None:
+        """Seal everything; an episode without its last tick is truncated."""
+        if self.current is not None:
+            self.current.reason = 'the recorder was stopped'
+            self.ending.append(self.current)
+            self.current = None
+        for episode in self.ending:
+            episode.finish()
+        for episode in self.ending:
+            if episode.writer.join(timeout_s):
+                self._collect(episode)
+        self.ending.clear()
+
+    def _on_tick(
+        self, data: bytes, log_ns: int, publish_ns: int, steady_s: float, only: str = ''
+    ) -> None:
+        try:
+            head = tick_head(data)
+        except MessageError as error:
+            self.totals.error = f'a tick record cannot be read: {error}'
+            return
+        if only and head.uuid != only:
+            return
+        for episode in (self.current, *self.ending):
+            if episode is not None and episode.writer.info.uuid == head.uuid:
+                self._write_tick(episode, head, Kept(data, log_ns, publish_ns), steady_s)
+
+    def _write_tick(self, episode: Open, head: TickHead, kept: Kept, steady_s: float) -> None:
+        episode.writer.write(self.topics['tick'], *kept)
+        episode.ticks += 1
+        if head.reward == head.reward:  # missing rewards are NaN
+            episode.total_reward += head.reward
+        if head.last:
+            episode.ended = True
+            episode.close_at_s = steady_s + GRACE_SEC
+            if episode is self.current:
+                self.ending.append(episode)
+                self.current = None
+
+    def _on_announcement(self, data: bytes, log_ns: int, steady_s: float) -> None:
+        try:
+            text = decode(STRING, data).data
+            announced = json.loads(text)
+            uuid = str(announced['uuid'])
+        except (MessageError, ValueError, KeyError, TypeError) as error:
+            self.totals.error = f'the announcement of an episode cannot be read: {error!r}'
+            return
+        if uuid == self._announced:
+            return
+        self._announced = uuid
+        if self.current is not None:
+            # Its last tick may still be under way; without it the episode is truncated.
+            self._abandon(self.current, steady_s)
+        self._begin(uuid, announced, text, log_ns, steady_s)
+
+    def _abandon(self, episode: Open, steady_s: float) -> None:
+        episode.close_at_s = steady_s + GRACE_SEC
+        self.ending.append(episode)
+        self.current = None
+
+    def _begin(
+        self, uuid: str, announced: Mapping[str, object], text: str, log_ns: int, steady_s: float
+    ) -> None:
+        info = EpisodeInfo(
+            uuid=uuid,
+            robot_id=str(announced.get('robot_id', self.robot_id)),
+            contract_text=str(announced.get('contract', '') or self.contract_text),
+            interface_hash=str(announced.get('interface_hash', '')),
+            contract_hash=str(announced.get('contract_hash', '')),
+            bundle=_text(announced.get('bundle', '')),
+            clock=_text(announced.get('clock', '')),
+            started_ns=log_ns,
+            topics={role: topic.name for role, topic in self.topics.items()},
+            announced=text,
+        )
+        try:
+            writer = self.open_writer(info)
+        except (EpisodeError, OSError) as error:
+            self.totals.error = str(error)
+            log.error('%s', error)
+            return
+        self.totals.error = ''
+        self.current = Open(writer)
+        for role, messages in list(self._kept.items()):
+            for kept in list(messages):
+                if role != 'tick':
+                    writer.write(self.topics[role], *kept)
+        # Ticks that overtook the announcement; those of other episodes are in their files.
+        for kept in list(self._kept.get('tick', ())):
+            self._on_tick(*kept, steady_s, only=uuid)
+
+    def _collect(self, episode: Open) -> None:
+        writer, totals = episode.writer, self.totals
+        totals.messages += sum(writer.written.values())
+        totals.bytes += writer.bytes_written
+        totals.dropped += sum(writer.dropped.values())
+        if writer.error:
+            totals.error = writer.error
+        if writer.sealed:
+            totals.episodes += 1
+            totals.truncated += writer.status != 'whole'
+            totals.last_episode = str(writer.path)
+            totals.last_return = episode.total_reward
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -1,0 +1,289 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes one episode: raw CDR messages in, a sealed rosbag2 MCAP directory out.
+
+Owns the writer thread and the life of the directory: `UUID.active/` while it grows, flushed and
+synced on a clock, verified, then renamed to `UUID/`. `write` only appends to a bounded queue: a
+slow or full disk costs recorded messages, which are counted, never the caller's time. Any OSError
+and too little free space end the recording, seal what is whole and mark it truncated.
+Must not import ROS or torch.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mcap.exceptions import McapError
+from mcap.writer import CompressionType, Writer
+
+from world_model_ros.experience.bag import (
+    ACTIVE_SUFFIX,
+    BEGIN_RECORD,
+    END_RECORD,
+    ROSBAG2_RECORD,
+    EpisodeError,
+    EpisodeInfo,
+    Topic,
+    bag_information,
+    information_text,
+    message_definition,
+    metadata_text,
+    type_hash,
+)
+from world_model_ros.experience.closing import verify_file
+from world_model_ros.experience.recover import seal_truncated
+from world_model_ros.experience.sink import (
+    RESERVE_FILE,
+    FileSink,
+    Sink,
+    free_bytes,
+    free_name,
+    sync_directory,
+    write_metadata,
+)
+
+log = logging.getLogger(__name__)
+
+COMPRESSIONS = {
+    'none': CompressionType.NONE,
+    'lz4': CompressionType.LZ4,
+    'zstd': CompressionType.ZSTD,
+}
+# Half of the second that a kill may cost, so that a slow sync still keeps the promise.
+SYNC_PERIOD_SEC = 0.5
+# The queue is emptied this often instead of per message: fewer thread switches, 50 ms of the 1 s.
+DRAIN_PERIOD_SEC = 0.05
+QUEUE_BYTES = 64 << 20  # 2 s of 640x480 rgb8 at 30 Hz
+QUEUE_MESSAGES = 20_000  # small messages are bounded by number: each costs far more than its bytes
+CHUNK_BYTES = 1 << 20
+MIN_FREE_BYTES = 512 << 20  # below this the disk belongs to the robot's other needs
+# Given back when the disk is full: room for the summary and metadata.yaml of a long episode.
+RESERVE_BYTES = 1 << 20
+
+
+class EpisodeWriter:
+    """One episode being recorded. One thread calls `write`; another does all that can block."""
+
+    def __init__(
+        self,
+        root: Path,
+        info: EpisodeInfo,
+        *,
+        compression: str = 'zstd',
+        queue_bytes: int = QUEUE_BYTES,
+        min_free_bytes: int = MIN_FREE_BYTES,
+        sync_period_s: float = SYNC_PERIOD_SEC,
+        sink: Callable[[Path], Sink] = FileSink,
+    ) -> None:
+        if compression not in COMPRESSIONS:
+            raise EpisodeError(
+                f'compression {compression!r} is unknown; use one of {", ".join(COMPRESSIONS)}'
+            )
+        if not info.uuid or '/' in info.uuid or info.uuid.startswith('.'):
+            raise EpisodeError(f'episode uuid {info.uuid!r} cannot name a directory')
+        root.mkdir(parents=True, exist_ok=True)
+        self.info = info
+        self.error = ''
+        self.received = 0
+        self.dropped: dict[str, int] = {}
+        self.lost: dict[str, int] = {}  # reported lost by the middleware, for the record
+        self.written: dict[str, int] = {}
+        self.bytes_written = 0
+        self._min_free_bytes = min_free_bytes
+        self._sync_period_s = sync_period_s
+        self._queue_bytes = queue_bytes
+        self._queue: deque[tuple[Topic, bytes, int, int]] = deque()
+        self._put_bytes = 0  # by the caller's thread only
+        self._taken_bytes = 0  # by the writer thread only
+        self._channels: dict[str, int] = {}
+        self._schemas: dict[str, int] = {}
+        self._topics: list[Topic] = []
+        self._start_ns = self._end_ns = 0
+        self._status: tuple[str, str] | None = None
+        self._wake = threading.Event()
+        self.path = root / free_name(root, info.uuid)
+        self._active = self.path.with_name(self.path.name + ACTIVE_SUFFIX)
+        if free_bytes(root) < min_free_bytes + RESERVE_BYTES:
+            raise EpisodeError(
+                f'{root}: {free_bytes(root) >> 20} MiB free, the floor is '
+                f'{min_free_bytes >> 20} MiB; free space or lower min_free_mb'
+            )
+        self._active.mkdir()
+        self._file = self._active / f'{self.path.name}.mcap'
+        self._reserve = self._active / RESERVE_FILE
+        self._sink = sink(self._file)
+        try:
+            with self._reserve.open('wb') as reserve:
+                os.posix_fallocate(reserve.fileno(), 0, RESERVE_BYTES)
+            self._writer = Writer(
+                self._sink,  # type: ignore[arg-type]  # needs write, tell and flush only
+                chunk_size=CHUNK_BYTES,
+                compression=COMPRESSIONS[compression],
+            )
+            self._writer.start(profile='ros2', library='world_model_ros')
+            self._writer.add_metadata(BEGIN_RECORD, info.to_record())
+            self._sink.sync()
+            sync_directory(self._active)
+            sync_directory(root)
+        except OSError as error:
+            self._sink.close()
+            shutil.rmtree(self._active, ignore_errors=True)
+            raise EpisodeError(f'{root}: cannot begin an episode: {error}') from error
+        self._thread = threading.Thread(target=self._run, name='episode-writer', daemon=True)
+        self._thread.start()
+
+    def write(self, topic: Topic, data: bytes, log_ns: int, publish_ns: int = 0) -> bool:
+        """Queue one message as received; False (and counted) where it cannot be kept."""
+        self.received += 1
+        full = self._put_bytes - self._taken_bytes + len(data) > self._queue_bytes
+        if self.error or self._status or full or len(self._queue) >= QUEUE_MESSAGES:
+            self.dropped[topic.name] = self.dropped.get(topic.name, 0) + 1
+            return False
+        self._put_bytes += len(data)
+        self._queue.append((topic, data, log_ns, publish_ns or log_ns))
+        return True
+
+    def close(self, status: str = 'whole', reason: str = '') -> None:
+        """Ask for the seal; returns at once. `status` is `whole` or `truncated`."""
+        if self._status is None:
+            self._status = (status, reason)
+            self._wake.set()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until the episode is sealed (or given up); False if that took too long."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the writer thread is done, sealed or not."""
+        return not self._thread.is_alive()
+
+    @property
+    def status(self) -> str:
+        """`recording`, then `whole` or `truncated`."""
+        return self._status[0] if self._status else 'recording'
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the episode is on disk under its final name."""
+        return self.closed and self.path.is_dir()
+
+    def _run(self) -> None:
+        try:
+            self._record()
+            self._seal()
+        except (OSError, McapError, EpisodeError) as error:
+            self._fail(str(error))
+        finally:
+            self._sink.close()
+
+    def _record(self) -> None:
+        next_sync = time.monotonic() + self._sync_period_s
+        while self._status is None:
+            self._wake.wait(DRAIN_PERIOD_SEC)
+            self._drain()
+            if time.monotonic() >= next_sync:
+                self._writer.flush()
+                self._sink.sync()
+                self._check_space()
+                next_sync = time.monotonic() + self._sync_period_s
+        self._drain()
+
+    def _check_space(self) -> None:
+        free = free_bytes(self._active)
+        if free < self._min_free_bytes:
+            self.error = (
+                f'{free >> 20} MiB free, the floor is {self._min_free_bytes >> 20} MiB: '
+                'recording stopped'
+            )
+            self._status = ('truncated', self.error)
+
+    def _drain(self) -> None:
+        while self._queue:
+            topic, data, log_ns, publish_ns = self._queue.popleft()
+            self._taken_bytes += len(data)
+            channel = self._channels.get(topic.name)
+            if channel is None:
+                channel = self._register(topic)
+            self._writer.add_message(channel, log_ns, data, publish_ns)
+            if not self.written:
+                self._start_ns = log_ns
+            self.written[topic.name] = self.written.get(topic.name, 0) + 1
+            self._start_ns = min(self._start_ns, log_ns)
+            self._end_ns = max(self._end_ns, log_ns)
+            self.bytes_written += len(data)
+
+    def _register(self, topic: Topic) -> int:
+        schema = self._schemas.get(topic.type)
+        if schema is None:
+            definition = message_definition(topic.type).encode()
+            schema = self._writer.register_schema(topic.type, 'ros2msg', definition)
+            self._schemas[topic.type] = schema
+        channel = self._writer.register_channel(
+            topic.name,
+            'cdr',
+            schema,
+            {'offered_qos_profiles': topic.qos_yaml(), 'topic_type_hash': type_hash(topic.type)},
+        )
+        self._channels[topic.name] = channel
+        self._topics.append(topic)
+        return channel
+
+    def _end_record(self, counts: dict[str, int]) -> dict[str, str]:
+        status, reason = self._status or ('truncated', 'recorder stopped')
+        return {
+            'status': status,
+            'reason': reason,
+            'counts': json.dumps(counts, sort_keys=True),
+            'dropped': json.dumps(self.dropped, sort_keys=True),
+            'lost': json.dumps(self.lost, sort_keys=True),
+        }
+
+    def _information(self, counts: dict[str, int]) -> dict[str, Any]:
+        status, reason = self._status or ('truncated', 'recorder stopped')
+        custom = {'status': status, 'reason': reason, **self.info.to_record()}
+        custom.pop('announced')  # the file's first record has it, and the bag the message itself
+        return bag_information(
+            self._file.name, self._topics, counts, self._start_ns, self._end_ns, custom
+        )
+
+    def _seal(self) -> None:
+        information = self._information(self.written)
+        self._writer.flush()
+        self._writer.add_metadata(END_RECORD, self._end_record(self.written))
+        text = information_text(information)
+        self._writer.add_metadata(ROSBAG2_RECORD, {'serialized_metadata': text})
+        self._writer.finish()
+        self._sink.sync()
+        verify_file(self._file, self._sink.tell(), self.written)
+        self._publish(metadata_text(information))
+
+    def _publish(self, text: str) -> None:
+        write_metadata(self._active, text)
+        self._reserve.unlink(missing_ok=True)
+        sync_directory(self._active)
+        self._active.rename(self.path)
+        sync_directory(self.path.parent)
+
+    def _fail(self, reason: str) -> None:
+        """The disk refused: give the reserve back and close what is whole."""
+        self.error = self.error or f'recording stopped: {reason}'
+        self._status = ('truncated', self.error)
+        log.error('%s: %s', self.path.name, self.error)
+        self._sink.close()
+        try:
+            self._reserve.unlink(missing_ok=True)
+            seal_truncated(self._active, self.path, self.error)
+        except (OSError, McapError, EpisodeError) as error:
+            # What is whole stays in the .active directory; the next start seals it.
+            log.error('%s is not sealed: %s', self._active, error)
