@@ -102,7 +102,6 @@ class MujocoBody:
             for name, inner in self.joint_names.items()
         }
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
-        _OPEN.add(self)
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new starting state."""
@@ -146,10 +145,14 @@ class MujocoBody:
         """Return the camera's picture, uint8 [height, width, 3]."""
         renderer = self._renderers.get((height, width))
         if renderer is None:
+            # The frame buffer is this renderer's own: no larger than its picture.
+            self.model.vis.global_.offwidth = width
+            self.model.vis.global_.offheight = height
             renderer = mujoco.Renderer(self.model, height, width, max_geom=100)
             for flag in _FLAGS_OFF:
                 renderer.scene.flags[flag] = 0
             self._renderers[height, width] = renderer
+            _close_at_exit(self)
         renderer.update_scene(self.data, camera=camera)
         return renderer.render()
 
@@ -220,11 +223,19 @@ class CartpoleBody(MujocoBody):
         return float(upright * small_control * small_velocity * centered)
 
 
-# OpenGL contexts must go before the interpreter takes their library away.
 _OPEN: weakref.WeakSet[MujocoBody] = weakref.WeakSet()
 
 
-@atexit.register
+def _close_at_exit(body: MujocoBody) -> None:
+    """Free OpenGL contexts before mujoco shuts EGL down, which it does at exit.
+
+    mujoco registers that with the first context, so this must come after it.
+    """
+    if not _OPEN:
+        atexit.register(_close_all)
+    _OPEN.add(body)
+
+
 def _close_all() -> None:
     for body in list(_OPEN):
         body.close()

@@ -15,19 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.decode import decode_joints
+from world_model_ros.onboard.assembly import Assembler, Observation
 from world_model_ros.onboard.guard import Guard
+from world_model_ros.onboard.sent import SentHistory
 from world_model_ros.robots.bodies import Body
 from world_model_ros.robots.reality import Reality
 from world_model_ros.robots.sim_robot import SimRobot
+from world_model_ros.robots.wire import image_cdr, joints_cdr
 
 
 @dataclass(frozen=True)
 class Step:
     """What is known at one tick."""
 
-    arrays: dict[str, np.ndarray]  # stream name -> uint8 [h, w, 3] or float32 [n]
-    ages: np.ndarray  # [S] s; a lockstep simulator's messages are never old
+    observation: Observation  # as the agent's Assembler makes it
     reward: float  # sum over the frames of (t_{k-1}, t_k]
     terminal: bool
     truncated: bool
@@ -36,6 +37,16 @@ class Step:
     tick: int
     t_ns: int
     pending: np.ndarray  # [offset_ticks, A] float32, decided but not yet in effect, next first
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Stream name -> uint8 [h, w, 3] or float32 [n]."""
+        return self.observation.arrays
+
+    @property
+    def ages(self) -> np.ndarray:
+        """Age of each stream's message, [S] s; 0 in lockstep."""
+        return self.observation.ages
 
 
 class EnvError(RuntimeError):
@@ -53,11 +64,11 @@ class Env:
         self.contract = contract
         self.robot = SimRobot(contract, seed, reality, body)
         self._seed: int | None = seed
-        self._period_ns = round(contract.period_s * 1e9)
+        self._period_ns = contract.period_ns
         self._command_ns = round(1e9 / contract.command_rate_hz)
-        self._offset_ns = contract.offset_ticks * self._period_ns
+        self._offset_ns = contract.command_offset_ns
         self._names = list(contract.action.names)
-        self._ages = np.zeros(len(contract.streams), np.float32)
+        self._assembler = Assembler(contract)
         self._over = True
 
     def set_reality(self, reality: Reality | None) -> None:
@@ -78,11 +89,12 @@ class Env:
         self._tick = 0
         self._over = False
         safe = self.contract.safe_action
-        rest = self._measured() if safe is None else np.asarray(safe, np.float64)
+        rest = (self._measured() if safe is None else safe).astype(np.float32)
+        self._sent = SentHistory(rest)
         self._pending = deque(
-            [rest.astype(np.float32)] * self.contract.offset_ticks,
-            maxlen=self.contract.offset_ticks)
-        return self._step(0.0, rest, is_first=True)
+            [rest] * self.contract.offset_ticks, maxlen=self.contract.offset_ticks)
+        self._assembler.clear()
+        return self._step(0.0, is_first=True)
 
     def step(self, action: np.ndarray) -> Step:
         """Decide an action [A] or chunk [H, A] (SI units) at this tick; live one period."""
@@ -95,51 +107,57 @@ class Env:
         if refusal:
             raise EnvError(refusal)
         self._pending.append(chunk[0].astype(np.float32))
-        sent, reward = [], 0.0
+        reward = 0.0
         for j in range(self.contract.commands_per_tick):
             t_ns = now_ns + j * self._command_ns
             command = self._guard.sample(t_ns, t_ns * 1e-9, self._measured())
-            sent.append(command.values)
+            self._sent.add(t_ns, command.values)
             reward += self.robot.advance(command.values)
         self._tick += 1
-        return self._step(reward, np.mean(sent, axis=0), is_first=False)
+        return self._step(reward, is_first=False)
 
     def close(self) -> None:
         """Free the renderers."""
         self.robot.close()
 
-    def _step(self, reward: float, sent: np.ndarray, *, is_first: bool) -> Step:
+    def _step(self, reward: float, *, is_first: bool) -> Step:
+        t_ns = self._tick * self._period_ns
         terminal = self.robot.terminal() and not is_first
         truncated = not terminal and self._tick >= self.contract.episode.max_ticks > 0
         self._over = terminal or truncated
         return Step(
-            arrays=self._arrays(),
-            ages=self._ages.copy(),
+            observation=self._observe(t_ns),
             reward=float(reward),
             terminal=terminal,
             truncated=truncated,
-            action_sent=sent.astype(np.float32),
+            action_sent=self._sent.mean(t_ns - self._period_ns, t_ns),
             is_first=is_first,
             tick=self._tick,
-            t_ns=self._tick * self._period_ns,
+            t_ns=t_ns,
             pending=np.stack(self._pending),
         )
 
-    def _arrays(self) -> dict[str, np.ndarray]:
-        joints = self.robot.joints()
-        names = list(joints)
-        position, velocity, effort = zip(*joints.values(), strict=True)
-        return {
-            stream.name: self.robot.image(stream) if stream.kind == 'image'
-            else decode_joints(names, position, velocity, effort, stream)
-            for stream in self.contract.streams
-        }
+    def _observe(self, t_ns: int) -> Observation:
+        joints: bytes | None = None
+        for stream in self.contract.streams:
+            if stream.kind == 'image':
+                cdr = image_cdr(self.robot.image(stream), t_ns)
+            else:
+                cdr = joints = joints or joints_cdr(self.robot.joints(), t_ns)
+            self._assembler.store(stream.name, cdr, t_ns)
+        observation = self._assembler.assemble(t_ns)
+        if not observation.valid:
+            errors = [s.error for s in observation.samples.values() if s.error]
+            raise EnvError(f'the simulated robot does not fit the contract: {"; ".join(errors)}')
+        return observation
 
     def _measured(self) -> np.ndarray:
         joints = self.robot.joints()
         return np.array([joints[name][0] for name in self._names])
 
 
-def make_env(contract: Contract, seed: int, reality: Reality | None = None) -> Env:
-    """Build the simulated robot a contract describes."""
-    return Env(contract, seed, reality)
+def make_env(
+    contract: Contract, seed: int, reality: Reality | None = None, body: Body | None = None,
+) -> Env:
+    """Build the simulated robot a contract describes (or one around a given body)."""
+    return Env(contract, seed, reality, body)
