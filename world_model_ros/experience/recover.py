@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -62,7 +63,9 @@ def recover_leftovers(root: Path) -> list[Path]:
     return sealed
 
 
-def seal_truncated(active: Path, final: Path, reason: str) -> bool:
+def seal_truncated(
+    active: Path, final: Path, reason: str, dropped: Mapping[str, int] | None = None
+) -> bool:
     """Close the recording in `active` in place and rename it; False if it held no message.
 
     A file that was already whole (the writer died between sealing and renaming) keeps its status.
@@ -81,7 +84,7 @@ def seal_truncated(active: Path, final: Path, reason: str) -> bool:
             'status': 'truncated',
             'reason': reason,
             'counts': json.dumps(counts, sort_keys=True),
-            'dropped': '{}',
+            'dropped': json.dumps(dict(dropped or {}), sort_keys=True),
             'lost': '{}',
         }
     custom = {'status': end['status'], 'reason': end['reason'], **begin}

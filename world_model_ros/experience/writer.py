@@ -281,9 +281,11 @@ class EpisodeWriter:
         self._status = ('truncated', self.error)
         log.error('%s: %s', self.path.name, self.error)
         self._sink.close()
+        for topic, *_ in self._queue:
+            self.dropped[topic.name] = self.dropped.get(topic.name, 0) + 1
         try:
             self._reserve.unlink(missing_ok=True)
-            seal_truncated(self._active, self.path, self.error)
+            seal_truncated(self._active, self.path, self.error, self.dropped)
         except (OSError, McapError, EpisodeError) as error:
             # What is whole stays in the .active directory; the next start seals it.
             log.error('%s is not sealed: %s', self._active, error)
