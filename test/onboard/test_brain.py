@@ -4,8 +4,8 @@
 
 import math
 
-from fake_bundle import FakeBundle
 import numpy as np
+from fake_bundle import FakeBundle
 from onboard_contract import make_contract
 
 from world_model_ros.onboard.assembly import Observation

@@ -4,12 +4,12 @@
 
 import math
 
-from fake_bundle import FakeBundle
 import numpy as np
-from onboard_contract import make_contract
 import pytest
+from fake_bundle import FakeBundle
+from onboard_contract import make_contract
 
-from world_model_ros.onboard.planner import Planner, POLICY_ROWS, shift_plan
+from world_model_ros.onboard.planner import POLICY_ROWS, Planner, shift_plan
 
 PENDING = np.zeros((1, 2), np.float32)
 
