@@ -1,0 +1,181 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`bench run`: all nodes together for some minutes, beside a sleeping control.
+
+Starts `world-model demo` without a view, samples the processor time of each of its processes, and
+reads lateness and the guard's timing from the episodes it recorded. Starts no node itself.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import psutil
+import typer
+
+from world_model_ros.cli._measure import machine, milliseconds
+from world_model_ros.contract import Contract, find_robot, load_contract
+from world_model_ros.experience.reader import EpisodeReader, list_episodes
+from world_model_ros.experience.rebuild import tick_record
+from world_model_ros.onboard.messages import header_stamp_ns
+
+SAMPLE_S = 1.0
+STARTING_S = 120.0  # beyond the minutes asked for: starting, and sealing the last episode
+
+
+def run_command(
+    minutes: Annotated[float, typer.Option(min=0.1, help='How long the robot runs.')] = 10.0,
+    robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'reacher',
+    keep: Annotated[Path | None, typer.Option(help='Keep episodes and logs here.')] = None,
+    as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
+) -> None:
+    """Run everything and measure late ticks, jitter, guard latency and processor use."""
+    contract = load_contract(find_robot(robot))
+    with tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary:
+        folder = (keep or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = run_demo(contract, robot, minutes, folder)
+        figures |= recorded_figures(list_episodes(folder), contract)
+    figures |= {'bench': 'run', 'robot': robot, 'minutes': minutes, 'machine': machine()}
+    show(figures)
+    if as_json:
+        typer.echo(json.dumps(figures))
+    if figures['died']:
+        raise typer.Exit(1)
+
+
+def run_demo(contract: Contract, robot: str, minutes: float, folder: Path) -> dict[str, Any]:
+    """Run the demo and the control side by side; return what both and psutil say."""
+    told = folder / 'demo.json'
+    python = [sys.executable, '-m']
+    control = subprocess.Popen(
+        [*python, 'world_model_ros.cli._measure', str(contract.period_s), '1e9'],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    demo = subprocess.Popen(
+        [
+            *(*python, 'world_model_ros.cli.main', 'demo', '--robot', robot, '--headless'),
+            *('--minutes', str(minutes), '--json', str(told), '--directory', str(folder)),
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        usage = watch(demo, minutes * 60.0 + STARTING_S)
+    finally:
+        if demo.poll() is None:
+            demo.send_signal(signal.SIGINT)
+            demo.wait(10.0)
+        control.terminate()
+        slept, _ = control.communicate(timeout=10.0)
+    if not told.is_file():
+        raise FileNotFoundError(
+            f'the demo ended with {demo.returncode} and wrote no {told.name}; run '
+            f'`world-model demo --robot {robot}` to see why'
+        )
+    result = json.loads(told.read_text())
+    share = result['late_ticks'] / result['ticks'] if result['ticks'] else 1.0
+    return {**result, 'late_share': share, 'cpu': usage, 'control': json.loads(slept)}
+
+
+def watch(demo: subprocess.Popen, seconds: float) -> dict[str, dict[str, float]]:
+    """Sample the demo's processes until it ends; return cores used and memory by name."""
+    rows: dict[int, dict[str, Any]] = {}
+    deadline = time.monotonic() + seconds
+    while demo.poll() is None and time.monotonic() < deadline:
+        for process in _family(demo.pid):
+            _sample(process, rows)
+        try:
+            demo.wait(SAMPLE_S)
+        except subprocess.TimeoutExpired:
+            continue
+    usage: dict[str, dict[str, float]] = {}
+    for row in rows.values():
+        lived = row['last'][0] - row['first'][0]
+        if lived > 0:
+            usage[row['name']] = {
+                'cores': round((row['last'][1] - row['first'][1]) / lived, 4),
+                'memory_mb': round(row['memory'] / 1e6, 1),
+            }
+    return usage
+
+
+def recorded_figures(episodes: Iterable[Path], contract: Contract) -> dict[str, Any]:
+    """Read lateness of the ticks and timing of the guard from recorded episodes."""
+    late, spacing, latency = [], [], []
+    for path in episodes:
+        reader = EpisodeReader(path)
+        tick, sent = reader.topic('tick'), reader.topic('sent')
+        before = None
+        for message in reader.messages({tick, sent}):
+            if message.topic == tick:
+                late.append(tick_record(message.data).lateness)
+                continue
+            latency.append((message.log_ns - header_stamp_ns(message.data)) * 1e-9)
+            if before is not None:
+                spacing.append((message.log_ns - before) * 1e-9)
+            before = message.log_ns
+    known = np.asarray(late)[np.isfinite(late)] if late else np.zeros(0)
+    jitter = np.abs(np.asarray(spacing) - 1.0 / contract.command_rate_hz)
+    return {
+        'recorded_ticks': len(late),
+        'spare_ms': milliseconds(-known),  # before the deadline; negative is late
+        'guard_jitter_ms': milliseconds(jitter),
+        'guard_latency_ms': milliseconds(latency),
+    }
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print a short table."""
+    share = figures['late_share'] * 100
+    typer.echo(f'ticks {figures["ticks"]}   late {figures["late_ticks"]} ({share:.3f} %)')
+    for name in ('tick_ms', 'spare_ms', 'guard_jitter_ms', 'guard_latency_ms'):
+        if row := figures.get(name):
+            typer.echo(f'{name:<17} p50 {row["p50"]:8.3f}   p99 {row["p99"]:8.3f}')
+    control = figures['control']
+    late = control['wake_late_ms']
+    typer.echo(
+        f'sleeping control  p50 {late["p50"]:8.3f}   p99 {late["p99"]:8.3f}   '
+        f'late {control["late_share"] * 100:.3f} %'
+    )
+    for name, row in figures['cpu'].items():
+        typer.echo(f'{name:<17} {row["cores"]:.3f} cores   {row["memory_mb"]:.0f} MB')
+    if figures['died']:
+        typer.echo(f'died: {figures["died"]}', err=True)
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _sample(process: psutil.Process, rows: dict[int, dict[str, Any]]) -> None:
+    try:
+        with process.oneshot():
+            times = process.cpu_times()
+            line, memory = process.cmdline(), process.memory_info().rss
+    except psutil.Error:
+        return  # it ended between listing and asking
+    now = (time.monotonic(), times.user + times.system)
+    row = rows.setdefault(process.pid, {'first': now})
+    row |= {'last': now, 'name': _name(line), 'memory': memory}
+
+
+def _name(line: list[str]) -> str:
+    """Name a process by its module: world_model_ros.nodes.agent is agent."""
+    for word in line:
+        if word.startswith('world_model_ros.'):
+            return 'demo' if word.endswith('cli.main') else word.rsplit('.', 1)[1]
+    return Path(line[0]).name if line else 'unknown'
