@@ -251,14 +251,12 @@ def test_any_value_at_any_key_gives_a_sound_contract_or_one_clear_error(changes)
     data = copy.deepcopy(REACHER)
     for path, value in changes:
         section = data
-        for part in path[:-1]:
-            try:
+        try:
+            for part in path[:-1]:
                 section = section[part]
-            except (KeyError, IndexError, TypeError):
-                section = None
-                break
-        if isinstance(section, dict) or (isinstance(section, list) and path[-1] < len(section)):
             section[path[-1]] = value
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took that place away
 
     try:
         contract = parse_contract(yaml.safe_dump(data, allow_unicode=True))

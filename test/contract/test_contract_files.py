@@ -136,7 +136,7 @@ def test_robot_is_found_in_a_sourced_workspace(tmp_path, monkeypatch):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(ContractError, match='absent.yaml'):
+    with pytest.raises(ContractError, match=r'absent\.yaml'):
         load_contract(tmp_path / 'absent.yaml')
 
 

@@ -36,7 +36,8 @@ from world_model_ros.contract import (
 
 MAX_MANIFEST_BYTES = 256 * 1024
 MAX_BELIEF_DIM = 65_536
-GOLDEN_TOLERANCE = 1e-4  # float32 across machines and thread counts, measured over 16 ticks
+GOLDEN_TOLERANCE = 1e-4  # float32 across machines and thread counts
+MAX_TOLERANCE = 1e-2  # a manifest that allows more has golden vectors in name only
 PLANNER_INTEGERS = {'horizon': 1, 'batch_size': 1, 'num_elites': 1, 'iteration_count': 0}
 PLANNER_POSITIVE = ('temperature', 'min_std', 'max_std', 'gamma')
 MAX_PLANNER_INTEGER = 100_000
@@ -172,6 +173,9 @@ def _number_problems(manifest: dict[str, Any]) -> list[str]:
                        ('golden.tolerance', tolerance)):
         if not _is_a(value, float) or not value > 0:
             problems.append(f'{MANIFEST}: {key} is {_show(value)}; expected a number above 0')
+    if not problems and tolerance > MAX_TOLERANCE:
+        problems.append(f'{MANIFEST}: golden.tolerance is {_show(tolerance)}; at most '
+                        f'{MAX_TOLERANCE}')
     return problems
 
 
