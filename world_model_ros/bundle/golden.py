@@ -10,6 +10,7 @@ exporter; whatever is stored must be met.
 
 import io
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ GREY_LEVEL = 1  # of 255: rounding of a picture differs by one level between mac
 ARRAY_ERRORS = (
     ValueError, OSError, EOFError, KeyError, TypeError, OverflowError, MemoryError,
     NotImplementedError, RuntimeError, SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
+    tokenize.TokenError, IndexError,
 )
 
 
