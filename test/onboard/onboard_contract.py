@@ -20,7 +20,8 @@ def make_action(**changes):
 def make_stream(kind, **changes):
     """A camera of 4x6 pixels or two joints with position and velocity."""
     fields = {'rate_hz': 25.0, 'max_age_s': 0.1, 'sampling': 'hold', 'tolerance_s': 0.01,
-                  'stamp': 'header', 'record': 'raw', 'names': (), 'fields': (), 'wrap': (), 'encoding': ''}
+                  'stamp': 'header', 'record': 'raw', 'names': (), 'fields': (),
+                  'wrap': (), 'encoding': ''}
     if kind == 'image':
         fields.update(name='camera', topic='camera/image_raw', shape=(4, 6, 3), encoding='rgb8')
     else:

@@ -165,6 +165,18 @@ def test_a_disabled_guard_sends_the_safe_action():
     assert sample_at(guard, 20 * MS).source == 'chunk'
 
 
+def test_a_chunk_given_up_leads_to_the_safe_action_and_keeps_the_rate_limit():
+    guard = Guard(make_contract(action=make_action(rate_limit=(1.0, 1.0))))
+    guard.on_chunk(NAMES, chunk_times(0, 3), [[0.05, 0.05]] * 3, 0.0)
+    sample_at(guard, 0)
+    sample_at(guard, 20 * MS)
+    guard.drop_chunks()
+    guard.on_chunk(NAMES, [40 * MS], [[-0.05, -0.05]], 0.03)
+    assert sample_at(guard, 40 * MS).values == pytest.approx([0.02, 0.02])
+    guard.drop_chunks()
+    assert sample_at(guard, 60 * MS).source == 'safe'
+
+
 def test_time_that_goes_back_drops_the_chunks(guard):
     guard.on_chunk(NAMES, chunk_times(1000 * MS, 3), [[0.05, 0.05]] * 3, 1.0)
     sample_at(guard, 1000 * MS)

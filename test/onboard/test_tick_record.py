@@ -125,3 +125,13 @@ def test_the_stored_record_of_schema_1_is_still_read():
     got = dataclasses.asdict(record)
     got.update(asked=record.asked.tolist(), sent=record.sent.tolist(), joints=list(record.joints))
     assert got == expected
+
+
+def test_the_page_for_readers_lists_every_name():
+    page = (Path(__file__).parents[2] / 'docs' / 'tick_record.md').read_text()
+    for name in tick_names(make_contract()):
+        shown = name.replace('camera.', 'STREAM.').replace('joints.', 'STREAM.')
+        for joint in ('shoulder', 'wrist'):
+            shown = shown.replace(f'.{joint}', '.JOINT')
+        assert f'`{shown}`' in page, name
+    assert all(f'{code} `{source}`' in page for code, source in enumerate(SOURCES))

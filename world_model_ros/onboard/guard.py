@@ -107,6 +107,13 @@ class Guard:
         self._holding = False
         self._refusal = ''
 
+    def drop_chunks(self) -> None:
+        """The agent gives up what it has sent: safe from the next sample on.
+
+        Unlike reset(), the command sent last stays the start of the rate limit.
+        """
+        self._chunks.clear()
+
     def heartbeat(self, steady_s: float) -> None:
         """The agent lives at this time of the steady clock; an accepted chunk counts as well."""
         self._heartbeat_s = steady_s
