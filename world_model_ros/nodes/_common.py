@@ -14,6 +14,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import rclpy
@@ -34,6 +35,7 @@ SPIN_TIMEOUT_SEC = 0.1  # how soon a signal is noticed; an untimed spin would ne
 STOP_PATIENCE_SEC = 4.0
 # ROS time stands still, and may jump, with a simulator; what times out or repeats uses this one.
 STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
+DRAIN_SEC = 1.0
 PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
 _PR_SET_PDEATHSIG = 1
 
@@ -148,9 +150,11 @@ def make_executor():
 def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     """Run one node until a signal or the context's end; returns the exit status.
 
-    The node's optional `close()` runs with the context still whole, so that it can send a last
-    command. A true `finished` ends the run: a node sets it when a thread of its own has ended.
-    Errors in construction are logged in one line: they are the user's to read.
+    The node's optional `drain()` is called between callbacks until it is true, or DRAIN_SEC have
+    passed: what needs messages to end, ends there. Its optional `close()` runs with the context
+    still whole, so that it can send a last command. A true `finished` ends the run: a node sets
+    it when a thread of its own has ended. Errors in construction are logged in one line: they
+    are the user's to read.
     """
     follow_parent()
     stop = StopSignals()
@@ -166,7 +170,12 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
         executor.add_node(node)
         while not stop.asked.is_set() and rclpy.ok() and not getattr(node, 'finished', False):
             executor.spin_once(timeout_sec=SPIN_TIMEOUT_SEC)
-        return int(getattr(node, 'exit_status', 0))
+        status = int(getattr(node, 'exit_status', 0))
+        drain = getattr(node, 'drain', None)
+        give_up_s = time.monotonic() + DRAIN_SEC
+        while drain is not None and not drain() and time.monotonic() < give_up_s:
+            executor.spin_once(timeout_sec=0.01)
+        return status
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
     finally:

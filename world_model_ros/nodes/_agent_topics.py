@@ -1,0 +1,230 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's topics and services: the worker's port to ROS.
+
+Owns every entity that exists only while the agent is configured, and the one lock that keeps a
+chunk from following the last safe command. The executor's thread stores; the worker publishes.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from world_model_ros.bundle import Bundle
+from world_model_ros.contract import Contract, contract_hash, interface_hash
+from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes._inputs import Inputs
+from world_model_ros.nodes._worker import Episode, Worker
+from world_model_ros.onboard.tick_record import TickRecord
+
+RESET_SERVICE_SEC = 1.0  # to find the driver's service; the worker tries again
+RESET_ANSWER_SEC = 5.0
+_POLL_SEC = 0.05
+EPISODE_FORMAT = 1
+
+
+class AgentTopics:
+    """What the worker publishes through, and what feeds its inputs."""
+
+    def __init__(
+        self, node: LifecycleNode, contract: Contract, bundle: Bundle, inputs: Inputs, clock,
+        robot_id: str, tick_source: str,
+    ) -> None:
+        self.lost = {stream.name: 0 for stream in contract.streams}
+        self._node, self._contract, self._inputs, self._clock = node, contract, inputs, clock
+        self._about = {
+            'format': EPISODE_FORMAT, 'robot_id': robot_id, 'contract': contract.text,
+            'interface_hash': interface_hash(contract), 'contract_hash': contract_hash(contract),
+            'bundle': {'name': bundle.name, 'digest': bundle.digest}}
+        self._source = tick_source
+        self._lock = threading.Lock()
+        self._allowed = False
+        self._aborted = threading.Event()
+        self._episode: Episode | None = None
+        self._marks: list[int] = []
+        self._worker: Worker | None = None
+        node_qos = _common.RELIABLE_QOS
+        self._tick = node.create_publisher(JointState, '~/tick', node_qos)
+        self._announcement = node.create_publisher(String, '~/episode', _common.LATCHED_QOS)
+        self._chunk = node.create_lifecycle_publisher(JointTrajectory, '~/chunk', node_qos)
+        self._reset = node.create_client(Trigger, 'reset')
+        self._subscriptions = [
+            self._subscribe(stream, tick_source == 'lockstep') for stream in contract.streams]
+        self._subscriptions.append(
+            node.create_subscription(JointState, 'guard/sent', self._on_sent, node_qos))
+        if contract.reward.topic:
+            self._subscriptions.append(node.create_subscription(
+                JointState, contract.reward.topic, self._on_reward, node_qos))
+        self._services: list = []
+
+    def serve(self, worker: Worker) -> None:
+        """Offer the services that steer the worker."""
+        self._worker = worker
+        for name, callback in (
+                ('start', self._on_start), ('end', self._on_end)):
+            self._services.append(
+                self._node.create_service(Trigger, f'~/{name}_episode', callback))
+        self._services.append(self._node.create_service(Trigger, '~/mark', self._on_mark))
+
+    def close(self) -> None:
+        """Destroy every entity."""
+        self._aborted.set()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        for service in self._services:
+            self._node.destroy_service(service)
+        self._node.destroy_client(self._reset)
+        self._node.destroy_lifecycle_publisher(self._chunk)
+        for publisher in (self._tick, self._announcement):
+            self._node.destroy_publisher(publisher)
+
+    def abort_waits(self) -> None:
+        """Let the worker come back from a reset that nobody answers."""
+        self._aborted.set()
+
+    # Executor thread: only stores
+
+    def _subscribe(self, stream, lockstep: bool):
+        """Best effort as sensors are; in lockstep not one message may be lost."""
+        name, put = stream.name, self._inputs.put_stream
+        clock = self._clock
+
+        def store(cdr: bytes) -> None:
+            put(name, cdr, clock.now_ns())
+
+        def lost(event) -> None:
+            self.lost[name] = event.total_count
+
+        return self._node.create_subscription(
+            Image if stream.kind == 'image' else JointState, stream.topic, store,
+            _common.RELIABLE_QOS if lockstep else _common.SENSOR_QOS, raw=True,
+            event_callbacks=SubscriptionEventCallbacks(message_lost=lost))
+
+    def _on_sent(self, message: JointState) -> None:
+        self._inputs.put_sent(*_wire.sent_values(self._contract, message))
+
+    def _on_reward(self, message: JointState) -> None:
+        self._inputs.put_reward(*_wire.reward_values(message))
+
+    def _on_start(self, _request, response):
+        self._worker.ask_start()
+        response.success, response.message = True, 'a new episode begins'
+        return response
+
+    def _on_end(self, _request, response):
+        self._worker.ask_end('service call', hold=True)
+        response.success = True
+        response.message = 'the episode ends with the next tick; start_episode begins another'
+        return response
+
+    def _on_mark(self, _request, response):
+        response.success = self._episode is not None
+        if self._episode is None:
+            response.message = 'no episode to mark'
+            return response
+        self._marks.append(self._clock.now_ns())
+        self._publish_episode()
+        response.message = f'mark {len(self._marks)} in episode {self._episode.uuid}'
+        return response
+
+    def allow_chunks(self) -> None:
+        """The node is active."""
+        with self._lock:
+            self._allowed = True
+
+    def forbid_chunks(self) -> None:
+        """The node is no longer active: a last word to the guard, and none after it."""
+        with self._lock:
+            if self._allowed:
+                self._publish_drop()
+            self._allowed = False
+
+    # Worker thread
+
+    def now_ns(self) -> int:
+        """The robot's time."""
+        return self._clock.now_ns()
+
+    def warn(self, text: str) -> None:
+        """Log, throttled."""
+        self._node.get_logger().warning(text, throttle_duration_sec=1.0)
+
+    def announce(self, episode: Episode) -> None:
+        """Publish who, what and with which model, for everyone who comes later as well."""
+        self._episode, self._marks = episode, []
+        self._publish_episode()
+
+    def _publish_episode(self) -> None:
+        episode = self._episode
+        self._announcement.publish(String(data=json.dumps({
+            **self._about, 'uuid': episode.uuid, 'index': episode.index,
+            'acting': episode.acting, 'first_tick': episode.first_tick, 'marks': self._marks,
+            'clock': {'source': self._source, 'now_ns': self._clock.now_ns(),
+                      'simulated': self._node.get_parameter('use_sim_time').value}})))
+
+    def publish_tick(self, record: TickRecord) -> None:
+        """Publish the record of a tick."""
+        message = JointState(name=record.names(), position=record.to_doubles())
+        message.header.stamp = _common.to_time(record.t_ns)
+        message.header.frame_id = record.frame_id
+        self._tick.publish(message)
+
+    def send_chunk(self, start_ns: int, chunk) -> bool:
+        """Send a chunk to the guard, if the node is still active."""
+        message = _wire.chunk_message(self._contract, start_ns, chunk)
+        with self._lock:
+            if self._allowed:
+                self._chunk.publish(message)
+            return self._allowed
+
+    def drop_chunk(self) -> None:
+        """Make the guard give up the chunk it has."""
+        with self._lock:
+            if self._allowed:
+                self._publish_drop()
+
+    def _publish_drop(self) -> None:
+        self._chunk.publish(_wire.chunk_message(self._contract, self._clock.now_ns(), []))
+
+    def reset_robot(self) -> int | None:
+        """Call the driver's reset and wait; None if it failed, for which there is a warning."""
+        if not self._wait(self._reset.service_is_ready, RESET_SERVICE_SEC):
+            self.warn(f"no service {self._reset.srv_name}: is the robot's driver running?")
+            return None
+        answered = threading.Event()
+        future = self._reset.call_async(Trigger.Request())
+        future.add_done_callback(lambda _: answered.set())
+        if not self._wait(answered.is_set, RESET_ANSWER_SEC, answered):
+            self._reset.remove_pending_request(future)
+            self.warn(f'{self._reset.srv_name} did not answer within {RESET_ANSWER_SEC:.0f} s')
+            return None
+        response = future.result()
+        if not response.success:
+            self.warn(f'{self._reset.srv_name} failed: {response.message}')
+            return None
+        return _reset_time_ns(response.message, self._clock.now_ns())
+
+    def _wait(self, done, seconds: float, event: threading.Event | None = None) -> bool:
+        give_up_s = time.monotonic() + seconds
+        while not done():
+            if self._aborted.is_set() or time.monotonic() > give_up_s:
+                return False
+            (event or self._aborted).wait(_POLL_SEC)
+        return True
+
+
+def _reset_time_ns(message: str, now_ns: int) -> int:
+    """The time of the reset: as the driver says it in JSON, or else the time of its answer."""
+    try:
+        return int(json.loads(message)['stamp_ns'])
+    except (ValueError, KeyError, TypeError):
+        return now_ns

@@ -1,0 +1,113 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""When the agent's next tick is due, for each of the four tick sources.
+
+Owns the difference between timer, simulated time, a triggering stream and lockstep; behind it
+there is one code path. Holds no ROS entity.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from world_model_ros.contract import Contract
+from world_model_ros.nodes._inputs import Inputs
+from world_model_ros.onboard.ticker import Jump, Tick, Ticker
+
+# A trigger that has not come half a period after its time is not waited for.
+GRACE_PERIODS = 0.5
+# The first tick waits for a message on every stream, but not for ever: then it is an invalid one.
+FIRST_WAIT_SEC = 2.0
+IDLE_WAIT_SEC = 0.2
+
+
+class Schedule:
+    """Ticks of one episode after the other."""
+
+    def __init__(
+        self, contract: Contract, source: str, inputs: Inputs, now_ns: Callable[[], int],
+    ) -> None:
+        self.source = source or contract.tick_source
+        self._stream = contract.tick_stream or contract.streams[0].name
+        self._period_ns = contract.period_ns
+        self._inputs = inputs
+        self._now_ns = now_ns
+        self.ticker = Ticker(contract.period_ns, contract.command_offset_ns)
+        self.restart()
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether a simulator waits for us."""
+        return self.source == 'lockstep'
+
+    def restart(self) -> None:
+        """The next tick is the first of an episode."""
+        self._last: Tick | None = None
+        self._begun_s = time.monotonic()
+        self.ticker.start(0)
+
+    def jumped(self) -> bool:
+        """Whether the robot's time went back, or forward by more than a second."""
+        return self.ticker.jump(self._now_ns()) is not Jump.NONE
+
+    def due(self) -> Tick | None:
+        """The tick that is due now, if any; each is given once."""
+        if self._last is None:
+            tick = self._first()
+        elif self.lockstep:
+            tick = self._next_in_lockstep()
+        elif self.source == 'stream':
+            tick = self._next_of_stream()
+        else:
+            tick = self.ticker.due(self._now_ns())
+        if tick is not None:
+            self._last = tick
+        return tick
+
+    def wake_s(self) -> float:
+        """The time of the steady clock at which to look again, if nothing happens before."""
+        now_s = time.monotonic()
+        if self._last is None or self.source in ('lockstep', 'sim_time'):
+            return now_s + IDLE_WAIT_SEC
+        next_ns = self._last.t_ns + self._period_ns
+        if self.source == 'stream':
+            next_ns += round(GRACE_PERIODS * self._period_ns)
+        left_s = (next_ns - self._now_ns()) * 1e-9
+        return now_s + min(max(left_s, 0.001), IDLE_WAIT_SEC)
+
+    def _first(self) -> Tick | None:
+        newest_ns = self._inputs.assembler.newest_stamp_ns(self._stream)
+        if self.lockstep:
+            if newest_ns is None or not self._inputs.complete_at(newest_ns, newest_ns, True):
+                return None
+            self.ticker.start(newest_ns)
+            return Tick(0, newest_ns, 0)
+        patient = time.monotonic() - self._begun_s < FIRST_WAIT_SEC
+        if not self._inputs.complete() and patient:
+            return None
+        if self.source == 'stream':
+            return None if newest_ns is None else self.ticker.due_at_stamp(newest_ns)
+        now_ns = self._now_ns()
+        self.ticker.start(now_ns)
+        return self.ticker.due(now_ns)
+
+    def _next_in_lockstep(self) -> Tick | None:
+        assert self._last is not None
+        t_ns = self._last.t_ns + self._period_ns
+        if not self._inputs.complete_at(self._last.t_ns, t_ns, False):
+            return None
+        return Tick(self._last.index + 1, t_ns, 0)
+
+    def _next_of_stream(self) -> Tick | None:
+        assert self._last is not None
+        newest_ns = self._inputs.assembler.newest_stamp_ns(self._stream)
+        if newest_ns is not None and newest_ns > self._last.t_ns:
+            tick = self.ticker.due_at_stamp(newest_ns)
+            if tick is not None:
+                return tick
+        overdue_ns = self._now_ns() - self._last.t_ns - round(GRACE_PERIODS * self._period_ns)
+        missed = overdue_ns // self._period_ns
+        if missed < 1:
+            return None
+        return self.ticker.due_at_stamp(self._last.t_ns + missed * self._period_ns)

@@ -1,0 +1,228 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The agent node: a belief of the scene, a plan in imagination, a chunk to the guard.
+
+Lifecycle: unconfigured has no model; inactive is shadow (thinks, reports, commands nothing);
+active sends chunks and owns the episodes, with the robot's resets. The executor's thread only
+stores raw messages; one worker thread ticks (_worker.py). This file holds parameters, topics and
+services.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from world_model_ros.bundle import BundleError, load_bundle
+from world_model_ros.contract import ContractError, find_robot, load_contract
+from world_model_ros.nodes import _common
+from world_model_ros.nodes._agent_topics import AgentTopics
+from world_model_ros.nodes._clocks import SimTime, WallTime
+from world_model_ros.nodes._common import declare
+from world_model_ros.nodes._inputs import Inputs
+from world_model_ros.nodes._pictures import Pictures
+from world_model_ros.nodes._schedule import Schedule
+from world_model_ros.nodes._worker import Options, Worker
+from world_model_ros.onboard.brain import Brain
+from world_model_ros.onboard.messages import typestore
+
+DIAGNOSTICS_PERIOD_SEC = 1.0
+JOIN_SEC = 2.0  # longer than any tick
+
+# name: (default, meaning). All are read when the node is configured.
+PARAMETERS = {
+    'contract': ('', 'Robot contract: a name or a path to its YAML'),
+    'bundle': ('', 'Directory of the exported model'),
+    'robot_id': ('', 'Name of this robot in all records; never the hostname'),
+    'tick_source': ('', "Overrides the contract's control.tick.source"),
+    'plan': (True, 'Plan in imagination; false: the policy alone'),
+    'explore': (False, 'Sample the policy, and flag every tick as exploration'),
+    'eval': (False, 'Flag every tick as one of an evaluation'),
+    'noise_seed': (-1, 'Episode i draws the numbers of this seed + i; -1: of its own uuid'),
+    'iteration_count': (-1, "Planner iterations at most; -1: the bundle's"),
+    'budget': (0.0, 'Seconds per tick for thinking; 0: 60 % of the period'),
+    'threads': (1, 'Threads of ONNX Runtime'),
+    'picture_rate': (5.0, 'Hz of ~/believed and ~/imagined while subscribed'),
+    'autoconfigure': (True, 'Load the bundle at start and think in shadow'),
+    'autostart': (False, 'Also act at start: the robot moves'),
+}
+
+
+class AgentNode(LifecycleNode):
+    """Topics, services and the life cycle around a Worker."""
+
+    def __init__(self) -> None:
+        super().__init__('agent')
+        self._value = {
+            name: declare(self, name, default, text)
+            for name, (default, text) in PARAMETERS.items()}
+        self._worker: Worker | None = None
+        self._pictures: Pictures | None = None
+        self._topics: AgentTopics | None = None
+        self._diagnostics = _common.Diagnostics(self, self._value['robot_id'])
+        self.create_timer(
+            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK)
+        if self._value['autoconfigure'] or self._value['autostart']:
+            self._auto = self.create_timer(0.0, self._on_auto, clock=_common.STEADY_CLOCK)
+
+    # Life cycle. rclpy swallows what transition callbacks raise: say it here.
+
+    def _on_auto(self) -> None:
+        self._auto.cancel()
+        configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        if configured and self._value['autostart']:
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm up the bundle, create topics, begin to think."""
+        try:
+            self._configure()
+        except (BundleError, ContractError, ValueError, OSError, ImportError) as error:
+            self.get_logger().error(f'not configured: {error}')
+            self._teardown()
+            return TransitionCallbackReturn.FAILURE
+        except Exception:  # noqa: BLE001 - rclpy would hide it
+            self.get_logger().error(f'not configured:\n{traceback.format_exc()}')
+            self._teardown()
+            return TransitionCallbackReturn.FAILURE
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Act: a new episode begins, with a reset where the robot has one."""
+        result = super().on_activate(state)
+        self._topics.allow_chunks()
+        self._worker.acting = True
+        self._worker.ask_end('activated')
+        self.get_logger().info('active: chunks go to the guard')
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to shadow: stop sending, then the safe action, then the publishers."""
+        self._stop_acting()
+        self.get_logger().info('inactive: shadow')
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model."""
+        self._teardown()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End in an orderly way from any state."""
+        self._stop_acting()
+        self._teardown()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured with nothing left over."""
+        self._stop_acting()
+        self._teardown()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _stop_acting(self) -> None:
+        if self._topics is not None:
+            self._topics.forbid_chunks()
+        if self._worker is not None:
+            self._worker.acting = False
+            self._worker.ask_end('deactivated')
+
+    def _configure(self) -> None:
+        value = self._value
+        if not value['robot_id']:
+            raise ValueError('parameter robot_id is empty: name this robot; records carry it')
+        if not value['bundle']:
+            raise ValueError('parameter bundle is empty: give the directory of an exported model')
+        contract = load_contract(find_robot(value['contract']))
+        bundle = load_bundle(value['bundle'], contract, threads=value['threads'])
+        typestore()  # built before the first tick, not in it
+        brain = Brain(
+            contract, bundle, plan=value['plan'], explore=value['explore'],
+            iteration_count=None if value['iteration_count'] < 0 else value['iteration_count'],
+            budget_s=value['budget'] or None)
+        inputs = Inputs(contract)
+        source = value['tick_source'] or contract.tick_source
+        sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
+        clock = SimTime(self, inputs.wake) if sim_time else WallTime()
+        self._topics = AgentTopics(
+            self, contract, bundle, inputs, clock, value['robot_id'], source)
+        schedule = Schedule(contract, source, inputs, clock.now_ns)
+        options = Options(value['noise_seed'], value['eval'], value['explore'])
+        self._worker = Worker(contract, inputs, schedule, brain, self._topics, options)
+        self._topics.serve(self._worker)
+        worker = self._worker
+        self._pictures = Pictures(
+            self, bundle, value['picture_rate'], lambda: worker.snapshot)
+        worker.start()
+        self.get_logger().info(f'shadow: bundle {bundle.name}, robot {value["robot_id"]}')
+
+    def _teardown(self) -> None:
+        """Take everything down that _configure() made, however far it came."""
+        if self._worker is not None:
+            self._worker.ask_stop()
+            if self._topics is not None:
+                self._topics.abort_waits()
+            if not self._worker.join(JOIN_SEC):
+                self.get_logger().error('the tick thread hangs')
+        if self._pictures is not None:
+            self._pictures.close()
+        if self._topics is not None:
+            self._topics.close()
+        self._worker = self._pictures = self._topics = None
+
+    def _publish_diagnostics(self) -> None:
+        worker = self._worker
+        if worker is None:
+            self._diagnostics.publish(_common.WARN, 'unconfigured', {})
+            return
+        stats = worker.stats
+        level, text = _common.OK, f'{"active" if worker.acting else "shadow"}: {worker.state}'
+        if worker.failed and not worker.alive:
+            level, text = _common.ERROR, 'the tick thread has ended'
+        elif worker.state.startswith('no usable'):
+            level, text = _common.ERROR, f'{text}: {stats.error}'
+        elif worker.state != 'running':
+            level = _common.WARN
+        self._diagnostics.publish(level, text, {
+            'ticks': stats.ticks, 'late_ticks': stats.late, 'skipped_ticks': stats.skipped,
+            'invalid_ticks': stats.invalid, 'episodes': stats.episodes,
+            'tick_ms.p50': stats.quantile_ms(0.5), 'tick_ms.p99': stats.quantile_ms(0.99),
+            'iterations': stats.iterations / max(1, stats.ticks),
+            **{f'age.{name}': age for name, age in stats.ages.items()},
+            **{f'source.{name}': count for name, count in stats.sources.items()},
+            **{f'lost.{name}': count for name, count in self._topics.lost.items() if count},
+            'input_error': stats.error})
+
+    @property
+    def finished(self) -> bool:
+        """Whether the tick thread broke: the guard and the supervisor see the node end."""
+        return self._worker is not None and self._worker.failed and not self._worker.alive
+
+    @property
+    def exit_status(self) -> int:
+        """1 after the tick thread broke."""
+        return int(self.finished)
+
+    def drain(self) -> bool:
+        """Called until true before the node ends: the robot rests, the last tick is out."""
+        if self._worker is None:
+            return True
+        if not self._worker.stopping:
+            self._stop_acting()
+            self._worker.ask_stop()
+        return self._worker.join(0.0)
+
+    def close(self) -> None:
+        """Take everything down; the guard has had its last word from us in drain()."""
+        self._stop_acting()
+        self._teardown()
+
+
+def main(args=None) -> None:
+    """Run the node."""
+    sys.exit(_common.run_node(AgentNode, args))
+
+
+if __name__ == '__main__':
+    main()
