@@ -53,9 +53,8 @@ def record(
 def test_every_tick_is_rebuilt_in_another_process(tmp_path: Path) -> None:
     path = record(tmp_path, 50)
     code = (
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+        'import sys; from dataclasses import asdict;'
+        'from world_model_ros.experience import parity;'
         'print(asdict(parity(sys.argv[1])))'
     )
     out = subprocess.run(

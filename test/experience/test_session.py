@@ -1,0 +1,152 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which message goes into which episode, in whatever order messages come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import counter
+
+from world_model_ros.experience import (
+    EpisodeError,
+    EpisodeInfo,
+    EpisodeReader,
+    EpisodeWriter,
+    check_episode,
+    list_episodes,
+    parity,
+)
+from world_model_ros.experience.session import GRACE_SEC, RecordingSession
+
+A, B = 'aaaaaaaa-0000', 'bbbbbbbb-0000'
+
+
+def make(root: Path) -> RecordingSession:
+    def open_writer(info: EpisodeInfo) -> EpisodeWriter:
+        return EpisodeWriter(root, info, min_free_bytes=0)
+
+    return RecordingSession(root, counter.TOPICS, open_writer, robot_id='r')
+
+
+def play(
+    session: RecordingSession, uuid: str, ticks: int, first: int = 0, at_s: float = 0
+) -> None:
+    for message in counter.run(ticks, uuid, first):
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, at_s)
+
+
+def announce(session: RecordingSession, uuid: str, at_s: float = 0) -> None:
+    data = counter.announcement(uuid)
+    session.on_message('episode', data, counter.T0_NS, counter.T0_NS, at_s)
+
+
+def finish(session: RecordingSession, at_s: float) -> None:
+    session.poll(at_s + GRACE_SEC)
+    session.close(10)
+
+
+def test_the_last_tick_seals_after_a_moment_of_grace(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    play(session, A, 10)
+    late = next(m for m in counter.run(1, A, 10) if m.role == 'stream.camera')
+    session.on_message(late.role, late.cdr, late.t_ns, late.t_ns, 0.1)
+    session.poll(0.1)
+    assert session.ending and not session.ending[0].writer.closed
+    finish(session, 0.0)
+    [path] = list_episodes(tmp_path)
+    assert check_episode(path, rebuilt=True) == []
+    assert late.cdr in [m.data for m in EpisodeReader(path).messages()]
+    assert session.totals.last_episode == str(path)
+
+
+def test_messages_that_came_before_the_announcement_are_in_the_file(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    play(session, A, 3)  # its ticks overtook the announcement
+    session.current = None
+    announce(session, A)
+    session.close(10)
+    [path] = list_episodes(tmp_path)
+    assert (parity(path).ticks, parity(path).rebuilt) == (3, 3)
+
+
+def test_two_episodes_that_overlap_keep_their_own_ticks(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    play(session, A, 10, at_s=0.0)
+    announce(session, B, 0.01)
+    play(session, B, 10, first=20, at_s=0.02)
+    finish(session, 0.02)
+    first, second = sorted(list_episodes(tmp_path))
+    for path, uuid in ((first, A), (second, B)):
+        assert EpisodeReader(path).info.uuid == uuid
+        assert check_episode(path, rebuilt=True) == []
+        ticks = list(EpisodeReader(path).messages({'/agent/tick'}))
+        assert len(ticks) == 10
+
+
+def test_an_episode_without_its_last_tick_is_truncated(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    for message in list(counter.run(10, A))[:-1]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    announce(session, B, 1.0)
+    play(session, B, 5, at_s=1.0)
+    finish(session, 1.0)
+    first, second = sorted(list_episodes(tmp_path))
+    end = EpisodeReader(first).end
+    assert end.status == 'truncated' and 'another episode' in end.reason
+    assert EpisodeReader(second).end.status == 'whole'
+    assert session.totals.truncated == 1
+
+
+def test_a_stopped_recorder_seals_what_it_has(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    for message in list(counter.run(10, A))[:-1]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    session.close(10)
+    [path] = list_episodes(tmp_path)
+    assert EpisodeReader(path).end.reason == 'the recorder was stopped'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_repeated_announcement_begins_nothing(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    announce(session, A)
+    play(session, A, 5)
+    finish(session, 0.0)
+    assert len(list_episodes(tmp_path)) == 1
+
+
+def test_the_announcement_is_in_every_bag(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    play(session, A, 3)
+    finish(session, 0.0)
+    reader = EpisodeReader(list_episodes(tmp_path)[0])
+    assert [m.data for m in reader.messages({'/agent/episode'})] == [counter.announcement(A)]
+    assert reader.info.robot_id == 'counter-1' and reader.contract == counter.contract()
+
+
+def test_a_disk_that_refuses_is_reported_and_nothing_is_raised(tmp_path: Path) -> None:
+    def refuse(info: EpisodeInfo) -> EpisodeWriter:
+        raise EpisodeError('3 MiB free')
+
+    session = RecordingSession(tmp_path, counter.TOPICS, refuse)
+    announce(session, A)
+    play(session, A, 3)
+    finish(session, 0.0)
+    assert session.totals.error == '3 MiB free' and not list_episodes(tmp_path)
+
+
+def test_garbage_on_the_agents_topics_is_reported_not_raised(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    for data in (b'', b'\x00\x01\x00\x00', counter.string('{"no": "uuid"}'), counter.string('[')):
+        session.on_message('episode', data, 0, 0, 0.0)
+        assert 'announcement' in session.totals.error
+    session.on_message('tick', counter.joint_state(0, ['tick'], [1.0]), 0, 0, 0.0)
+    assert 'tick record' in session.totals.error
+    session.close(1)

@@ -1,0 +1,153 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder node: raw messages of the contract's topics into episodes.
+
+Owns clocks, subscriptions and diagnostics; what goes where is experience.session, how it gets to
+the disk experience.writer. It only listens: a full disk ends the recording and is reported, and
+nothing the robot does waits for this process.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+from rclpy.node import Node
+
+from world_model_ros.contract import contract_hash, find_robot, load_contract
+from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recover_leftovers
+from world_model_ros.experience.session import RecordingSession
+from world_model_ros.nodes import _common
+from world_model_ros.nodes._common import declare
+from world_model_ros.nodes.recorder_topics import TopicFollower, wanted_topics
+
+DISCOVERY_PERIOD_SEC = 0.25
+POLL_PERIOD_SEC = 0.1
+DIAGNOSTICS_PERIOD_SEC = 1.0
+SEAL_PATIENCE_SEC = 3.0  # at shutdown, within what a stop signal allows
+MIB = 1 << 20
+
+
+class RecorderNode(Node):
+    """Subscriptions and timers around a RecordingSession."""
+
+    def __init__(self) -> None:
+        super().__init__('recorder')
+        name = declare(self, 'contract', '', 'Robot contract: a name or a path to its YAML')
+        robot_id = declare(self, 'robot_id', '', 'This robot, written into every episode')
+        directory = declare(self, 'directory', 'episodes', 'Folder of the recorded episodes')
+        self._compression = declare(
+            self, 'compression', 'zstd', 'Compression of the files: none, lz4 or zstd'
+        )
+        self._queue_mb = declare(
+            self, 'queue_mb', 64, 'MiB of messages that may wait for the disk before some are lost'
+        )
+        self._min_free_mb = declare(
+            self, 'min_free_mb', 512, 'Recording stops when less than this many MiB are free'
+        )
+        clock = declare(self, 'record_clock', False, 'Record /clock too')
+        contract = load_contract(find_robot(name))
+        self._contract_hash = contract_hash(contract)
+        self._root = Path(directory).expanduser().resolve()
+        self._root.mkdir(parents=True, exist_ok=True)
+        wanted = wanted_topics(contract, clock=clock)
+        self.session = RecordingSession(
+            root=self._root,
+            topics={w.role: Topic(self.resolve_topic_name(w.topic), w.type) for w in wanted},
+            open_writer=self._open_writer,
+            robot_id=robot_id,
+            contract_text=contract.text,
+        )
+        self._recovered: list[Path] = []
+        # A long leftover takes seconds to check; its lock and name keep it apart from new ones.
+        threading.Thread(target=self._recover, name='recover', daemon=True).start()
+        self._followers = [TopicFollower(self, w, self._on_message, self._on_lost) for w in wanted]
+        self._diagnostics = _common.Diagnostics(self, robot_id)
+        steady = _common.STEADY_CLOCK
+        self._follow()
+        self.create_timer(DISCOVERY_PERIOD_SEC, self._follow, clock=steady)
+        self.create_timer(POLL_PERIOD_SEC, self._poll, clock=steady)
+        self.create_timer(DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=steady)
+
+    def _recover(self) -> None:
+        self._recovered = recover_leftovers(self._root)
+        for path in self._recovered:
+            self.get_logger().warning(f'sealed as truncated, its recorder had died: {path}')
+
+    def _open_writer(self, info: EpisodeInfo) -> EpisodeWriter:
+        if info.contract_hash and info.contract_hash != self._contract_hash:
+            self.get_logger().warning(
+                'the agent runs another contract than this recorder: streams that only one of '
+                'them knows are not recorded'
+            )
+        return EpisodeWriter(
+            self._root,
+            info,
+            compression=self._compression,
+            queue_bytes=self._queue_mb * MIB,
+            min_free_bytes=self._min_free_mb * MIB,
+        )
+
+    def _follow(self) -> None:
+        for follower in self._followers:
+            topic = follower.follow()
+            if topic is not None:
+                self.session.set_topic(follower.wanted.role, topic)
+            if follower.problem:
+                self.get_logger().error(follower.problem, throttle_duration_sec=10.0)
+
+    def _on_message(self, role: str, data: bytes) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        self.session.on_message(role, data, now_ns, now_ns, time.monotonic())
+
+    def _on_lost(self, role: str, count: int) -> None:
+        self.session.note_lost(role, count)
+
+    def _poll(self) -> None:
+        before = self.session.totals.last_episode
+        self.session.poll(time.monotonic())
+        if self.session.totals.last_episode != before:
+            self.get_logger().info(f'sealed {self.session.totals.last_episode}')
+
+    def _publish_diagnostics(self) -> None:
+        totals, current = self.session.totals, self.session.current
+        dropped = totals.dropped + (sum(current.writer.dropped.values()) if current else 0)
+        problems = [f.problem for f in self._followers if f.problem]
+        if totals.error:
+            level, text = _common.ERROR, totals.error
+        elif problems:
+            level, text = _common.ERROR, problems[0]
+        elif dropped:
+            level, text = _common.WARN, f'{dropped} messages dropped: the disk is too slow'
+        else:
+            level, text = _common.OK, 'recording' if current else 'waiting for an episode'
+        values: dict[str, object] = {
+            'episode': current.writer.info.uuid if current else '',
+            'ticks': current.ticks if current else 0,
+            'return': current.total_reward if current else 0.0,
+            'messages': sum(current.writer.written.values()) if current else 0,
+            'bytes': current.writer.bytes_written if current else 0,
+            'episodes': totals.episodes,
+            'truncated': totals.truncated,
+            'recovered': len(self._recovered),
+            'dropped': dropped,
+            'last_episode': totals.last_episode,
+            'last_return': totals.last_return,
+            'silent': ' '.join(f.name for f in self._followers if not f.found),
+        }
+        self._diagnostics.publish(level, text, values)
+
+    def close(self) -> None:
+        """Seal what is open; the agent has ended its episode before, if it could."""
+        self.session.close(SEAL_PATIENCE_SEC)
+
+
+def main(args=None) -> None:
+    """Run the node."""
+    sys.exit(_common.run_node(RecorderNode, args))
+
+
+if __name__ == '__main__':
+    main()

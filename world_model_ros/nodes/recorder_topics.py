@@ -1,0 +1,172 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the recorder subscribes to, in which role, and with which QoS.
+
+Owns the list of roles of an episode and the rule that a subscription takes after its publishers:
+reliable where all of them are, else best effort. Subscriptions are raw; nothing is decoded here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from world_model_ros.contract import Contract
+from world_model_ros.experience import Qos, Topic
+
+JOINT_STATE = 'sensor_msgs/msg/JointState'
+# Queue of each subscription: a second of the fastest topics. 16 pictures of VGA are 15 MB.
+DEPTH = 200
+IMAGE_DEPTH = 16
+
+OnMessage = Callable[[str, bytes], None]  # role, CDR as received
+OnLost = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A topic to record: its role in the episode, its name and type."""
+
+    role: str
+    topic: str
+    type: str
+    depth: int = DEPTH
+    own: bool = False  # published by our nodes, reliably: subscribed before they are there
+
+
+def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
+    """All topics of an episode under this contract; raises ValueError for what cannot be."""
+    wanted = []
+    for stream in contract.streams:
+        role = f'stream.{stream.name}'
+        if stream.record == 'model_input':
+            raise ValueError(
+                f'stream {stream.name!r}: record: model_input is not available in this version; '
+                'use raw or compressed'
+            )
+        if stream.kind != 'image':
+            wanted.append(Wanted(role, stream.topic, JOINT_STATE))
+            continue
+        if stream.record == 'compressed':
+            kind = 'sensor_msgs/msg/CompressedImage'
+            wanted.append(Wanted(role, f'{stream.topic}/compressed', kind, IMAGE_DEPTH))
+        else:
+            wanted.append(Wanted(role, stream.topic, 'sensor_msgs/msg/Image', IMAGE_DEPTH))
+        folder = stream.topic.rsplit('/', 1)[0]
+        info = f'{folder}/camera_info' if '/' in stream.topic else 'camera_info'
+        wanted.append(Wanted(f'info.{stream.name}', info, 'sensor_msgs/msg/CameraInfo'))
+    if contract.reward.topic:
+        wanted.append(Wanted('reward', contract.reward.topic, JOINT_STATE))
+    wanted += [
+        Wanted('command', contract.action.topic, contract.action.type, own=True),
+        Wanted('sent', 'guard/sent', JOINT_STATE, own=True),
+        Wanted('tick', 'agent/tick', JOINT_STATE, own=True),
+        Wanted('chunk', 'agent/chunk', 'trajectory_msgs/msg/JointTrajectory', own=True),
+        Wanted('episode', 'agent/episode', 'std_msgs/msg/String', own=True),
+        Wanted('diagnostics', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray'),
+    ]
+    if clock:
+        wanted.append(Wanted('clock', '/clock', 'rosgraph_msgs/msg/Clock'))
+    return wanted
+
+
+def message_class(type_name: str) -> type:
+    """The rclpy class of `package/msg/Name`."""
+    package, _, name = type_name.split('/')
+    found: type = getattr(importlib.import_module(f'{package}.msg'), name)
+    return found
+
+
+class TopicFollower:
+    """One wanted topic: subscribed when a publisher appears, again when its QoS asks for it."""
+
+    def __init__(self, node: Node, wanted: Wanted, on_message: OnMessage, on_lost: OnLost) -> None:
+        self.wanted = wanted
+        self.name = node.resolve_topic_name(wanted.topic)
+        self.problem = ''
+        self._node = node
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self._subscription: Subscription | None = None
+        self._reliable = False
+        self._latched = False
+        self.found = False  # a publisher, ever
+        if wanted.own:
+            # Waiting for discovery would cost the first ticks of the first episode.
+            self._subscribe(reliable=True, latched=wanted.role == 'episode')
+
+    def follow(self) -> Topic | None:
+        """Look at the publishers; returns the topic when it was found, or found changed."""
+        publishers = self._node.get_publishers_info_by_topic(self.name)
+        fitting = [info for info in publishers if info.topic_type == self.wanted.type]
+        self.problem = ''
+        if publishers and not fitting:
+            self.problem = (
+                f'{self.name} has type {publishers[0].topic_type}, expected {self.wanted.type}'
+            )
+        if not fitting:
+            return None
+        reliable = all(_is(info, ReliabilityPolicy.RELIABLE) for info in fitting)
+        latched = all(
+            info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for info in fitting
+        )
+        # A subscription that asks for less than is offered still works: only widen it.
+        works = (reliable or not self._reliable) and (latched or not self._latched)
+        if self.found and works:
+            return None
+        if self._subscription is None or not works:
+            self._subscribe(reliable, latched)
+        self.found = True
+        return Topic(
+            self.name, self.wanted.type, tuple(sorted({_qos(info) for info in fitting}, key=repr))
+        )
+
+    def _subscribe(self, reliable: bool, latched: bool) -> None:
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._reliable, self._latched = reliable, latched
+        profile = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=self.wanted.depth,
+            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+            durability=(
+                DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+            ),
+        )
+        self._subscription = self._node.create_subscription(
+            message_class(self.wanted.type),
+            self.name,
+            self._receive,
+            profile,
+            raw=True,
+            event_callbacks=SubscriptionEventCallbacks(message_lost=self._lost),
+        )
+
+    def _receive(self, data: bytes) -> None:
+        # Without the message info: the EventsExecutor of rclpy 7.1 dies of a second argument.
+        self._on_message(self.wanted.role, data)
+
+    def _lost(self, event) -> None:
+        self._on_lost(self.wanted.role, event.total_count_change)
+
+
+def _is(info: TopicEndpointInfo, reliability: ReliabilityPolicy) -> bool:
+    return info.qos_profile.reliability == reliability
+
+
+def _qos(info: TopicEndpointInfo) -> Qos:
+    offered = info.qos_profile
+    return Qos(
+        reliability=offered.reliability.name.lower(),
+        durability=offered.durability.name.lower(),
+        history=offered.history.name.lower(),
+        depth=offered.depth,
+        liveliness=offered.liveliness.name.lower(),
+    )
