@@ -5,6 +5,7 @@
 import ast
 import configparser
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -22,20 +23,16 @@ SHARED = [
 EXECUTABLES = ('world-model', 'agent', 'guard', 'recorder', 'sim_robot')
 
 
-def tracked_copy(target):
-    """Copy what git would carry, so that build folders of the source tree stay out of it."""
-    listed = subprocess.run(
-        ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout.split(b'\0')
-    for name in filter(None, listed):
-        source = ROOT / os.fsdecode(name)
-        if source.is_file():
-            copy = target / os.fsdecode(name)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(source.read_bytes())
+def copy_package(target):
+    """Copy what a build reads, so that build folders of the source tree stay out of it."""
+    target.mkdir(parents=True)
+    for name in ('package.xml', 'setup.py', 'setup.cfg', 'pyproject.toml'):
+        shutil.copy(ROOT / name, target)
+    for name in ('resource', 'launch', 'config', 'world_model_ros'):
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, target / name, ignore=shutil.ignore_patterns('__pycache__')
+            )
 
 
 @pytest.fixture(scope='module')
@@ -43,7 +40,7 @@ def installed(tmp_path_factory):
     """A colcon workspace with the package built in it."""
     pytest.importorskip('colcon_core', reason='colcon is in the extra "test"')
     workspace = tmp_path_factory.mktemp('workspace')
-    tracked_copy(workspace / 'src' / 'world_model_ros')
+    copy_package(workspace / 'src' / 'world_model_ros')
     built = subprocess.run(
         [sys.executable, '-m', 'colcon', '--log-base', 'log', 'build'],
         cwd=workspace,
