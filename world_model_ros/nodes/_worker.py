@@ -75,7 +75,7 @@ class Episode:
 class Options:
     """What the node's parameters say about episodes."""
 
-    noise_seed: int = -1  # >= 0: episode i draws the numbers of this seed + i
+    noise_seed: int = -1  # >= 0: acting episode i draws the numbers of this seed + i
     eval: bool = False
     explore: bool = False
 
@@ -107,6 +107,7 @@ class Worker:
         self._end_asked: tuple[str, float] | None = None  # reason, time of the steady clock
         self._retry_s = 0.0
         self._episodes = 0
+        self._acted = 0  # episodes that were not shadow
         self.stopping = False
         self._sending = False
         self._previous: Tick | None = None
@@ -205,9 +206,11 @@ class Worker:
     def _new_episode(self, acting: bool, first_tick: int = 0) -> None:
         name = str(uuid.uuid4())
         seed = self._options.noise_seed
-        key = noise_key(name if seed < 0 else str(seed + self._episodes))
+        seeded = acting and seed >= 0
+        key = noise_key(str(seed + self._acted) if seeded else name)
         self.episode = Episode(name, key, self._episodes, acting, first_tick)
         self._episodes += 1
+        self._acted += acting
         self._port.announce(self.episode)
 
     def _jumped(self) -> None:

@@ -40,7 +40,7 @@ PARAMETERS = {
     'plan': (True, 'Plan in imagination; false: the policy alone'),
     'explore': (False, 'Sample the policy, and flag every tick as exploration'),
     'eval': (False, 'Flag every tick as one of an evaluation'),
-    'noise_seed': (-1, 'Episode i draws the numbers of this seed + i; -1: of its own uuid'),
+    'noise_seed': (-1, 'Acting episode i draws the numbers of this seed + i; -1: of its uuid'),
     'iteration_count': (-1, "Planner iterations at most; -1: the bundle's"),
     'budget': (0.0, 'Seconds per tick for thinking; 0: 60 % of the period'),
     'threads': (1, 'Threads of ONNX Runtime'),
