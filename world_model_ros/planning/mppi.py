@@ -27,10 +27,10 @@ class PlannerConfig:
     Standard deviations are shares of half the action range.
     """
 
-    horizon: int = 6  # ticks imagined (nav2: time_steps)
-    batch_size: int = 64  # sampled candidates per iteration
-    iteration_count: int = 3
-    num_elites: int = 12
+    horizon: int = 5  # ticks imagined (nav2: time_steps)
+    batch_size: int = 48  # sampled candidates per iteration
+    iteration_count: int = 2
+    num_elites: int = 8
     temperature: float = 0.1  # in units of the return scale
     min_std: float = 0.05
     max_std: float = 1.0

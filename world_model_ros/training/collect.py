@@ -19,6 +19,9 @@ from world_model_ros.robots import Reality, make_env
 
 # Lanes take seeds from here on: disjoint from selection (10,000) and report (20,000) seeds.
 LANE_SEED = 1_000_000
+# Least exploration noise of the first and the last lane, in half action ranges: some lanes show
+# what the policy does, others where it would not go (after Ape-X, Horgan 2018).
+LEAST_NOISE, MOST_NOISE = 0.05, 0.7
 
 
 def tick_arrays(contract: Contract, step) -> dict[str, np.ndarray]:
@@ -56,6 +59,9 @@ class Lanes:
         # Lanes start out of step, so that replay is never all beginnings.
         self.left = [int(x) for x in self.rng.integers(episode_ticks // 4, episode_ticks, count)]
         self.belief: torch.Tensor | None = None
+        half = (np.array(contract.action.high) - np.array(contract.action.low)) / 2.0
+        spread = np.linspace(LEAST_NOISE, MOST_NOISE, count)[:, None] * half  # [lanes, A]
+        self.least_std = torch.from_numpy(spread.astype(np.float32))
 
     def _reset(self, env):
         if self.realities is not None:
@@ -77,7 +83,7 @@ class Lanes:
                 self.belief = model.initial(len(self.envs))
             self.belief, mean, std = decide(model, self.belief, self.steps)
             if explore:
-                mean = mean + std * torch.randn_like(mean)
+                mean = mean + torch.maximum(std, self.least_std) * torch.randn_like(mean)
             actions = np.clip(mean.numpy(), low, high)
         for lane, env in enumerate(self.envs):
             self.left[lane] -= 1

@@ -24,8 +24,8 @@ Batch = dict[str, torch.Tensor]
 class LearnerConfig:
     """Settings of the recipe; one set for every robot."""
 
-    batch: int = 16
-    length: int = 32
+    batch: int = 24
+    length: int = 20
     decode_share: float = 0.25  # frames decoded per update, picked at random
     starts: int = 96  # imagination starts per update
     horizon: int = 12
@@ -35,7 +35,7 @@ class LearnerConfig:
     rep_scale: float = 0.1
     picture_scale: float = 1.0
     replay_value_scale: float = 0.3
-    entropy: float = 1e-3
+    entropy: float = 3e-3
     model_lr: float = 6e-4
     value_lr: float = 3e-4
     policy_lr: float = 2e-4

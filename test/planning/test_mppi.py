@@ -1,0 +1,110 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One planner iteration: right on a problem with a known answer, and never outside the box."""
+
+import pytest
+import torch
+
+from world_model_ros.planning.mppi import FIXED, MEAN, PREVIOUS, SAFE, PlanIteration, PlannerConfig
+
+GAMMA = 0.97
+A, B, Q, R = 1.05, 0.4, 1.0, 0.3
+
+
+class Linear:
+    """x' = A x + B u with quadratic cost: belief is (x, cost of the step that led here)."""
+
+    belief_dim, action_dim = 2, 1
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        cost = 1.0
+        for _ in range(500):  # discounted Riccati recursion
+            gain = GAMMA * A * B * cost / (R + GAMMA * B * B * cost)
+            cost = Q + GAMMA * A * A * cost - GAMMA * A * B * cost * gain
+        self.cost, self.gain = cost, gain
+
+    def imagine(self, belief, action, noise=None):
+        x, u = belief[:, :1], action
+        return torch.cat([A * x + B * u, Q * x * x + R * u * u], 1)
+
+    def reward(self, belief):
+        return -self.scale * belief[:, 1]
+
+    def continue_(self, belief):
+        return torch.ones(belief.shape[0])
+
+    def value(self, belief):
+        return -self.scale * self.cost * belief[:, 0] ** 2
+
+    def policy(self, belief):
+        return torch.zeros(belief.shape[0], 1), torch.ones(belief.shape[0], 1)
+
+
+CONFIG = PlannerConfig(
+    horizon=5, batch_size=256, num_elites=16, temperature=0.02, min_std=0.005, gamma=GAMMA
+)
+
+
+def run(model, x: float, iterations: int, scale: float = 1.0, previous=None, mask=None):
+    torch.manual_seed(0)
+    step = PlanIteration(model, CONFIG, scale)
+    box = torch.tensor([2.0])
+    mean, std = torch.zeros(CONFIG.horizon, 1), torch.ones(CONFIG.horizon, 1)
+    previous = torch.zeros(CONFIG.horizon, 1) if previous is None else previous
+    mask = torch.ones(CONFIG.horizon) if mask is None else mask
+    for _ in range(iterations):
+        noise = torch.randn(CONFIG.batch_size, CONFIG.horizon, 1)
+        out = step(torch.tensor([[x, 0.0]]), mean, std, noise, previous, mask, -box, box, 0 * box)
+        mean, std = out[0], out[1]
+    return out
+
+
+def test_planner_on_the_true_model_comes_within_five_percent_of_riccati():
+    model = Linear()
+
+    def cost_of(controller) -> float:
+        x, total = 1.5, 0.0
+        for t in range(40):
+            u = controller(x)
+            total += GAMMA**t * (Q * x * x + R * u * u)
+            x = A * x + B * u
+        return total
+
+    best = cost_of(lambda x: max(-2.0, min(2.0, -model.gain * x)))
+    planned = cost_of(lambda x: float(run(model, x, 10)[2][0]))
+    assert planned <= 1.05 * best
+
+
+def test_rewards_times_a_hundred_give_the_same_plan():
+    small = run(Linear(), 1.0, 2, scale=1.0)
+    large = run(Linear(100.0), 1.0, 2, scale=100.0)
+    torch.testing.assert_close(small[2], large[2], rtol=1e-4, atol=1e-5)
+
+
+def test_every_plan_stays_inside_the_action_box():
+    out = run(Linear(), 50.0, 3)
+    assert out[0].abs().max() <= 2.0 and out[2].abs().max() <= 2.0
+
+
+def test_best_is_the_highest_value_and_fixed_candidates_are_scored():
+    out = run(Linear(), 1.0, 1)
+    values = out[7]
+    assert values.shape == (CONFIG.batch_size + FIXED,)
+    assert float(out[3]) == pytest.approx(float(values.max()))
+    assert int(out[4]) == int(values.argmax())
+    # At the start policy, previous plan, safe action and mean are all zeros: one value.
+    torch.testing.assert_close(values[[PREVIOUS, SAFE, MEAN]], values[:1].expand(3))
+
+
+def test_masked_tail_of_the_previous_plan_is_filled_by_the_policy():
+    previous = torch.full((CONFIG.horizon, 1), -0.5)
+    full = run(Linear(), 1.0, 1, previous=previous)[7][PREVIOUS]
+    mask = torch.ones(CONFIG.horizon)
+    mask[-1] = 0.0
+    filled = run(Linear(), 1.0, 1, previous=previous, mask=mask)[7][PREVIOUS]
+    explicit = previous.clone()
+    explicit[-1] = 0.0  # what this policy answers everywhere
+    wanted = run(Linear(), 1.0, 1, previous=explicit)[7][PREVIOUS]
+    assert float(filled) == pytest.approx(float(wanted))
+    assert float(filled) != pytest.approx(float(full))

@@ -1,0 +1,109 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle says the same as torch: golden vectors, parity over a recurrent sequence."""
+
+import itertools
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from world_model_ros.bundle import check_bundle, load_bundle
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.models.dreamer import Dreamer, DreamerConfig
+from world_model_ros.planning.mppi import PlannerConfig
+from world_model_ros.training.export import export_bundle
+from world_model_ros.training.learner import Learner, LearnerConfig
+
+SMALL = DreamerConfig(
+    deter=32, groups=4, classes=4, hidden=32, head=32, widths=(4, 4, 8), embed=16
+)
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    contract = load_contract(find_robot('reacher'))
+    model = Dreamer(contract, SMALL)
+    with torch.no_grad():  # heads start at zero, where everything ties
+        for head in (model.reward_head, model.value_head, model.policy_head):
+            head.out.weight.normal_(0.0, 0.3)
+    learner = Learner(model, LearnerConfig())
+    planner = PlannerConfig(horizon=3, batch_size=8, num_elites=3)
+    folder = export_bundle(learner, tmp_path_factory.mktemp('b') / 'small', {}, planner)
+    return folder, model.eval(), contract
+
+
+def test_bundle_is_whole_and_names_no_path_of_the_exporter(exported):
+    folder, _, contract = exported
+    assert check_bundle(folder, contract) == []
+    for graph in folder.glob('*.onnx'):
+        assert b'site-packages' not in graph.read_bytes()
+        assert b'.py' not in graph.read_bytes()
+
+
+def test_each_weight_is_stored_once(exported):
+    folder, model, _ = exported
+    places: dict[tuple[int, int], int] = {}
+    for path in folder.glob('*.onnx'):
+        graph = onnx.load(path, load_external_data=False).graph
+        for tensor in graph.initializer:
+            place = {e.key: e.value for e in tensor.external_data}
+            if place:
+                key = (int(place['offset']), int(place['length']))
+                places[key] = places.get(key, 0) + 1
+    assert max(places.values()) > 1  # shared between graphs
+    ends = sorted(places)
+    assert all(a + n <= b for (a, n), (b, _) in itertools.pairwise(ends))
+    assert (folder / 'weights.bin').stat().st_size < 1.3 * 4 * sum(
+        p.numel() for p in model.parameters()
+    )
+
+
+def test_recurrent_sequence_agrees_with_torch(exported):
+    folder, model, contract = exported
+    bundle = load_bundle(folder, contract)
+    rng = np.random.default_rng(0)
+    ours = bundle.initial_belief
+    theirs = torch.from_numpy(ours)
+    for tick in range(16):
+        feeds = {
+            'belief': ours,
+            'action_sent': rng.uniform(-0.05, 0.05, (1, 2)).astype(np.float32),
+            'is_first': np.full((1, 1), float(tick == 0), np.float32),
+            'obs_camera': rng.integers(0, 256, (1, 64, 64, 3), dtype=np.uint8),
+            'obs_joints': rng.normal(size=(1, 4)).astype(np.float32),
+            'ages': np.zeros((1, 2), np.float32),
+        }
+        out = bundle.run('observe', feeds)
+        seen = {'camera': torch.from_numpy(feeds['obs_camera'])}
+        seen['joints'] = torch.from_numpy(feeds['obs_joints'])
+        with torch.no_grad():
+            theirs, surprise = model.observe(
+                theirs,
+                torch.from_numpy(feeds['action_sent']),
+                seen,
+                torch.zeros(1, 2),
+                torch.from_numpy(feeds['is_first']),
+            )
+            value = model.value(theirs)
+        ours = out['belief_out']
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
+        np.testing.assert_allclose(out['surprise'], surprise.numpy(), atol=1e-4)
+        np.testing.assert_allclose(out['value'], value.numpy(), atol=1e-3)
+
+
+def test_plan_graph_holds_no_random_numbers(exported):
+    folder, _, _ = exported
+    for path in folder.glob('*.onnx'):
+        kinds = {node.op_type for node in onnx.load(path, load_external_data=False).graph.node}
+        assert not {k for k in kinds if k.startswith(('Random', 'Multinomial', 'Bernoulli'))}
+
+
+def test_learner_artifact_lies_beside_the_bundle_not_in_it(exported):
+    folder, _, _ = exported
+    assert folder.with_name('small.learner.safetensors').is_file()
+    listed = json.loads((folder / 'manifest.json').read_text())['files']
+    assert not [name for name in listed if 'learner' in name]

@@ -1,0 +1,115 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe learns what small problems teach: values, pictures, masks."""
+
+import math
+
+import pytest
+import torch
+
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.models.dreamer import Dreamer, DreamerConfig
+from world_model_ros.training.learner import Learner, LearnerConfig
+
+SMALL = DreamerConfig(
+    deter=32, groups=4, classes=4, hidden=32, head=32, widths=(4, 4, 8), embed=16
+)
+
+
+def learner(**settings) -> Learner:
+    torch.manual_seed(0)
+    contract = load_contract(find_robot('reacher'))
+    config = LearnerConfig(batch=4, length=8, starts=16, horizon=3, bf16=False, **settings)
+    return Learner(Dreamer(contract, SMALL), config)
+
+
+def batch(size: int = 4, length: int = 8) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    first = torch.zeros(size, length, dtype=torch.bool)
+    first[:, 0] = True
+    return {
+        'obs_camera': torch.randint(
+            0, 256, (size, length, 64, 64, 3), generator=generator, dtype=torch.uint8
+        ),
+        'obs_joints': torch.randn(size, length, 4, generator=generator),
+        'ages': torch.zeros(size, length, 2),
+        'action_sent': 0.02 * torch.randn(size, length, 2, generator=generator),
+        'reward': torch.rand(size, length, generator=generator),
+        'is_first': first,
+        'terminal': torch.zeros(size, length, dtype=torch.bool),
+    }
+
+
+def test_lambda_returns_match_a_hand_calculation():
+    it = learner(lambda_=0.5)
+    it.discount = 0.9
+    reward = torch.tensor([[1.0], [2.0]])
+    value = torch.tensor([[10.0], [20.0]])
+    alive = torch.tensor([[1.0], [0.0]])
+    out = it._lambda_returns(reward, alive, value)
+    assert out[1].item() == pytest.approx(2.0)  # terminal: nothing follows
+    assert out[0].item() == pytest.approx(1.0 + 0.9 * (0.5 * 10.0 + 0.5 * 2.0))
+
+
+def test_missing_rewards_are_masked_not_zero():
+    it = learner()
+    data = batch()
+    data['reward'][:] = math.nan
+    figures = it.update(data)
+    assert figures['loss/reward'] == 0.0
+    assert all(math.isfinite(v) for v in figures.values())
+
+
+def test_replay_returns_do_not_cross_episodes():
+    it = learner()
+    data = batch()
+    data['is_first'][:, 4] = True
+    beliefs = torch.zeros(4, 8, it.model.belief_dim)
+    _, mask = it._replay_returns(beliefs, data)
+    assert (mask[:, 3] == 0).all() and (mask[:, 4] == 1).all()
+
+
+def test_two_state_chain_reaches_its_known_value():
+    """Beliefs e0 -> e1 -> e0 with rewards 1 and 0: v0 = g / (1 - g^2), v1 = 1 / (1 - g^2)."""
+    it = learner(value_lr=3e-3, slow_value=0.2)
+    it.discount = 0.8
+    beliefs = torch.zeros(4, 8, it.model.belief_dim)
+    beliefs[:, 0::2, 0] = 1.0
+    beliefs[:, 1::2, 1] = 1.0
+    data = batch()
+    data['reward'] = torch.zeros(4, 8)
+    data['reward'][:, 0::2] = 1.0  # reward on arriving in state 0, that is, leaving state 1
+    optimiser = it.optimisers[1]
+    optimiser.param_groups[0]['lr'] = 3e-3
+    for _ in range(400):
+        targets, mask = it._replay_returns(beliefs, data)
+        code = it.model.two_hot.loss(it.model.value_head(beliefs[:, :-1]), targets)
+        grads = torch.autograd.grad((code * mask).mean(), it.value_params)
+        it._step(optimiser, it.value_params, grads)
+        with torch.no_grad():
+            for slow, fast in zip(it.slow_value.parameters(), it.value_params, strict=True):
+                slow.lerp_(fast, 0.2)
+    with torch.no_grad():
+        found = it.model.value(beliefs[0, :2])
+    assert found[0].item() == pytest.approx(0.8 / (1 - 0.64), rel=0.05)
+    assert found[1].item() == pytest.approx(1.0 / (1 - 0.64), rel=0.05)
+
+
+def test_one_batch_is_overfitted():
+    it = learner(warmup_updates=1, model_lr=2e-3, decode_share=1.0)
+    data = batch(size=2, length=4)
+    data['obs_camera'][:] = 0
+    data['obs_camera'][:, :, 20:40, 10:30] = 220  # one block to learn
+    first = it.update(data)
+    for _ in range(80):
+        last = it.update(data)
+    assert last['loss/picture_camera'] < 0.2 * first['loss/picture_camera']
+    assert last['loss/vector'] < first['loss/vector']
+
+
+def test_a_broken_gradient_does_not_enter_the_weights():
+    it = learner()
+    data = batch()
+    data['obs_joints'][0, 0, 1] = math.nan
+    it.update(data)
+    assert all(torch.isfinite(p).all() for p in it.model.parameters())

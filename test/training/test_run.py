@@ -1,0 +1,61 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A run in the simulator: it lives, learns, stops anywhere and goes on."""
+
+import json
+
+import numpy as np
+import torch
+
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.models.dreamer import DreamerConfig
+from world_model_ros.training import checkpoint
+from world_model_ros.training.learner import LearnerConfig
+from world_model_ros.training.run import Run, RunConfig
+
+SMALL = DreamerConfig(
+    deter=32, groups=4, classes=4, hidden=32, head=32, widths=(4, 4, 8), embed=16
+)
+QUICK = LearnerConfig(batch=4, length=8, starts=8, horizon=3, bf16=False)
+
+
+def make(folder, frames: int) -> Run:
+    config = RunConfig(
+        frames=frames, lanes=2, decisions_per_update=20, prefill=60, episode_ticks=20,
+        evaluate_every=10**9, checkpoint_every_sec=1e9, threads=1,
+    )  # fmt: skip
+    return Run(load_contract(find_robot('cartpole')), folder, config, SMALL, QUICK)
+
+
+def test_killed_run_goes_on_from_its_checkpoint(tmp_path):
+    run = make(tmp_path, frames=600)
+    run.total_decisions = 100  # the kill
+    run.go()
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    again = make(tmp_path, frames=600)
+    assert again.decisions == run.decisions
+    assert again.learner.updates == run.learner.updates > 0
+    for key, value in again.model.state_dict().items():
+        torch.testing.assert_close(value, before[key], rtol=0, atol=0)
+    again.go()
+    assert again.frames >= 600
+    assert again.learner.updates > run.learner.updates
+
+
+def test_checkpoint_is_found_after_a_kill_between_its_two_renames(tmp_path):
+    run = make(tmp_path, frames=400)
+    run.go()
+    folder = tmp_path / 'checkpoint'
+    folder.rename(tmp_path / 'checkpoint.old')
+    found = checkpoint.find(folder)
+    assert found is not None
+    assert json.loads((found / 'state.json').read_text())['updates'] == run.learner.updates
+
+
+def test_normalisation_is_taken_from_data_and_frozen(tmp_path):
+    run = make(tmp_path, frames=500)
+    run.go()
+    held = run.replay.arrays['obs_joints'][:, : run.replay.written]
+    assert np.isfinite(held).all()
+    assert float(run.model.scale_joints[0]) > 1e-3
+    assert not run.model.scale_joints.requires_grad
