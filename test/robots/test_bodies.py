@@ -124,5 +124,5 @@ def test_friction_damps_more():
 
 
 def test_unknown_body_is_refused_with_those_there_are():
-    with pytest.raises(BodyError, match='cartpole, reacher'):
+    with pytest.raises(BodyError, match='cartpole, counter, reacher'):
         make_body('walker')

@@ -25,6 +25,7 @@ if sys.platform.startswith('linux'):
 
 import mujoco
 
+from world_model_ros.robots.counter import CounterBody
 from world_model_ros.robots.reality import NOMINAL, Reality
 
 _FLAGS_OFF = (
@@ -241,7 +242,7 @@ def _close_all() -> None:
         body.close()
 
 
-BODIES = {'reacher': ReacherBody, 'cartpole': CartpoleBody}
+BODIES = {'reacher': ReacherBody, 'cartpole': CartpoleBody, 'counter': CounterBody}
 
 
 def make_body(name: str, reality: Reality = NOMINAL) -> Body:

@@ -1,0 +1,80 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command: one JSON object on the last line, rows on disk, clear refusals."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from world_model_ros.cli.eval import eval_command
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.evaluation import Job, read_rows, run_arms
+from world_model_ros.evaluation.bundle_actor import scrambled_weights
+
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'bundle'))
+tiny = pytest.importorskip('tiny_bundle')
+
+app = Typer()
+app.command()(eval_command)
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('bundles') / 'counter'
+    return tiny.make_tiny_bundle(folder, load_contract(find_robot('counter')))
+
+
+def _run(*args):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
+    rows = tmp_path / 'rows.csv'
+    done = _run('--robot', 'counter', '--bundle', bundle, '--episodes', 2, '--json',
+                '--arms', 'plan,policy,blanked,scrambled,random', '--csv', rows)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout.splitlines()[-1])
+    for name in ('mean_return', 'policy_return', 'blanked_return', 'plan_minus_policy'):
+        low, high = report[f'{name}_interval']
+        assert low <= report[name] <= high
+    assert 0 <= report['plan_differs_share'] <= 1
+    assert report['label'] == 'quick' and report['seeds'] == [20_000, 20_001]
+    written = read_rows(rows, allow_dirty=True)
+    assert [row['arm'] for row in written] == [
+        arm for arm in ('plan', 'policy', 'blanked', 'scrambled', 'random') for _ in range(2)]
+    assert written[0]['bundle_sha'] == report['bundle_sha']
+
+
+def test_policy_alone_never_plans(bundle):
+    done = _run('--robot', 'counter', '--bundle', bundle, '--episodes', 1, '--json',
+                '--arms', 'plan,policy')
+    assert json.loads(done.stdout.splitlines()[-1])['iterations'] == 2.0
+    results = run_arms(Job(load_contract(find_robot('counter')).text, bundle), ['policy'], [1])
+    assert results['policy'][0].figures == {'plan_differs': 0.0, 'iterations': 0.0}
+
+
+def test_scrambling_shuffles_the_dynamics_and_nothing_else(bundle):
+    before = np.fromfile(bundle / 'weights.bin', np.float32)
+    after = np.frombuffer(scrambled_weights(bundle), np.float32)
+    dynamics = slice(0, tiny.BELIEF_DIM * (tiny.BELIEF_DIM + 1))  # w_belief and w_action
+    assert not np.array_equal(before[dynamics], after[dynamics])
+    np.testing.assert_array_equal(np.sort(before[dynamics]), np.sort(after[dynamics]))
+    np.testing.assert_array_equal(before[dynamics.stop:], after[dynamics.stop:])
+
+
+@pytest.mark.parametrize(('args', 'said'), [
+    (['--reality', 'moon'], 'moon'),
+    (['--episodes', '101'], '1 to 100'),
+    (['--arms', 'oracle'], 'unknown arm oracle'),
+])
+def test_refusals_are_one_clear_line(bundle, args, said):
+    done = _run('--robot', 'counter', '--bundle', bundle, *args)
+    assert done.exit_code == 1
+    assert said in done.output and 'Traceback' not in done.output

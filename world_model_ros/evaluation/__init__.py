@@ -1,0 +1,33 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The protocol of docs/evaluation.md in code, once, for every table, plot and claim.
+
+May import contract, bundle, onboard and robots; never torch, nodes or rclpy.
+"""
+
+from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor
+from world_model_ros.evaluation.episodes import ARMS, EpisodeResult, Job, run_arms, run_episode
+from world_model_ros.evaluation.report import summarise
+from world_model_ros.evaluation.rows import (
+    COLUMNS,
+    Row,
+    RowsError,
+    append_rows,
+    make_rows,
+    read_rows,
+)
+from world_model_ros.evaluation.seeds import REPORT, SELECTION, TRAINING, report_seeds
+from world_model_ros.evaluation.statistics import (
+    Interval,
+    iqm,
+    iqm_interval,
+    mean_interval,
+    paired_interval,
+)
+
+__all__ = [
+    'ARMS', 'COLUMNS', 'REPORT', 'SELECTION', 'TRAINING', 'Actor', 'BlankedCamera',
+    'EpisodeResult', 'Interval', 'Job', 'RandomActor', 'Row', 'RowsError', 'append_rows', 'iqm',
+    'iqm_interval', 'make_rows', 'mean_interval', 'paired_interval', 'read_rows', 'report_seeds',
+    'run_arms', 'run_episode', 'summarise',
+]

@@ -1,0 +1,54 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an evaluation says: means with intervals, paired differences, what blanking costs.
+
+Input: episode results per arm, over the same seeds. Output: one flat dictionary for JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from world_model_ros.evaluation.episodes import EpisodeResult
+from world_model_ros.evaluation.seeds import FINAL_EPISODES
+from world_model_ros.evaluation.statistics import Interval, mean_interval, paired_interval
+
+# Differences worth a line: name, the arm, the arm it is compared with
+_PAIRS = (
+    ('plan_minus_policy', 'plan', 'policy'),
+    ('plan_minus_blanked', 'plan', 'blanked'),
+    ('plan_minus_scrambled', 'plan', 'scrambled'),
+)
+_NAMES = {'plan': 'mean_return', 'policy': 'policy_return', 'blanked': 'blanked_return',
+          'scrambled': 'scrambled_return', 'random': 'random_return'}
+
+
+def summarise(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
+    """Return the figures of all arms that were run."""
+    returns = {arm: [r.episode_return for r in episodes] for arm, episodes in results.items()}
+    count = len(next(iter(returns.values())))
+    out: dict[str, Any] = {
+        'episodes': count,
+        'label': 'final' if count == FINAL_EPISODES else 'quick',
+    }
+    for arm, values in returns.items():
+        out |= _entry(_NAMES[arm], mean_interval(values))
+    for name, a, b in _PAIRS:
+        if a in returns and b in returns:
+            out |= _entry(name, paired_interval(returns[a], returns[b]))
+    if 'plan' in returns:
+        if 'blanked' in returns and out['mean_return'] > 0:
+            out['blanked_loss'] = round(1 - out['blanked_return'] / out['mean_return'], 4)
+        for key in ('plan_differs', 'iterations'):
+            figures = [r.figures.get(key, 0.0) for r in results['plan']]
+            out[f'{key}_share' if key == 'plan_differs' else key] = round(
+                float(np.mean(figures)), 4)
+    return out
+
+
+def _entry(name: str, interval: Interval) -> dict[str, Any]:
+    return {name: round(interval.mean, 3),
+            f'{name}_interval': [round(interval.low, 3), round(interval.high, 3)]}
