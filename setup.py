@@ -14,6 +14,7 @@ PACKAGE = 'world_model_ros'
 
 # Folders whose files are installed, at any depth, under share/world_model_ros.
 SHARED_FOLDERS = ('launch', 'config')
+UNSHARED = ('.safetensors',)  # what only learning needs lies beside a bundle and stays here
 
 RENDERING = ['mujoco>=3.3,<4', 'dm-control>=1.0.50']  # mujoco 4.0.0 breaks dm-control 1.0.50
 
@@ -27,7 +28,7 @@ def shared_files():
     by_folder = {}
     for top in SHARED_FOLDERS:
         for path in sorted(Path(top).rglob('*')):
-            if path.is_file() and '__pycache__' not in path.parts:
+            if path.is_file() and '__pycache__' not in path.parts and path.suffix not in UNSHARED:
                 by_folder.setdefault(path.parent, []).append(str(path))
     return rows + [(f'share/{PACKAGE}/{folder}', files) for folder, files in by_folder.items()]
 

@@ -18,7 +18,7 @@ SHARED = [
     path.relative_to(ROOT)
     for top in ('launch', 'config')
     for path in sorted((ROOT / top).rglob('*'))
-    if path.is_file() and '__pycache__' not in path.parts
+    if path.is_file() and '__pycache__' not in path.parts and path.suffix != '.safetensors'
 ]
 EXECUTABLES = ('world-model', 'agent', 'guard', 'recorder', 'sim_robot')
 

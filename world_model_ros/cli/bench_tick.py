@@ -68,8 +68,8 @@ def measure(loaded: Any, contract: Contract, ticks: int, rival: Any = None) -> d
     assembler = Assembler(contract)
     messages = Messages(contract)
     period_ns = round(contract.period_s * 1e9)
-    rest = np.zeros(contract.action_dim, np.float32)
-    pending = np.zeros((contract.offset_ticks, contract.action_dim), np.float32)
+    rest: np.ndarray = np.zeros(contract.action_dim, np.float32)
+    pending: np.ndarray = np.zeros((contract.offset_ticks, contract.action_dim), np.float32)
     watches = {name: Stopwatch() for name in ('tick', 'planner', 'eager', 'sleep')}
     iterations = []
 

@@ -85,8 +85,10 @@ def lazy_group(verbs: dict[str, Verb]) -> type[TyperGroup]:
             return None if verb is None else TyperCommand(cmd_name, help=verb.help)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-            self.commands = dict.fromkeys(verbs)  # type: ignore[arg-type]  # "did you mean"
-            name, _, rest = super().resolve_command(ctx, args)
+            # The base class suggests the nearest of self.commands for an unknown name.
+            self.commands = {name: self.get_command(ctx, name) for name in verbs}
+            found, _, rest = super().resolve_command(ctx, args)
+            name = str(found)
             return name, _load(name, verbs[name]), rest
 
     return LazyGroup

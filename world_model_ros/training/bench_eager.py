@@ -23,26 +23,34 @@ from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
 Eager = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def load_learner(folder: Path) -> tuple[Dreamer, Contract, dict]:
-    """Return the torch model, contract and manifest that a bundle was exported from."""
+def load_model(folder: Path) -> tuple[Dreamer, Contract, dict]:
+    """Return the torch model, contract and manifest that a bundle was exported from.
+
+    Without the learner artifact beside the bundle the weights are untrained: the planner does the
+    same work with any weights, and only its time is wanted here.
+    """
     manifest = json.loads((folder / 'manifest.json').read_text())
-    beside = folder.with_name(f'{folder.name}.learner.safetensors')
-    if not beside.is_file():
-        raise FileNotFoundError(f'{beside} is missing: eager torch needs the learner artifact')
     contract = parse_contract(manifest['contract'])
     rule = manifest['provenance'].get('imagine_rule', DreamerConfig.imagine_rule)
     model = Dreamer(contract, DreamerConfig(imagine_rule=rule))
-    tensors = load_file(beside)
-    prefix = 'model.'
-    model.load_state_dict(
-        {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-    )
+    if model.belief_dim != manifest['belief_dim']:
+        raise ValueError(
+            f'{folder}: belief of {manifest["belief_dim"]}, but this version of the model has '
+            f'{model.belief_dim}: measure with --no-eager'
+        )
+    beside = folder.with_name(f'{folder.name}.learner.safetensors')
+    if beside.is_file():
+        prefix = 'model.'
+        tensors = load_file(beside)
+        model.load_state_dict(
+            {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+        )
     return model.eval(), contract, manifest
 
 
 def make_eager(folder: str | Path, threads: int = 1) -> Eager:
     """Return a function (belief [1, B], pending [n, A]) -> best plan [H, A], in eager torch."""
-    model, contract, manifest = load_learner(Path(folder))
+    model, contract, manifest = load_model(Path(folder))
     torch.set_num_threads(threads)
     config = PlannerConfig(**manifest['planner'])
     iterate = PlanIteration(model, config, manifest['return_scale']).eval()
