@@ -72,6 +72,10 @@ def train_command(
                 bar.update(task, completed=figures['frames'], description=text)
 
             run.go(show)
+        from world_model_ros.training.plot import plot_curve
+
+        plot_curve(folder / 'curve.csv', folder / 'curve.png')
+        typer.echo(json.dumps(run.summary()))
     if bundle is not None:
         from world_model_ros.training.export import export_bundle
 

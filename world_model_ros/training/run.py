@@ -71,6 +71,7 @@ class Run:
         capacity = -(-self.total_decisions // config.lanes) + 1
         self.rng = np.random.default_rng(config.seed)
         self.wall_s, self.evaluated_at = 0.0, 0
+        self.spent = {'live': 0.0, 'sample': 0.0, 'update': 0.0}  # s, of this process
         self.scored: float | None = None
         found = checkpoint.find(self.folder / 'checkpoint')
         replay = self.folder / 'replay'
@@ -99,7 +100,7 @@ class Run:
         writer = SummaryWriter(str(self.folder / 'tensorboard'))
         started = time.monotonic() - self.wall_s
         saved = time.monotonic()
-        spent = {'live': 0.0, 'sample': 0.0, 'update': 0.0}
+        spent = dict.fromkeys(self.spent, 0.0)
         figures: dict[str, float] = {}
         c = self.config
         while self.decisions < self.total_decisions:
@@ -122,6 +123,7 @@ class Run:
                 spent['update'] += time.monotonic() - clock
                 if self.learner.updates % 100 == 0:
                     total = sum(spent.values())
+                    self.spent = {k: v + spent[k] for k, v in self.spent.items()}
                     figures |= {f'share/{k}': v / total for k, v in spent.items()}
                     figures['updates_per_sec'] = 1.0 / max(1e-9, spent['update'] / 100)
                     spent = dict.fromkeys(spent, 0.0)
@@ -170,6 +172,27 @@ class Run:
             for seed, value in zip(seeds, returns, strict=True):
                 row = (self.frames, self.decisions, self.learner.updates)
                 rows.writerow((*row, round(self.wall_s, 1), seed, round(value, 3)))
+
+    def summary(self) -> dict[str, object]:
+        """Return what the run cost and where the time of this process went."""
+        total = sum(self.spent.values()) or float('nan')
+        return {
+            'robot': self.contract.name,
+            'seed': self.config.seed,
+            'frames': self.frames,
+            'decisions': self.decisions,
+            'updates': self.learner.updates,
+            'replay_ratio': self.replay_ratio,
+            'wall_s': round(self.wall_s, 1),
+            'share': {k: round(v / total, 3) for k, v in self.spent.items()},
+            'return': self.scored,
+        }
+
+    @property
+    def replay_ratio(self) -> float:
+        """Return the replayed steps per decision."""
+        c = self.learner.config
+        return c.batch * c.length / self.config.decisions_per_update
 
     def save(self) -> None:
         """Write replay, then the checkpoint that counts on it."""
