@@ -42,7 +42,7 @@ class RandomActor:
 
     def __call__(self, step: Step) -> np.ndarray:
         """Draw an action."""
-        return self._rng.uniform(self._low, self._high)
+        return np.asarray(self._rng.uniform(self._low, self._high))
 
     def figures(self) -> dict[str, float]:
         """Nothing to add."""

@@ -132,7 +132,7 @@ def make_rows(
     commit, dirty = git_state()
     made = manifest.get('provenance', {})
     planner = describe_planner(manifest['planner'], iteration_count) if manifest else ''
-    common = {
+    common: dict[str, Any] = {
         'task': contract.name,
         'obs': '+'.join(stream.name for stream in contract.streams),
         'reality': f'{reality.name}@{reality.sha256[:12]}',
@@ -141,7 +141,7 @@ def make_rows(
         'dirty': dirty,
         'config_hash': contract_hash(contract),
     }
-    learned = {
+    learned: dict[str, Any] = {
         'family': manifest.get('family', ''),
         'train_seed': made.get('seed', ''),
         'frames': made.get('frames', ''),
@@ -150,8 +150,9 @@ def make_rows(
         'replay_ratio': made.get('replay_ratio', ''),
         'bundle_sha': bundle_sha,
     }
-    nothing = {'family': 'none', 'train_seed': '', 'frames': 0, 'decisions': 0, 'updates': 0,
-               'replay_ratio': 0, 'bundle_sha': ''}
+    nothing: dict[str, Any] = {
+        'family': 'none', 'train_seed': '', 'frames': 0, 'decisions': 0, 'updates': 0,
+        'replay_ratio': 0, 'bundle_sha': ''}
     return [
         Row(
             **common,

@@ -15,6 +15,7 @@ import math
 import os
 import sys
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -44,8 +45,13 @@ class BodyError(ValueError):
 class Body(Protocol):
     """What an environment needs of a simulated robot."""
 
-    frame_s: float
-    actuators: tuple[str, ...]
+    @property
+    def frame_s(self) -> float:
+        """Simulated time of one `advance`."""
+
+    @property
+    def actuators(self) -> tuple[str, ...]:
+        """Names of the actions, in the order of `apply`."""
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new starting state."""
@@ -242,7 +248,8 @@ def _close_all() -> None:
         body.close()
 
 
-BODIES = {'reacher': ReacherBody, 'cartpole': CartpoleBody, 'counter': CounterBody}
+BODIES: dict[str, Callable[[], Body]] = {
+    'reacher': ReacherBody, 'cartpole': CartpoleBody, 'counter': CounterBody}
 
 
 def make_body(name: str, reality: Reality = NOMINAL) -> Body:

@@ -89,7 +89,7 @@ class Env:
         self._tick = 0
         self._over = False
         safe = self.contract.safe_action
-        rest = (self._measured() if safe is None else safe).astype(np.float32)
+        rest: np.ndarray = (self._measured() if safe is None else safe).astype(np.float32)
         self._sent = SentHistory(rest)
         self._pending = deque(
             [rest] * self.contract.offset_ticks, maxlen=self.contract.offset_ticks)
