@@ -8,10 +8,13 @@ cannot drift apart. Plain Python: imports neither rclpy nor launch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 PACKAGE = 'world_model_ros'
+# A child that finds this variable ends with the process whose id it holds.
+PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
 PARAMETERS_FILE = 'nodes.yaml'  # in the package's config folder, keyed /**: for any namespace
 
 
@@ -32,7 +35,7 @@ class NodeEntry:
 _ALL = ('contract', 'robot_id', 'use_sim_time')
 SIM_ROBOT = NodeEntry(
     'sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
-AGENT = NodeEntry('agent', True, (*_ALL, 'tick_source', 'bundle', 'plan', 'autostart', 'seed'))
+AGENT = NodeEntry('agent', True, (*_ALL, 'tick_source', 'bundle', 'plan', 'autostart'))
 GUARD = NodeEntry('guard', False, (*_ALL, 'tick_source'))
 RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory'))
 
@@ -84,4 +87,8 @@ def arguments(entry: NodeEntry, settings: Settings, parameter_files: list[Path])
     return line
 
 
-SETTING_NAMES = tuple(field.name for field in fields(Settings))
+def setting_names(entries: Sequence[NodeEntry]) -> list[str]:
+    """Settings that matter to these processes, in the order of Settings."""
+    taken = {name for entry in entries for name in entry.settings}
+    return [field.name for field in fields(Settings)
+            if field.name in taken or field.name in ('namespace', 'log_level')]

@@ -23,9 +23,8 @@ from pathlib import Path
 import yaml
 
 from world_model_ros.contract import config_directories
-from world_model_ros.nodes_table import PARAMETERS_FILE, NodeEntry, Settings, arguments
+from world_model_ros.nodes_table import PARAMETERS_FILE, PARENT_ENV, NodeEntry, Settings, arguments
 
-PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
 STOP_WITHIN_SEC = 5.0  # promised to the user, from Ctrl-C to the last process gone
 # The agent ends its episode first, then the recorder seals it; the driver goes last.
 STOP_ORDER = (('agent',), ('recorder',), ('guard', 'sim_robot'))

@@ -28,6 +28,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
+from world_model_ros.nodes_table import PARENT_ENV
+
 NANOSECONDS = 1_000_000_000
 SPIN_TIMEOUT_SEC = 0.1  # how soon a signal is noticed; an untimed spin would never notice
 # After a stop signal a node that hangs is ended all the same, well inside the 5 s that the
@@ -36,7 +38,6 @@ STOP_PATIENCE_SEC = 4.0
 # ROS time stands still, and may jump, with a simulator; what times out or repeats uses this one.
 STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
 DRAIN_SEC = 1.0
-PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
 _PR_SET_PDEATHSIG = 1
 
 OK, WARN, ERROR, STALE = (

@@ -94,7 +94,10 @@ class AgentNode(LifecycleNode):
         result = super().on_activate(state)
         self._topics.allow_chunks()
         self._worker.acting = True
-        self._worker.ask_end('activated')
+        if self._worker.alive:
+            self._worker.ask_end('activated')
+        else:
+            self._worker.start()
         self.get_logger().info('active: chunks go to the guard')
         return result
 
@@ -154,7 +157,8 @@ class AgentNode(LifecycleNode):
         worker = self._worker
         self._pictures = Pictures(
             self, bundle, value['picture_rate'], lambda: worker.snapshot)
-        worker.start()
+        if not value['autostart']:  # else the first episode would be a shadow of a moment
+            worker.start()
         self.get_logger().info(f'shadow: bundle {bundle.name}, robot {value["robot_id"]}')
 
     def _teardown(self) -> None:

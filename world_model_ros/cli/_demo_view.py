@@ -1,0 +1,101 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The live terminal picture of a running robot, drawn with rich.
+
+Owns words and layout; gets numbers from a RobotView and states from the supervisor. Imports no
+rclpy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from world_model_ros.cli._supervisor import Child
+    from world_model_ros.nodes._monitor import RobotView
+
+_LEVELS = ('green', 'yellow', 'red', 'dim')  # diagnostic levels OK, WARN, ERROR, STALE
+_BARS = ' ▁▂▃▄▅▆▇█'
+_RETURNS_SHOWN = 8
+
+
+def draw(
+    title: str, view: RobotView, children: Sequence[Child], running_s: float, folder: str,
+    period_s: float,
+) -> RenderableType:
+    """The whole picture."""
+    minutes, seconds = divmod(int(running_s), 60)
+    return Panel(
+        Group(_processes(view, children), Text(), _figures(view, period_s)),
+        title=f'[bold]{title}[/]  {minutes:02d}:{seconds:02d}',
+        subtitle=f'episodes in {folder}   ·   Ctrl-C ends everything', padding=(1, 2))
+
+
+def _processes(view: RobotView, children: Sequence[Child]) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True)
+    for name in ('process', 'pid', 'state'):
+        table.add_column(name, style='bold' if name == 'process' else None, no_wrap=True)
+    for child in children:
+        status = view.status(child.name)
+        state = Text(status.message, style=_LEVELS[min(status.level, 3)], overflow='ellipsis')
+        if child.died:
+            state = Text(f'died with {child.process.returncode}, see {child.log}', style='red')
+        table.add_row(child.name, str(child.process.pid), state)
+    return table
+
+
+def _figures(view: RobotView, period_s: float) -> Table:
+    agent, recorder = view.status('agent'), view.status('recorder')
+    tick = view.tick
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style='bold', min_width=16)
+    table.add_column()
+    table.add_row('ticks', (
+        f'{_whole(agent.number("ticks"))}   late {_whole(agent.number("late_ticks"))}   '
+        f'skipped {_whole(agent.number("skipped_ticks"))}   '
+        f'invalid {_whole(agent.number("invalid_ticks"))}'))
+    table.add_row('tick time', (
+        f'p50 {_ms(agent.number("tick_ms.p50"))}   p99 {_ms(agent.number("tick_ms.p99"))}   '
+        f'of {1e3 * period_s:.0f} ms'))
+    table.add_row('planner', (
+        f'{_number(agent.number("iterations"))} iterations a tick   '
+        f'last action from: {tick.source if tick else "–"}'))
+    table.add_row('guard', view.guard or '–')
+    if tick is not None:
+        table.add_row('episode', f'{tick.episode[:8]}   tick {tick.tick}')
+        table.add_row('action sent', '  '.join(
+            f'{name} {value:+.3f}' for name, value in zip(tick.joints, tick.sent, strict=True)))
+        table.add_row('surprise', f'{_number(tick.surprise)}   value {_number(tick.value)}')
+    table.add_row('return', f'{view.episode_return:.1f} so far')
+    if view.returns:
+        last = view.returns[-_RETURNS_SHOWN:]
+        table.add_row('episodes', (
+            f'{len(view.returns)} whole   returns {"  ".join(f"{r:.0f}" for r in last)}   '
+            f'{_bars(last)}'))
+    table.add_row('last recorded', recorder.values.get('last_episode') or '–')
+    return table
+
+
+def _bars(values: Sequence[float]) -> str:
+    top = max([*values, 1e-9])
+    steps = len(_BARS) - 1
+    return ''.join(_BARS[round(steps * max(value, 0.0) / top)] for value in values)
+
+
+def _whole(value: float) -> str:
+    return '–' if math.isnan(value) else f'{value:.0f}'
+
+
+def _number(value: float) -> str:
+    return '–' if math.isnan(value) else f'{value:.2f}'
+
+
+def _ms(value: float) -> str:
+    return '–' if math.isnan(value) else f'{value:.1f} ms'

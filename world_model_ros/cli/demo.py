@@ -1,0 +1,143 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The `demo` verb: a simulated robot with all its nodes, each its own process, and a live view.
+
+Starts what sim.launch.py starts, over DDS on this machine only. The supervisor owns the
+processes; this file owns the command line, the loop and the figures at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from world_model_ros.cli._demo_view import draw
+from world_model_ros.cli._shipped import find_bundle
+from world_model_ros.cli._supervisor import StopRequest, Supervisor
+from world_model_ros.contract import Contract, find_robot, load_contract
+from world_model_ros.nodes_table import SIM, Settings
+
+REFRESH_SEC = 0.25
+# Domains that no operating system's ephemeral ports collide with (ROS 2's documentation).
+_DOMAINS = range(1, 102)
+
+
+def demo_command(
+    robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'reacher',
+    bundle: Annotated[str, typer.Option(help='Bundle folder; the shipped one if empty.')] = '',
+    minutes: Annotated[float, typer.Option(help='Stop after this long; 0: at Ctrl-C.')] = 0.0,
+    headless: Annotated[bool, typer.Option('--headless', help='No live view.')] = False,
+    json_file: Annotated[
+        Path | None, typer.Option('--json', help='Write the figures here at the end.')] = None,
+    directory: Annotated[Path, typer.Option(help='Folder of the episodes.')] = Path('episodes'),
+    seed: Annotated[int, typer.Option(help='Episode i starts from seed + i.')] = 0,
+    speed: Annotated[float, typer.Option(help='Simulated seconds per second.')] = 1.0,
+    reality: Annotated[str, typer.Option(help='A name or file of config/reality.')] = 'nominal',
+    plan: Annotated[bool, typer.Option(help='Plan, or only follow the policy.')] = True,
+    lockstep: Annotated[
+        bool, typer.Option('--lockstep', help='The simulator waits for the agent.')] = False,
+    shadow: Annotated[
+        bool, typer.Option('--shadow', help='Think and record, command nothing.')] = False,
+) -> None:
+    """Run a simulated robot, agent, guard and recorder; Ctrl-C ends everything."""
+    contract = load_contract(find_robot(robot))
+    settings = Settings(
+        contract=str(find_robot(robot).resolve()),
+        bundle=str(find_bundle(bundle or contract.name).resolve()),
+        robot_id=f'{contract.name}_demo', directory=str(directory.resolve()), use_sim_time=True,
+        autostart=not shadow, plan=plan, tick_source='lockstep' if lockstep else '', seed=seed,
+        speed=speed, reality=_path_if_file(reality))
+    keep_dds_on_this_machine()
+    stop = StopRequest()
+    console = Console(stderr=headless)
+    with tempfile.TemporaryDirectory(prefix='world_model_demo_') as logs:
+        supervisor = Supervisor(Path(logs))
+        try:
+            figures = _run(contract, settings, supervisor, stop, console, minutes, headless)
+        finally:
+            supervisor.stop()
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures) + '\n', encoding='utf-8')
+    console.print(_summary(figures, directory))
+    for name, lines in figures['died'].items():
+        console.print(f'[red]{name} ended early; its last words:[/]')
+        console.print('\n'.join(lines) or '(none)', markup=False)
+    if figures['died']:
+        raise typer.Exit(1)
+
+
+def keep_dds_on_this_machine() -> None:
+    """Never meet another robot, nor another demo, by accident; what the user set stays."""
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    if 'ROS_DOMAIN_ID' not in os.environ:
+        os.environ['ROS_DOMAIN_ID'] = str(random.choice(_DOMAINS))
+
+
+def _path_if_file(name: str) -> str:
+    return str(Path(name).resolve()) if Path(name).is_file() else name
+
+
+def _run(
+    contract: Contract, settings: Settings, supervisor: Supervisor, stop: StopRequest,
+    console: Console, minutes: float, headless: bool,
+) -> dict[str, Any]:
+    # Children first: a process that already runs threads should not fork.
+    supervisor.start(SIM, settings)
+    from world_model_ros.nodes._monitor import Monitor
+
+    monitor = Monitor(contract.episode.max_ticks, settings.namespace)
+    title = f'world_model_ros: {contract.name}'
+    begun_s = time.monotonic()
+    try:
+        with Live(console=console, auto_refresh=False, transient=False, screen=False) as live:
+            while not stop.asked.is_set():
+                running_s = time.monotonic() - begun_s
+                if (minutes and running_s > 60.0 * minutes) or supervisor.died():
+                    break
+                if not headless:
+                    live.update(draw(
+                        title, monitor.view, supervisor.children, running_s,
+                        settings.directory, contract.period_s), refresh=True)
+                stop.asked.wait(REFRESH_SEC)
+        figures = _figures(monitor.view)
+        figures['died'] = {child.name: child.last_lines() for child in supervisor.died()}
+        return figures
+    finally:
+        supervisor.stop()
+        monitor.close()
+
+
+def _figures(view: Any) -> dict[str, Any]:
+    agent = view.status('agent')
+
+    def count(key: str) -> int:
+        return int(agent.number(key, 0.0))
+
+    return {
+        'ticks': count('ticks'), 'late_ticks': count('late_ticks'),
+        'tick_ms': {'p50': agent.number('tick_ms.p50', 0.0),
+                    'p99': agent.number('tick_ms.p99', 0.0)},
+        'skipped_ticks': count('skipped_ticks'), 'invalid_ticks': count('invalid_ticks'),
+        'iterations': agent.number('iterations', 0.0), 'episodes': len(view.returns),
+        'returns': list(view.returns),
+        'recorded': int(view.status('recorder').number('episodes', 0.0)),
+    }
+
+
+def _summary(figures: dict[str, Any], directory: Path) -> str:
+    times = figures['tick_ms']
+    returns = ', '.join(f'{value:.0f}' for value in figures['returns']) or 'none finished'
+    return (
+        f'{figures["ticks"]} ticks, {figures["late_ticks"]} late, '
+        f'p50 {times["p50"]:.1f} ms, p99 {times["p99"]:.1f} ms; '
+        f'{figures["episodes"]} whole episodes, returns: {returns}. '
+        f'Recorded under {directory}: world-model episodes list {directory}')

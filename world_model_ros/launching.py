@@ -1,0 +1,103 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the table of nodes to launch arguments and launch actions, for the files in launch/.
+
+`declared` is plain data; only `processes` imports launch_ros, when a launch file runs. Nothing
+but the launch files imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from world_model_ros.contract import config_directories
+from world_model_ros.nodes_table import (
+    PACKAGE,
+    PARAMETERS_FILE,
+    NodeEntry,
+    Settings,
+    setting_names,
+)
+
+# Settings that a user of a launch file may give, with the words that --show-args prints.
+MEANINGS = {
+    'contract': 'Robot contract: a shipped name or a path to its YAML',
+    'bundle': 'Directory of the exported model',
+    'robot_id': 'Name of this robot in all records',
+    'namespace': 'Namespace of all nodes and topics',
+    'directory': 'Folder of the recorded episodes',
+    'use_sim_time': 'Follow /clock',
+    'autostart': 'Act at once; false: think in shadow until activated',
+    'plan': 'Plan in imagination; false: the policy alone',
+    'tick_source': "Overrides the contract's tick source",
+    'seed': 'Simulated episode i starts from seed + i',
+    'speed': 'Simulated seconds per second',
+    'reality': 'Name or file in config/reality',
+    'log_level': 'Of all nodes',
+}
+_CHOICES = {'tick_source': ['', 'timer', 'sim_time', 'stream', 'lockstep'],
+            'log_level': ['debug', 'info', 'warn', 'error', 'fatal']}
+_REQUIRED = ('contract', 'bundle')
+
+
+def declared(entries: Sequence[NodeEntry], **defaults: str) -> list[dict[str, Any]]:
+    """Keyword arguments of one DeclareLaunchArgument per setting that these nodes take."""
+    rows = []
+    for name in setting_names(entries):
+        row: dict[str, Any] = {'name': name, 'description': MEANINGS[name]}
+        default = defaults.get(name, _text(getattr(Settings(contract=''), name)))
+        if name not in _REQUIRED:
+            row['default_value'] = default
+        if name in _CHOICES:
+            row['choices'] = _CHOICES[name]
+        elif isinstance(getattr(Settings(contract=''), name), bool):
+            row['choices'] = ['true', 'false']
+        rows.append(row)
+    return rows
+
+
+def settings_from(entries: Sequence[NodeEntry], texts: dict[str, str]) -> Settings:
+    """Typed settings from a launch's texts; a text that does not fit is refused by name."""
+    values: dict[str, Any] = {}
+    for name in setting_names(entries):
+        kind = type(getattr(Settings(contract=''), name))
+        text = texts[name]
+        if kind is bool:
+            if text.lower() not in ('true', 'false'):
+                raise ValueError(f'launch argument {name}: expected true or false, got {text!r}')
+            values[name] = text.lower() == 'true'
+            continue
+        try:
+            values[name] = kind(text)
+        except ValueError as error:
+            raise ValueError(
+                f'launch argument {name}: expected {kind.__name__}, got {text!r}') from error
+    return Settings(**values)
+
+
+def node_arguments(entry: NodeEntry, settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of the launch_ros action of one process."""
+    files = [str(folder / PARAMETERS_FILE) for folder in config_directories()
+             if (folder / PARAMETERS_FILE).is_file()][:1]
+    return {
+        'package': PACKAGE, 'executable': entry.executable, 'name': entry.executable,
+        'namespace': settings.namespace, 'output': 'screen', 'emulate_tty': True,
+        'parameters': [*files, settings.parameters(entry)],
+        'remappings': settings.remappings(),
+        'ros_arguments': ['--log-level', settings.log_level],
+    }
+
+
+def processes(context, entries: Sequence[NodeEntry]) -> list:
+    """The launch actions of these nodes; called by OpaqueFunction once arguments are known."""
+    from launch_ros.actions import LifecycleNode, Node
+
+    settings = settings_from(entries, dict(context.launch_configurations))
+    return [
+        (LifecycleNode if entry.lifecycle else Node)(**node_arguments(entry, settings))
+        for entry in entries]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,128 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Listens to a running robot for the `demo` view and the benchmarks; commands nothing.
+
+Owns a node with a thread of its own that only counts; the reader takes the numbers when it
+likes. All subscriptions are to topics that are published anyway.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+
+from world_model_ros.nodes import _common
+from world_model_ros.onboard.tick_record import TickRecord, TickRecordError
+
+_KEEP = 250  # ticks of which lateness and reward are shown
+
+
+@dataclass
+class NodeStatus:
+    """The newest diagnostics of one node."""
+
+    level: int
+    message: str
+    values: dict[str, str]
+
+    def number(self, key: str, default: float = math.nan) -> float:
+        """A value as a number, `default` where it is missing or no number."""
+        try:
+            return float(self.values[key])
+        except (KeyError, ValueError):
+            return default
+
+
+@dataclass
+class RobotView:
+    """What has been heard of one robot."""
+
+    nodes: dict[str, NodeStatus] = field(default_factory=dict)  # executable -> status
+    tick: TickRecord | None = None
+    guard: str = ''  # what was sent last and why
+    episode_return: float = 0.0
+    returns: list[float] = field(default_factory=list)  # of whole episodes
+    ticks: int = 0
+    lateness: deque[float] = field(default_factory=lambda: deque(maxlen=_KEEP))
+
+    def status(self, name: str) -> NodeStatus:
+        """The newest diagnostics of a node, an empty one before the first."""
+        return self.nodes.get(name, NodeStatus(3, 'starting', {}))
+
+
+class Monitor:
+    """Follows the robot in one namespace."""
+
+    def __init__(self, max_ticks: int = 0, namespace: str = '') -> None:
+        """Begin to listen; an episode of `max_ticks` (or a terminal one) is whole."""
+        self.view = RobotView()
+        self._max_ticks = max_ticks or math.inf
+        self._from_first = False  # an episode that was joined midway has no return
+        self._prefix = '/' + namespace.strip('/') if namespace.strip('/') else ''
+        self._context = Context()
+        rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self._node = rclpy.create_node(
+            'monitor', context=self._context, namespace=namespace or None)
+        self._node.create_subscription(
+            JointState, 'agent/tick', self._on_tick, _common.RELIABLE_QOS)
+        self._node.create_subscription(
+            JointState, 'guard/sent', self._on_sent, _common.RELIABLE_QOS)
+        self._node.create_subscription(
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='monitor', daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._end.set()
+        self._thread.join(timeout=2.0)
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def _run(self) -> None:
+        executor = SingleThreadedExecutor(context=self._context)
+        executor.add_node(self._node)
+        while not self._end.is_set():
+            executor.spin_once(timeout_sec=0.1)
+        executor.shutdown(timeout_sec=1.0)
+
+    def _on_tick(self, message: JointState) -> None:
+        try:
+            tick = TickRecord.from_doubles(
+                message.name, message.position, _common.to_ns(message.header.stamp),
+                message.header.frame_id)
+        except TickRecordError:
+            return  # another version's agent; its diagnostics are still shown
+        view = self.view
+        if tick.first:
+            view.episode_return = 0.0
+            self._from_first = True
+        if math.isfinite(tick.reward):
+            view.episode_return += tick.reward
+        view.ticks += 1
+        view.lateness.append(tick.lateness)
+        view.tick = tick
+        if tick.last and self._from_first and (tick.terminal or tick.tick >= self._max_ticks):
+            view.returns.append(view.episode_return)
+            self._from_first = False
+
+    def _on_sent(self, message: JointState) -> None:
+        self.view.guard = message.header.frame_id
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            prefix, _, name = status.name.rpartition('/')
+            if prefix == self._prefix:
+                self.view.nodes[name] = NodeStatus(
+                    status.level[0], status.message,
+                    {item.key: item.value for item in status.values})
