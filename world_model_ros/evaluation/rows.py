@@ -98,7 +98,9 @@ def git_state() -> tuple[str, bool]:
     if git is None or not (root / '.git').exists():
         return 'unknown', True
     commit = _git(git, root, 'rev-parse', 'HEAD')
-    changes = _git(git, root, 'status', '--porcelain', '--untracked-files=no')
+    # Results themselves may change: rows are appended to files that are tracked.
+    changes = _git(git, root, 'status', '--porcelain', '--untracked-files=no', '--', '.',
+                   ':!benchmarks/results')
     return commit or 'unknown', bool(changes) or not commit
 
 
