@@ -79,7 +79,13 @@ def train_command(
     if bundle is not None:
         from world_model_ros.training.export import export_bundle
 
-        export_bundle(run.learner, bundle, {'frames': run.frames, 'seed': seed})
+        provenance = {
+            'frames': run.frames,
+            'decisions': run.decisions,
+            'replay_ratio': run.replay_ratio,
+            'seed': seed,
+        }
+        export_bundle(run.learner, bundle, provenance)
         typer.echo(f'bundle written to {bundle}')
 
 

@@ -205,6 +205,11 @@ class ReacherBody(MujocoBody):
         return float(math.hypot(delta[0], delta[1]) <= self._reach_m)
 
 
+# dm_control's camera stands 4 m off and loses half the pole at the ends of the rail, where a robot
+# that must see its pole would be blind.
+CARTPOLE_CAMERA_M = 6.0
+
+
 class CartpoleBody(MujocoBody):
     """A cart on a rail that must swing its pole up and hold it (cartpole swingup)."""
 
@@ -216,6 +221,7 @@ class CartpoleBody(MujocoBody):
         """Load the cart."""
         super().__init__()
         self._pole = self.model.body('pole_1').id
+        self.model.cam('fixed').pos[1] = -CARTPOLE_CAMERA_M
 
     def _draw_start(self, rng: np.random.Generator) -> None:
         self.data.qpos[:] = 0.01 * rng.standard_normal(2) + np.array([0.0, np.pi])

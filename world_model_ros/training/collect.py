@@ -8,6 +8,7 @@ decided from the belief imagined ``command_offset`` ahead, exactly as on the rob
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -22,6 +23,8 @@ LANE_SEED = 1_000_000
 # Least exploration noise of the first and the last lane, in half action ranges: some lanes show
 # what the policy does, others where it would not go (after Ape-X, Horgan 2018).
 LEAST_NOISE, MOST_NOISE = 0.05, 0.7
+# Of exploration noise from one tick to the next: white noise averages out before a body moves.
+NOISE_CORRELATION = 0.8
 
 
 def tick_arrays(contract: Contract, step) -> dict[str, np.ndarray]:
@@ -62,6 +65,7 @@ class Lanes:
         half = (np.array(contract.action.high) - np.array(contract.action.low)) / 2.0
         spread = np.linspace(LEAST_NOISE, MOST_NOISE, count)[:, None] * half  # [lanes, A]
         self.least_std = torch.from_numpy(spread.astype(np.float32))
+        self.noise = torch.zeros(count, contract.action_dim)
 
     def _reset(self, env):
         if self.realities is not None:
@@ -74,17 +78,22 @@ class Lanes:
 
     @torch.no_grad()
     def act(self, model: Dreamer | None, explore: bool = True) -> None:
-        """Decide for every lane (uniformly without a model) and live one period."""
+        """Decide for every lane (noise alone without a model) and live one period."""
         low, high = np.array(self.contract.action.low), np.array(self.contract.action.high)
+        fresh = torch.randn(len(self.envs), len(low))
+        rest = math.sqrt(1.0 - NOISE_CORRELATION**2)
+        self.noise = NOISE_CORRELATION * self.noise + rest * fresh  # [lanes, A], unit variance
         if model is None:
-            actions = self.rng.uniform(low, high, (len(self.envs), len(low)))
+            mean = torch.from_numpy((low + high) / 2.0).float().expand_as(self.noise)
+            std = torch.from_numpy((high - low) / 2.0).float()
         else:
             if self.belief is None:
                 self.belief = model.initial(len(self.envs))
             self.belief, mean, std = decide(model, self.belief, self.steps)
-            if explore:
-                mean = mean + torch.maximum(std, self.least_std) * torch.randn_like(mean)
-            actions = np.clip(mean.numpy(), low, high)
+            std = torch.maximum(std, self.least_std)
+        if explore:
+            mean = mean + std * self.noise
+        actions = np.clip(mean.numpy(), low, high)
         for lane, env in enumerate(self.envs):
             self.left[lane] -= 1
             if self.left[lane] <= 0 or self.steps[lane].terminal or self.steps[lane].truncated:

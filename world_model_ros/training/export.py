@@ -38,6 +38,8 @@ WEIGHTS = 'weights.bin'
 # Tensors below this stay inside the graph: shapes, axes and scalars.
 INLINE_BYTES = 256
 ALIGN = 64
+# Optimiser moments are three quarters of a checkpoint and warm up again in a few hundred updates.
+MOMENTS = 'optimiser.'
 
 
 def export_bundle(
@@ -93,7 +95,7 @@ def export_bundle(
     problems = check_bundle(temporary, contract)
     if problems:
         raise BundleError(temporary, problems)
-    tensors = learner_tensors(learner)
+    tensors = {k: v for k, v in learner_tensors(learner).items() if not k.startswith(MOMENTS)}
     save_file(tensors, folder.with_name(folder.name + '.learner.safetensors'))
     old = folder.with_name(folder.name + '.old')
     shutil.rmtree(old, ignore_errors=True)
