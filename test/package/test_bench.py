@@ -77,7 +77,18 @@ def test_processes_are_named_by_their_module(line, name):
     assert bench_run._name(line) == name
 
 
-def test_no_recorded_episode_gives_no_figures(contract):
-    figures = bench_run.recorded_figures([], contract)
-    assert figures['recorded_ticks'] == 0
-    assert figures['guard_jitter_ms'] == {}
+def test_no_recorded_episode_gives_no_figures():
+    assert bench_run.recorded_figures([]) == {'recorded_ticks': 0, 'spare_ms': {}}
+
+
+def test_jitter_is_the_distance_from_the_period_after_the_first_second(contract):
+    step_s = 1.0 / contract.command_rate_hz
+    heard = {
+        'sent_interval_s': [9.0] * 50 + [step_s, step_s + 0.004],
+        'chunk_interval_s': [],
+        'guard_latency_s': [9.0] * 50 + [0.001],
+    }
+    figures = bench_run.wall_clock_figures(heard, contract)
+    assert figures['guard_jitter_ms']['max'] == pytest.approx(4.0)
+    assert figures['guard_latency_ms']['max'] == pytest.approx(1.0)
+    assert figures['tick_jitter_ms'] == {}

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`bench run`: all nodes together for some minutes, beside a sleeping control.
 
-Starts `world-model demo` without a view, samples the processor time of each of its processes, and
-reads lateness and the guard's timing from the episodes it recorded. Starts no node itself.
+Starts `world-model demo` without a view and samples the processor time of each of its processes. A
+probe notes on a wall clock when chunks and the guard's samples arrive; how much time each tick had
+left is read from the recorded episodes.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -26,7 +29,6 @@ from world_model_ros.cli._measure import machine, milliseconds
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.experience.reader import EpisodeReader, list_episodes
 from world_model_ros.experience.rebuild import tick_record
-from world_model_ros.onboard.messages import header_stamp_ns
 
 SAMPLE_S = 1.0
 STARTING_S = 120.0  # beyond the minutes asked for: starting, and sealing the last episode
@@ -35,6 +37,7 @@ STARTING_S = 120.0  # beyond the minutes asked for: starting, and sealing the la
 def run_command(
     minutes: Annotated[float, typer.Option(min=0.1, help='How long the robot runs.')] = 10.0,
     robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'reacher',
+    bundle: Annotated[str, typer.Option(help='Bundle folder; the shipped one if empty.')] = '',
     keep: Annotated[Path | None, typer.Option(help='Keep episodes and logs here.')] = None,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
@@ -43,8 +46,8 @@ def run_command(
     with tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary:
         folder = (keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        figures = run_demo(contract, robot, minutes, folder)
-        figures |= recorded_figures(list_episodes(folder), contract)
+        figures = run_demo(contract, robot, bundle, minutes, folder)
+        figures |= recorded_figures(list_episodes(folder))
     figures |= {'bench': 'run', 'robot': robot, 'minutes': minutes, 'machine': machine()}
     show(figures)
     if as_json:
@@ -53,30 +56,24 @@ def run_command(
         raise typer.Exit(1)
 
 
-def run_demo(contract: Contract, robot: str, minutes: float, folder: Path) -> dict[str, Any]:
+def run_demo(
+    contract: Contract, robot: str, bundle: str, minutes: float, folder: Path
+) -> dict[str, Any]:
     """Run the demo and the control side by side; return what both and psutil say."""
     told = folder / 'demo.json'
-    python = [sys.executable, '-m']
-    control = subprocess.Popen(
-        [*python, 'world_model_ros.cli._measure', str(contract.period_s), '1e9'],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    demo = subprocess.Popen(
-        [
-            *(*python, 'world_model_ros.cli.main', 'demo', '--robot', robot, '--headless'),
-            *('--minutes', str(minutes), '--json', str(told), '--directory', str(folder)),
-        ],
-        stdout=subprocess.DEVNULL,
-    )
+    environment = {'ROS_DOMAIN_ID': str(random.randint(1, 101)), **os.environ}
+    control = _start(['cli._measure', str(contract.period_s), '1e9'], environment)
+    probe = _start(['nodes.timing_probe'], environment)
+    line = ['cli.main', 'demo', '--robot', robot, '--headless', '--minutes', str(minutes)]
+    line += ['--bundle', bundle, '--json', str(told), '--directory', str(folder)]
+    demo = _start(line, environment)
     try:
         usage = watch(demo, minutes * 60.0 + STARTING_S)
     finally:
         if demo.poll() is None:
             demo.send_signal(signal.SIGINT)
-            demo.wait(10.0)
-        control.terminate()
-        slept, _ = control.communicate(timeout=10.0)
+        demo.communicate(timeout=10.0)
+        slept, heard = (_end(process) for process in (control, probe))
     if not told.is_file():
         raise FileNotFoundError(
             f'the demo ended with {demo.returncode} and wrote no {told.name}; run '
@@ -84,7 +81,20 @@ def run_demo(contract: Contract, robot: str, minutes: float, folder: Path) -> di
         )
     result = json.loads(told.read_text())
     share = result['late_ticks'] / result['ticks'] if result['ticks'] else 1.0
-    return {**result, 'late_share': share, 'cpu': usage, 'control': json.loads(slept)}
+    result |= {'late_share': share, 'cpu': usage, 'control': slept}
+    return result | wall_clock_figures(heard, contract)
+
+
+def wall_clock_figures(heard: dict[str, list[float]], contract: Contract) -> dict[str, Any]:
+    """Turn the probe's samples into jitter and latency; the first second is starting up."""
+    rate_hz = contract.command_rate_hz
+    sent = np.asarray(heard['sent_interval_s'][round(rate_hz) :])
+    chunk = np.asarray(heard['chunk_interval_s'][round(1.0 / contract.period_s) :])
+    return {
+        'tick_jitter_ms': milliseconds(np.abs(chunk - contract.period_s)),
+        'guard_jitter_ms': milliseconds(np.abs(sent - 1.0 / rate_hz)),
+        'guard_latency_ms': milliseconds(heard['guard_latency_s'][round(rate_hz) :]),
+    }
 
 
 def watch(demo: subprocess.Popen, seconds: float) -> dict[str, dict[str, float]]:
@@ -109,28 +119,17 @@ def watch(demo: subprocess.Popen, seconds: float) -> dict[str, dict[str, float]]
     return usage
 
 
-def recorded_figures(episodes: Iterable[Path], contract: Contract) -> dict[str, Any]:
-    """Read lateness of the ticks and timing of the guard from recorded episodes."""
-    late, spacing, latency = [], [], []
+def recorded_figures(episodes: Iterable[Path]) -> dict[str, Any]:
+    """Read from recorded episodes how much time each tick had left."""
+    late = []
     for path in episodes:
         reader = EpisodeReader(path)
-        tick, sent = reader.topic('tick'), reader.topic('sent')
-        before = None
-        for message in reader.messages({tick, sent}):
-            if message.topic == tick:
-                late.append(tick_record(message.data).lateness)
-                continue
-            latency.append((message.log_ns - header_stamp_ns(message.data)) * 1e-9)
-            if before is not None:
-                spacing.append((message.log_ns - before) * 1e-9)
-            before = message.log_ns
-    known = np.asarray(late)[np.isfinite(late)] if late else np.zeros(0)
-    jitter = np.abs(np.asarray(spacing) - 1.0 / contract.command_rate_hz)
+        ticks = reader.messages({reader.topic('tick')})
+        late += [tick_record(message.data).lateness for message in ticks]
+    spare = -np.asarray(late)  # before the deadline; negative is late
     return {
         'recorded_ticks': len(late),
-        'spare_ms': milliseconds(-known),  # before the deadline; negative is late
-        'guard_jitter_ms': milliseconds(jitter),
-        'guard_latency_ms': milliseconds(latency),
+        'spare_ms': milliseconds(spare[np.isfinite(spare)]),
     }
 
 
@@ -138,7 +137,7 @@ def show(figures: dict[str, Any]) -> None:
     """Print a short table."""
     share = figures['late_share'] * 100
     typer.echo(f'ticks {figures["ticks"]}   late {figures["late_ticks"]} ({share:.3f} %)')
-    for name in ('tick_ms', 'spare_ms', 'guard_jitter_ms', 'guard_latency_ms'):
+    for name in ('tick_ms', 'spare_ms', 'tick_jitter_ms', 'guard_jitter_ms', 'guard_latency_ms'):
         if row := figures.get(name):
             typer.echo(f'{name:<17} p50 {row["p50"]:8.3f}   p99 {row["p99"]:8.3f}')
     control = figures['control']
@@ -151,6 +150,19 @@ def show(figures: dict[str, Any]) -> None:
         typer.echo(f'{name:<17} {row["cores"]:.3f} cores   {row["memory_mb"]:.0f} MB')
     if figures['died']:
         typer.echo(f'died: {figures["died"]}', err=True)
+
+
+def _start(line: list[str], environment: dict[str, str]) -> subprocess.Popen:
+    """Start a module of this package; its output is read at its end."""
+    command = [sys.executable, '-m', f'world_model_ros.{line[0]}', *line[1:]]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def _end(process: subprocess.Popen) -> Any:
+    """Ask a helper process to end and read the JSON that it prints last."""
+    process.terminate()
+    told, _ = process.communicate(timeout=10.0)
+    return json.loads(told.strip().splitlines()[-1])
 
 
 def _family(pid: int) -> list[psutil.Process]:
