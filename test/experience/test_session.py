@@ -82,6 +82,8 @@ def test_two_episodes_that_overlap_keep_their_own_ticks(tmp_path: Path) -> None:
     for path, uuid in ((first, A), (second, B)):
         assert EpisodeReader(path).info.uuid == uuid
         assert check_episode(path, rebuilt=True) == []
+        said = [m.data for m in EpisodeReader(path).messages({'/agent/episode'})]
+        assert said == [counter.announcement(uuid)]
         ticks = list(EpisodeReader(path).messages({'/agent/tick'}))
         assert len(ticks) == 10
 

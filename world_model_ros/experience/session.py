@@ -200,7 +200,9 @@ class RecordingSession:
         except (MessageError, ValueError, KeyError, TypeError) as error:
             self.totals.error = f'the announcement of an episode cannot be read: {error!r}'
             return
-        if uuid == self._announced:
+        if uuid == self._announced:  # said again, with what was marked since
+            if self.current is not None:
+                self.current.writer.write(self.topics['episode'], data, log_ns, log_ns)
             return
         self._announced = uuid
         if self.current is not None:
@@ -237,9 +239,11 @@ class RecordingSession:
         self.totals.error = ''
         self.current = Open(writer)
         for role, messages in list(self._kept.items()):
-            for kept in list(messages):
-                if role != 'tick':
-                    writer.write(self.topics[role], *kept)
+            if role == 'tick':
+                continue
+            # Of announcements the one that began this episode; of the others what is kept.
+            for kept in [messages[-1]] if role == 'episode' else list(messages):
+                writer.write(self.topics[role], *kept)
         # Ticks that overtook the announcement; those of other episodes are in their files.
         for kept in list(self._kept.get('tick', ())):
             self._on_tick(*kept, steady_s, only=uuid)

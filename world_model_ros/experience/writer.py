@@ -152,6 +152,14 @@ class EpisodeWriter:
         self._queue.append((topic, data, log_ns, publish_ns or log_ns))
         return True
 
+    def wait_for_room(self) -> None:
+        """Block until the queue is half empty: for copies of episodes, not for robots."""
+        while not self.closed and (
+            len(self._queue) > QUEUE_MESSAGES // 2
+            or self._put_bytes - self._taken_bytes > self._queue_bytes // 2
+        ):
+            self._thread.join(DRAIN_PERIOD_SEC)
+
     def close(self, status: str = 'whole', reason: str = '') -> None:
         """Ask for the seal; returns at once. `status` is `whole` or `truncated`."""
         if self._status is None:

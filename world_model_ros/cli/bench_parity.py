@@ -1,0 +1,139 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`bench parity`: what the agent saw is rebuilt from the bags, in another process, and compared.
+
+Runs `world-model demo` for some minutes (or takes a folder of episodes), then rebuilds every tick
+of every episode in a fresh process. With --lose a share of the recorded messages is left out
+first: those ticks must count as unrebuilt, and none may differ. Starts no node itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from world_model_ros.cli._measure import machine
+from world_model_ros.experience import (
+    EpisodeError,
+    EpisodeReader,
+    EpisodeWriter,
+    ParityReport,
+    list_episodes,
+    parity,
+)
+from world_model_ros.onboard.messages import MessageError
+from world_model_ros.onboard.tick_record import TickRecordError
+
+STARTING_S = 120.0  # beyond the minutes asked for: starting, and sealing the last episode
+
+
+def parity_command(
+    minutes: Annotated[float, typer.Option(min=0.1, help='How long the robot runs.')] = 10.0,
+    robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'reacher',
+    episodes: Annotated[
+        Path | None, typer.Option(help='Rebuild these episodes instead of running a robot.')
+    ] = None,
+    lose: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help='Share of messages to leave out first.')
+    ] = 0.0,
+    as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
+) -> None:
+    """Rebuild recorded ticks bit for bit; exit 1 if any differs."""
+    with tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary:
+        folder = episodes
+        if folder is None:
+            folder = Path(temporary) / 'recorded'
+            record(robot, minutes, folder)
+        if lose:
+            thinned = Path(temporary) / 'thinned'
+            for number, path in enumerate(list_episodes(folder)):
+                thin(path, thinned, lose, seed=number)
+            folder = thinned
+        figures = rebuild_elsewhere(folder)
+    figures |= {'bench': 'parity', 'robot': robot, 'lose': lose, 'machine': machine()}
+    typer.echo(
+        f'{figures["episodes"]} episodes, {figures["ticks"]} ticks: {figures["rebuilt"]} rebuilt, '
+        f'{figures["different"]} different, {figures["unrebuilt"]} unrebuilt, '
+        f'{figures["unobserved"]} unobserved, {figures["lost_ticks"]} records lost'
+    )
+    for problem in (figures['first_problem'], *figures['unreadable']):
+        if problem:
+            typer.echo(f'- {problem}')
+    if as_json:
+        typer.echo(json.dumps(figures))
+    if figures['different'] or figures['unreadable'] or not figures['rebuilt']:
+        raise typer.Exit(1)
+
+
+def record(robot: str, minutes: float, folder: Path) -> None:
+    """Run all nodes without a view; the recorder leaves its episodes in `folder`."""
+    folder.mkdir(parents=True)
+    command = [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--robot', robot]
+    command += ['--headless', '--minutes', str(minutes), '--directory', str(folder)]
+    demo = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        demo.wait(minutes * 60.0 + STARTING_S)
+    finally:
+        if demo.poll() is None:
+            demo.send_signal(signal.SIGINT)
+            demo.wait(10.0)
+    if not list_episodes(folder):
+        raise FileNotFoundError(
+            f'the demo ended with {demo.returncode} and recorded no episode; run '
+            f'`world-model demo --robot {robot}` to see why'
+        )
+
+
+def rebuild_elsewhere(folder: Path) -> dict[str, Any]:
+    """Rebuild all episodes of a folder in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'world_model_ros.cli.bench_parity', str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def rebuild_here(folder: Path) -> dict[str, Any]:
+    """Rebuild all episodes of a folder and add up."""
+    total, unreadable = ParityReport(), []
+    episodes = list_episodes(folder)
+    for path in episodes:
+        try:
+            total.add(parity(path))
+        except (EpisodeError, MessageError, TickRecordError, OSError) as error:
+            unreadable.append(str(error))
+    return {'episodes': len(episodes), **asdict(total), 'unreadable': unreadable}
+
+
+def thin(episode: Path, target: Path, share: float, seed: int) -> None:
+    """Copy an episode without some of its stream messages, as a lossy network would record it."""
+    reader = EpisodeReader(episode)
+    random = np.random.default_rng(seed)
+    streams = {name for role, name in reader.info.topics.items() if role.startswith('stream.')}
+    writer = EpisodeWriter(target, reader.info, min_free_bytes=0)
+    for message in reader.messages():
+        if message.topic in streams and random.random() < share:
+            continue
+        writer.wait_for_room()
+        writer.write(reader.topics[message.topic], message.data, message.log_ns)
+    writer.close()
+    if not writer.join() or not writer.sealed:
+        raise EpisodeError(f'{episode}: the thinned copy was not sealed: {writer.error}')
+
+
+if __name__ == '__main__':
+    sys.stdout.write(json.dumps(rebuild_here(Path(sys.argv[1]))) + '\n')
