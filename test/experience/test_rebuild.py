@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -116,13 +117,22 @@ def test_lost_tick_records_are_counted_and_marked_as_gaps(tmp_path: Path) -> Non
     assert to_arrays(path)['tick'][to_arrays(path)['gap']].tolist() == [9, 21]
 
 
+def test_ticks_lost_before_the_first_recorded_one_are_counted(tmp_path: Path) -> None:
+    info = replace(counter.info(), announced=json.dumps({'first_tick': 0}))
+    writer = EpisodeWriter(tmp_path, info, min_free_bytes=0)
+    for message in counter.run(10):
+        if message.role != 'tick' or message.t_ns > counter.T0_NS + 130 * counter.MS:
+            writer.write(counter.TOPICS[message.role], message.cdr, message.t_ns)
+    writer.close()
+    assert writer.join(10)
+    assert parity(writer.path).lost_ticks == 4
+
+
 def test_a_changed_message_is_different_not_rebuilt(tmp_path: Path) -> None:
     """The agent's own CRC over the arrays convicts an assembly that changed since."""
     path = record(tmp_path, 5)
     reader = EpisodeReader(path)
     robot = reader.contract
-    from dataclasses import replace
-
     camera = replace(robot.stream('camera'), shape=(32, 32, 3))
     smaller = replace(robot, streams=(camera, robot.stream('joints')))
     report = parity(reader, smaller)

@@ -40,6 +40,7 @@ STARTING_S = 120.0  # beyond the minutes asked for: starting, and sealing the la
 def parity_command(
     minutes: Annotated[float, typer.Option(min=0.1, help='How long the robot runs.')] = 10.0,
     robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'reacher',
+    bundle: Annotated[str, typer.Option(help='Bundle folder; the shipped one if empty.')] = '',
     episodes: Annotated[
         Path | None, typer.Option(help='Rebuild these episodes instead of running a robot.')
     ] = None,
@@ -53,7 +54,7 @@ def parity_command(
         folder = episodes
         if folder is None:
             folder = Path(temporary) / 'recorded'
-            record(robot, minutes, folder)
+            record(robot, bundle, minutes, folder)
         if lose:
             thinned = Path(temporary) / 'thinned'
             for number, path in enumerate(list_episodes(folder)):
@@ -75,11 +76,12 @@ def parity_command(
         raise typer.Exit(1)
 
 
-def record(robot: str, minutes: float, folder: Path) -> None:
+def record(robot: str, bundle: str, minutes: float, folder: Path) -> None:
     """Run all nodes without a view; the recorder leaves its episodes in `folder`."""
     folder.mkdir(parents=True)
     command = [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--robot', robot]
     command += ['--headless', '--minutes', str(minutes), '--directory', str(folder)]
+    command += ['--bundle', bundle] if bundle else []
     demo = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         demo.wait(minutes * 60.0 + STARTING_S)

@@ -50,13 +50,15 @@ def list_command(
     if not rows:
         typer.echo(f'no episodes in {folder}')
         return
-    table = Table('episode', 'robot', 'began', 'seconds', 'ticks', 'return', 'MB', 'state')
+    table = Table(box=None, pad_edge=False)
+    table.add_column('episode', no_wrap=True)
+    for name in ('began (UTC)', 'ticks', 'return', 'MB'):
+        table.add_column(name, no_wrap=True, justify='right')
+    table.add_column('state')
     for row in rows:
         table.add_row(
             row['name'],
-            row.get('robot_id', ''),
-            row.get('began', ''),
-            f'{row.get("seconds", 0.0):.1f}',
+            row.get('began', '')[5:16],
             str(row.get('ticks', '')),
             f'{row["return"]:.2f}' if row.get('return') is not None else '-',
             f'{row["bytes"] / 1e6:.1f}',

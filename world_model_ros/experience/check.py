@@ -8,7 +8,6 @@ Owns the list of what must hold of a sealed episode. Must not import ROS or torc
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -21,7 +20,7 @@ from world_model_ros.experience.bag import (
     EpisodeError,
 )
 from world_model_ros.experience.reader import EpisodeReader
-from world_model_ros.experience.rebuild import parity, read_ticks
+from world_model_ros.experience.rebuild import lost_records, parity, read_ticks
 from world_model_ros.onboard.messages import MessageError
 from world_model_ros.onboard.tick_record import TickRecordError
 
@@ -100,7 +99,7 @@ def _check_ticks(reader: EpisodeReader, rebuilt: bool) -> list[str]:
     if not ticks:
         return [f'{reader.file}: no tick record of episode {reader.info.uuid}']
     problems = []
-    gaps = sum(max(0, now.tick - before.tick - 1 - now.skipped) for before, now in pairwise(ticks))
+    gaps = lost_records(reader, ticks)
     if gaps:
         problems.append(f'{reader.file}: {gaps} tick records are missing')
     if not ticks[-1].last and reader.end.status == 'whole':

@@ -10,7 +10,8 @@ Must not import ROS or torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -174,15 +175,32 @@ def stream_topic(reader: EpisodeReader, contract: Contract, name: str) -> str:
 
 def parity(episode: Path | str | EpisodeReader, contract: Contract | None = None) -> ParityReport:
     """Rebuild a whole episode and count."""
+    reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
     report = ParityReport()
-    previous: TickRecord | None = None
-    for tick in rebuild(episode, contract):
+    records = []
+    for tick in rebuild(reader, contract):
         report.ticks += 1
         setattr(report, tick.status, getattr(report, tick.status) + 1)
         if tick.reason and not report.first_problem:
             report.first_problem = tick.reason
-        if previous is not None:
-            gap = tick.record.tick - previous.tick - 1
-            report.lost_ticks += max(0, gap - tick.record.skipped)
-        previous = tick.record
+        records.append(tick.record)
+    report.lost_ticks = lost_records(reader, records)
     return report
+
+
+def lost_records(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> int:
+    """Tick records that the agent published and the bag lacks, up to the last one it has."""
+    lost, due = 0, first_tick(reader, ticks)
+    for record in ticks:
+        # The agent says itself how many ticks it skipped before this one.
+        lost += max(0, record.tick - due - record.skipped)
+        due = record.tick + 1
+    return lost
+
+
+def first_tick(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> int:
+    """The number of the episode's first tick, as announced: segments go on counting."""
+    try:
+        return int(json.loads(reader.info.announced)['first_tick'])
+    except (ValueError, KeyError, TypeError):
+        return ticks[0].tick if ticks else 0

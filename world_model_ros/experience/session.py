@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 GRACE_SEC = 0.5
 # Kept per topic for the next file: more than any assembly looks back, at 16 MB of VGA pictures.
 PREROLL_MESSAGES = 16
+# Slow topics would drag the beginning of the bag back by seconds: of these, the last one.
+SLOW = ('diagnostics', 'info.', 'episode', 'clock')
 STRING = 'std_msgs/msg/String'
 
 
@@ -121,8 +123,9 @@ class RecordingSession:
         self, role: str, data: bytes, log_ns: int, publish_ns: int, steady_s: float
     ) -> None:
         """Take one raw message of any role."""
-        kept = self._kept.setdefault(role, deque(maxlen=PREROLL_MESSAGES))
-        kept.append(Kept(data, log_ns, publish_ns))
+        if role not in self._kept:
+            self._kept[role] = deque(maxlen=1 if role.startswith(SLOW) else PREROLL_MESSAGES)
+        self._kept[role].append(Kept(data, log_ns, publish_ns))
         if role == 'tick':
             self._on_tick(data, log_ns, publish_ns, steady_s)
             return
@@ -241,8 +244,7 @@ class RecordingSession:
         for role, messages in list(self._kept.items()):
             if role == 'tick':
                 continue
-            # Of announcements the one that began this episode; of the others what is kept.
-            for kept in [messages[-1]] if role == 'episode' else list(messages):
+            for kept in list(messages):
                 writer.write(self.topics[role], *kept)
         # Ticks that overtook the announcement; those of other episodes are in their files.
         for kept in list(self._kept.get('tick', ())):

@@ -1,0 +1,73 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`world-model episodes` and `bench parity`, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from world_model_ros.cli.bench_parity import rebuild_elsewhere, thin
+from world_model_ros.cli.episodes import app
+
+FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(FIXTURE, tmp_path / 'episode_v1')
+    return tmp_path
+
+
+def run(*line: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(part) for part in line])
+    return result.exit_code, result.output
+
+
+def test_list_shows_ticks_return_and_state(folder: Path) -> None:
+    code, out = run('list', folder, '--json')
+    [row] = json.loads(out)['episodes']
+    assert code == 0 and (row['ticks'], row['state'], row['robot_id']) == (
+        10,
+        'whole',
+        'counter-1',
+    )
+    # Executed at tick k: (k - 1) * 1e-4; the reward repeats it.
+    assert row['return'] == pytest.approx(sum(range(1, 9)) * 1e-4)
+    assert 'episode_v1' in run('list', folder)[1]
+
+
+def test_check_says_what_is_wrong_and_exits_1(folder: Path) -> None:
+    assert run('check', folder, '--rebuild')[0] == 0
+    file = folder / 'episode_v1' / 'episode_v1.mcap'
+    file.write_bytes(file.read_bytes()[:-100])
+    code, out = run('check', folder)
+    assert code == 1 and 'without a footer' in out
+    assert run('check', folder / 'nothing')[0] == 1
+
+
+def test_an_unreadable_episode_does_not_hide_the_others(folder: Path) -> None:
+    (folder / 'broken').mkdir()
+    (folder / 'broken' / 'broken.mcap').write_bytes(b'not an mcap')
+    code, out = run('list', folder, '--json')
+    states = {row['name']: row['state'] for row in json.loads(out)['episodes']}
+    assert code == 0 and states['episode_v1'] == 'whole' and 'unreadable' in states['broken']
+
+
+def test_export_video_names_the_streams_there_are(folder: Path) -> None:
+    film = folder / 'film.mp4'
+    assert run('export-video', folder / 'episode_v1', film)[0] == 0 and film.stat().st_size
+    code, out = run('export-video', folder / 'episode_v1', film, '--stream', 'depth')
+    assert code == 1 and 'there is camera' in out
+
+
+def test_thinned_episodes_have_unrebuilt_ticks_and_no_different_one(tmp_path: Path) -> None:
+    for seed in range(3):
+        thin(FIXTURE, tmp_path, 0.3, seed)
+    figures = rebuild_elsewhere(tmp_path)
+    assert (figures['episodes'], figures['ticks'], figures['different']) == (3, 30, 0)
+    assert 0 < figures['unrebuilt'] < 30 and figures['rebuilt'] + figures['unrebuilt'] == 30
