@@ -1,0 +1,155 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Real nodes as processes on a DDS domain of their own, and ears in the test's process."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from world_model_ros.nodes import _common
+from world_model_ros.nodes_table import PARENT_ENV
+from world_model_ros.onboard.tick_record import TickRecord
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SEC = 20.0  # discovery alone takes up to 3 s, on a busy machine more
+
+
+def tiny_bundle(folder: Path, contract) -> Path:
+    """Write a whole bundle of a few kilobytes for a contract."""
+    where = ROOT / 'test' / 'bundle' / 'tiny_bundle.py'
+    spec = importlib.util.spec_from_file_location('tiny_bundle_for_nodes', where)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make_tiny_bundle(folder / contract.name, contract)
+
+
+class Robot:
+    """Processes of one domain; use as a context manager."""
+
+    def __init__(self, domain: int, folder: Path) -> None:
+        self.folder, self.domain = folder, domain
+        self.processes: dict[str, subprocess.Popen] = {}
+        self.context = rclpy.Context()
+        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = Node('test_ears', context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.ticks: list[TickRecord] = []
+        self.sent: list[tuple[int, str, float]] = []  # stamp, source, heard at
+        self.statuses: dict[str, tuple[int, str]] = {}
+        self.node.create_subscription(
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS)
+
+    def __enter__(self) -> Robot:
+        return self
+
+    def __exit__(self, *_error) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        for process in self.processes.values():
+            try:
+                process.wait(6.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.executor.shutdown(timeout_sec=1.0)
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self.context)
+
+    def listen(self, namespace: str = '') -> None:
+        """Hear ticks and what the guard sends."""
+        prefix = f'/{namespace}/' if namespace else ''
+        self.node.create_subscription(
+            JointState, f'{prefix}agent/tick', self._on_tick, _common.RELIABLE_QOS)
+        self.node.create_subscription(
+            JointState, f'{prefix}guard/sent', self._on_sent, _common.RELIABLE_QOS)
+
+    def start(self, name: str, *remaps: str, namespace: str = '', **parameters) -> None:
+        """Start one node with these parameters."""
+        line = [sys.executable, '-m', f'world_model_ros.nodes.{name}', '--ros-args']
+        if namespace:
+            line += ['-r', f'__ns:=/{namespace}']
+        for remap in remaps:
+            line += ['-r', remap]
+        for key, value in parameters.items():
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            line += ['-p', f'{key}:={text}']
+        environment = {
+            **os.environ, 'ROS_DOMAIN_ID': str(self.domain), PARENT_ENV: str(os.getpid()),
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'MUJOCO_GL': 'egl'}
+        key = f'{namespace}/{name}'.strip('/')
+        log = (self.folder / f'{key.replace("/", "_")}.log').open('wb')
+        self.processes[key] = subprocess.Popen(
+            line, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
+
+    def kill(self, name: str) -> None:
+        """End a node as a power cut would."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def until(self, done: Callable[[], object], what: str, seconds: float = PATIENCE_SEC):
+        """Listen until something is true; its value."""
+        give_up_s = time.monotonic() + seconds
+        while not (value := done()):
+            if time.monotonic() > give_up_s:
+                raise AssertionError(f'{what}: not within {seconds:.0f} s\n{self.logs()}')
+            self.executor.spin_once(timeout_sec=0.02)
+        return value
+
+    def call(self, name: str, kind=Trigger, request=None, seconds: float = PATIENCE_SEC):
+        """Call a service and return its answer."""
+        client = self.node.create_client(kind, name)
+        self.until(client.service_is_ready, f'service {name}', seconds)
+        future = client.call_async(request or kind.Request())
+        self.until(future.done, f'answer of {name}', seconds)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def activate(self, namespace: str = '') -> None:
+        """Let the agent act, once it is configured and this process hears its ticks."""
+        prefix = f'/{namespace}/' if namespace else ''
+        self.until(lambda: self.node.count_publishers(f'{prefix}agent/tick'), 'a configured agent')
+        request = ChangeState.Request()
+        request.transition.id = 3
+        answer = self.call(f'{prefix}agent/change_state', ChangeState, request)
+        assert answer.success
+
+    def status(self, name: str) -> tuple[int, str]:
+        """Level and words of a node's newest diagnostics."""
+        return self.statuses.get(name, (-1, ''))
+
+    def logs(self) -> str:
+        """What the nodes printed."""
+        return '\n'.join(
+            f'--- {path.name}\n{path.read_text(errors="replace")[-1500:]}'
+            for path in sorted(self.folder.glob('*.log')))
+
+    def _on_tick(self, message: JointState) -> None:
+        self.ticks.append(TickRecord.from_doubles(
+            message.name, message.position, _common.to_ns(message.header.stamp),
+            message.header.frame_id))
+
+    def _on_sent(self, message: JointState) -> None:
+        source = message.header.frame_id.split(':')[0]
+        self.sent.append((_common.to_ns(message.header.stamp), source, time.monotonic()))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.statuses[status.name] = (status.level[0], status.message)

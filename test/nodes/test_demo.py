@@ -1,0 +1,109 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`world-model demo` runs, tells its figures, and leaves no process however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.importorskip('rclpy')
+pytest.importorskip('onnx')
+pytest.importorskip('mujoco')
+sys.path.insert(0, str(Path(__file__).parent))
+
+import robot_processes
+
+from world_model_ros.contract import find_robot, load_contract
+
+pytestmark = pytest.mark.ros
+NODES = 4
+STOP_WITHIN_SEC = 5.0
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory):
+    contract = load_contract(find_robot('reacher'))
+    return robot_processes.tiny_bundle(tmp_path_factory.mktemp('bundle'), contract)
+
+
+def start(tmp_path, bundle, domain, *options):
+    environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain), 'MUJOCO_GL': 'egl',
+                   'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    return subprocess.Popen(
+        [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--robot', 'reacher',
+         '--bundle', str(bundle), '--directory', str(tmp_path / 'episodes'), '--json',
+         str(tmp_path / 'figures.json'), *options],
+        env=environment, cwd=robot_processes.ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(done, what, seconds=robot_processes.PATIENCE_SEC):
+    give_up_s = time.monotonic() + seconds
+    while not (value := done()):
+        assert time.monotonic() < give_up_s, f'{what}: not within {seconds} s'
+        time.sleep(0.05)  # polls other processes; nothing here can call back
+    return value
+
+
+def recording(demo, tmp_path):
+    """The demo's nodes, once all run and an episode is being written."""
+    def found():
+        nodes = psutil.Process(demo.pid).children()
+        written = list((tmp_path / 'episodes').glob('*.active/*.mcap'))
+        return len(nodes) == NODES and written and written[0].stat().st_size > 0 and nodes
+
+    return wait_for(found, 'four nodes and an episode')
+
+
+def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle):
+    demo = start(tmp_path, bundle, 81, '--headless', '--minutes', '0.15')
+    said, _ = demo.communicate(timeout=40.0)
+    assert demo.returncode == 0, said
+    figures = json.loads((tmp_path / 'figures.json').read_text())
+    assert figures['ticks'] > 50
+    assert figures['died'] == {}
+    assert 0.0 < figures['tick_ms']['p50'] <= figures['tick_ms']['p99']
+    assert {'late_ticks', 'episodes', 'returns'} <= set(figures)
+
+
+def test_ctrl_c_twice_ends_everything_within_five_seconds(tmp_path, bundle):
+    demo = start(tmp_path, bundle, 82)
+    nodes = recording(demo, tmp_path)
+    begun_s = time.monotonic()
+    demo.send_signal(signal.SIGINT)
+    demo.send_signal(signal.SIGINT)
+    said, _ = demo.communicate(timeout=10.0)
+    assert time.monotonic() - begun_s < STOP_WITHIN_SEC
+    assert demo.returncode == 0, said
+    assert not any(node.is_running() for node in nodes)
+    left = [path.name for path in (tmp_path / 'episodes').iterdir()]
+    assert left and not any(name.endswith('.active') for name in left)
+
+
+def test_killed_demo_leaves_no_process(tmp_path, bundle):
+    demo = start(tmp_path, bundle, 83, '--headless')
+    nodes = recording(demo, tmp_path)
+    demo.kill()
+    demo.wait()
+    _, alive = psutil.wait_procs(nodes, timeout=STOP_WITHIN_SEC)
+    assert not alive
+
+
+def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle):
+    demo = start(tmp_path, bundle, 84, '--headless')
+    nodes = recording(demo, tmp_path)
+    guard = next(node for node in nodes if 'world_model_ros.nodes.guard' in node.cmdline())
+    guard.kill()
+    said, _ = demo.communicate(timeout=15.0)
+    assert demo.returncode == 1
+    assert 'guard ended early' in said
+    assert list(json.loads((tmp_path / 'figures.json').read_text())['died']) == ['guard']
