@@ -56,7 +56,12 @@ def test_saved_replay_goes_on_after_a_restart(tmp_path, contract):
     assert again.arrays['reward'][0, :8].tolist() == list(range(8))
 
 
-def test_replay_of_another_shape_is_refused(tmp_path, contract):
+def test_replay_of_another_number_of_lanes_is_refused(tmp_path, contract):
     Replay(tmp_path, contract, LANES, CAPACITY).save()
-    with pytest.raises(ValueError, match='capacity'):
-        Replay(tmp_path, contract, LANES, CAPACITY + 1)
+    with pytest.raises(ValueError, match='lanes'):
+        Replay(tmp_path, contract, LANES + 1, CAPACITY)
+
+
+def test_longer_run_goes_on_in_the_lanes_it_began_with(tmp_path, contract):
+    Replay(tmp_path, contract, LANES, CAPACITY).save()
+    assert Replay(tmp_path, contract, LANES, 2 * CAPACITY).capacity == CAPACITY

@@ -202,8 +202,15 @@ class Dreamer(nn.Module):
         self, belief: torch.Tensor, unit_action: torch.Tensor, noise: torch.Tensor | None = None
     ) -> torch.Tensor:
         """As ``imagine``, for an action in [-1, 1]."""
+        c = self.config
         deter = self.advance(belief, unit_action)
-        latent = self.latent(self.prior_logits(deter), noise, self.config.imagine_rule)
+        if noise is None and c.imagine_rule == 'mode' and not torch.is_grad_enabled():
+            # The most likely class needs no probabilities; planning spends its time here.
+            scores = self.prior_out(F.silu(self.prior_hidden(deter)))
+            logp = scores.reshape(-1, c.groups, c.classes)
+        else:
+            logp = self.prior_logits(deter)
+        latent = self.latent(logp, noise, c.imagine_rule)
         return torch.cat([deter, latent], -1)
 
     def reward(self, belief: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ class Replay:
     """Lanes of ticks on disk: arrays [lanes, capacity, ...] written round and round.
 
     Raises:
-        ValueError: if the folder holds a replay of another format or shape.
+        ValueError: if the folder holds a replay of another format or number of lanes.
     """
 
     def __init__(self, folder: Path, contract: Contract, lanes: int, capacity: int) -> None:
@@ -41,12 +41,13 @@ class Replay:
         self.written = 0
         if self._state.exists():
             state = json.loads(self._state.read_text())
-            want = {'format': FORMAT, 'lanes': lanes, 'capacity': capacity}
+            want = {'format': FORMAT, 'lanes': lanes}
             if {k: state.get(k) for k in want} != want:
                 raise ValueError(
                     f'{self._state}: expected {want}, found {state}; use a new folder'
                 )
-            mode, self.written = 'r+', state['written']
+            mode, self.written, self.capacity = 'r+', state['written'], state['capacity']
+            capacity = self.capacity  # a longer run goes on in the lanes it began with
         self.arrays = {
             key: np.lib.format.open_memmap(
                 self.folder / f'{key}.npy', mode, dtype, (lanes, capacity, *shape)
