@@ -12,6 +12,7 @@ import json
 import threading
 import time
 
+import numpy as np
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, JointState
@@ -22,8 +23,9 @@ from trajectory_msgs.msg import JointTrajectory
 from world_model_ros.bundle import Bundle
 from world_model_ros.contract import Contract, contract_hash, interface_hash
 from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes._episodes import Episode
 from world_model_ros.nodes._inputs import Inputs
-from world_model_ros.nodes._worker import Episode, Worker
+from world_model_ros.nodes._worker import Worker
 from world_model_ros.onboard.tick_record import TickRecord
 
 RESET_SERVICE_SEC = 1.0  # to find the driver's service; the worker tries again
@@ -46,6 +48,8 @@ class AgentTopics:
             'interface_hash': interface_hash(contract), 'contract_hash': contract_hash(contract),
             'bundle': {'name': bundle.name, 'digest': bundle.digest}}
         self._source = tick_source
+        self._low = np.asarray(contract.action.low)
+        self._high = np.asarray(contract.action.high)
         self._lock = threading.Lock()
         self._allowed = False
         self._aborted = threading.Event()
@@ -180,7 +184,9 @@ class AgentTopics:
 
     def send_chunk(self, start_ns: int, chunk) -> bool:
         """Send a chunk to the guard, if the node is still active."""
-        message = _wire.chunk_message(self._contract, start_ns, chunk)
+        # float32 limits lie a hair outside: without this the guard reports them as clipped.
+        inside = np.clip(chunk.astype(np.float64), self._low, self._high)
+        message = _wire.chunk_message(self._contract, start_ns, inside)
         with self._lock:
             if self._allowed:
                 self._chunk.publish(message)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -20,8 +21,19 @@ from world_model_ros.nodes._common import to_ns
 _WINDOW = 25  # steps over which the simulator's speed is measured
 
 
+class RobotClock(Protocol):
+    """The time that stamps this robot's messages."""
+
+    speed: float
+
+    def now_ns(self) -> int:
+        """Nanoseconds; 0 while the time is not known yet."""
+
+
 class WallTime:
     """The system's clock, which stamps a real robot's messages."""
+
+    speed = 1.0  # seconds of this clock per second of the steady one
 
     def now_ns(self) -> int:
         """Nanoseconds since the epoch."""
@@ -37,6 +49,11 @@ class SimTime:
         self._floor_ns = 0  # what was last said: a step shorter than the one before goes not back
         self._on_step = on_step
         node.create_subscription(ClockMessage, '/clock', self._on_clock, 10)
+
+    @property
+    def speed(self) -> float:
+        """Simulated seconds per second, as measured lately."""
+        return self._state[2]
 
     def now_ns(self) -> int:
         """The simulated time; between two steps, carried on by no more than one step."""

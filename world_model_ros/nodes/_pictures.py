@@ -18,7 +18,7 @@ from sensor_msgs.msg import Image
 
 from world_model_ros.bundle import Bundle
 from world_model_ros.nodes import _common
-from world_model_ros.nodes._worker import Snapshot
+from world_model_ros.nodes._episodes import Snapshot
 from world_model_ros.onboard.graphs import Graphs
 
 

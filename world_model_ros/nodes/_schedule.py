@@ -9,11 +9,11 @@ there is one code path. Holds no ROS entity.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from world_model_ros.contract import Contract
+from world_model_ros.nodes._clocks import RobotClock
 from world_model_ros.nodes._inputs import Inputs
-from world_model_ros.onboard.ticker import Jump, Tick, Ticker
+from world_model_ros.onboard.ticker import FORWARD_JUMP_NS, Jump, Tick, Ticker
 
 # A trigger that has not come half a period after its time is not waited for.
 GRACE_PERIODS = 0.5
@@ -26,13 +26,15 @@ class Schedule:
     """Ticks of one episode after the other."""
 
     def __init__(
-        self, contract: Contract, source: str, inputs: Inputs, now_ns: Callable[[], int],
+        self, contract: Contract, source: str, inputs: Inputs, clock: RobotClock,
     ) -> None:
         self.source = source or contract.tick_source
         self._stream = contract.tick_stream or contract.streams[0].name
         self._period_ns = contract.period_ns
         self._inputs = inputs
-        self._now_ns = now_ns
+        self._clock = clock
+        self._now_ns = clock.now_ns
+        self._asked = (0, 0.0)  # robot's and steady time when jumped() was called last
         self.ticker = Ticker(contract.period_ns, contract.command_offset_ns)
         self.restart()
 
@@ -48,8 +50,17 @@ class Schedule:
         self.ticker.start(0)
 
     def jumped(self) -> bool:
-        """Whether the robot's time went back, or forward by more than a second."""
-        return self.ticker.jump(self._now_ns()) is not Jump.NONE
+        """Whether the robot's time went back, or forward by a second more than time did.
+
+        A process that was stopped for two seconds sees both clocks go on by two: no jump.
+        """
+        now_ns, now_s = self._now_ns(), time.monotonic()
+        (before_ns, before_s), self._asked = self._asked, (now_ns, now_s)
+        jump = self.ticker.jump(now_ns)
+        if jump is Jump.FORWARD:
+            passed_ns = (now_s - before_s) * max(self._clock.speed, 1.0) * 1e9
+            return now_ns - before_ns - passed_ns > FORWARD_JUMP_NS
+        return jump is Jump.BACKWARD
 
     def due(self) -> Tick | None:
         """The tick that is due now, if any; each is given once."""

@@ -14,12 +14,11 @@ import threading
 import time
 import uuid
 from collections import deque
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from world_model_ros.contract import Contract
+from world_model_ros.nodes._episodes import Episode, Options, Port, Snapshot
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._schedule import IDLE_WAIT_SEC, Schedule
 from world_model_ros.nodes._stats import Stats
@@ -33,60 +32,6 @@ RESET_RETRY_SEC = 1.0
 # An episode that is asked to end takes the next tick as its last; without one it ends anyway.
 LAST_TICK_WAIT_SEC = 0.5
 MAX_SKIPPED_STEPS = 64  # imagined after a long gap; beyond that the belief holds no news anyway
-
-
-class Port(Protocol):
-    """What the worker needs of the node."""
-
-    def now_ns(self) -> int:
-        """The robot's time."""
-
-    def announce(self, episode: Episode) -> None:
-        """Publish that an episode begins."""
-
-    def reset_robot(self) -> int | None:
-        """Reset the robot; the time after which messages count, None if it failed."""
-
-    def send_chunk(self, start_ns: int, chunk: np.ndarray) -> bool:
-        """Send a chunk to the guard if acting; whether it was sent."""
-
-    def drop_chunk(self) -> None:
-        """Make the guard take the safe action, if acting."""
-
-    def publish_tick(self, record: TickRecord) -> None:
-        """Publish a tick's record."""
-
-    def warn(self, text: str) -> None:
-        """Log, throttled."""
-
-
-@dataclass
-class Episode:
-    """One episode, or segment of a robot that cannot be reset."""
-
-    uuid: str
-    noise_key: int
-    index: int
-    acting: bool
-    first_tick: int = 0
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the node's parameters say about episodes."""
-
-    noise_seed: int = -1  # >= 0: acting episode i draws the numbers of this seed + i
-    eval: bool = False
-    explore: bool = False
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a picture of the agent's mind is made of; nothing in it is ever written to again."""
-
-    t_ns: int
-    belief: np.ndarray
-    chunk: np.ndarray
 
 
 class Worker:
@@ -157,29 +102,35 @@ class Worker:
         self.failed = True
         while not (self.stopping and (self.episode is None or self._end_asked is None)):
             version = self._inputs.version
-            if self.episode is None:
-                if not self._port.now_ns():
-                    self.state = 'waiting for /clock'
-                    self._inputs.wait(version, time.monotonic() + IDLE_WAIT_SEC)
-                elif self._held or time.monotonic() < self._retry_s:
-                    self.state = 'held: call start_episode' if self._held else 'waiting for reset'
-                    self._inputs.wait(version, time.monotonic() + IDLE_WAIT_SEC)
-                else:
-                    self._begin()
-                continue
-            if self._schedule.jumped():
-                self._jumped()
-                continue
-            tick = self._schedule.due()
-            if tick is not None:
-                self._tick(tick)
-                continue
-            self._check_ages()
-            if self._end_asked and time.monotonic() - self._end_asked[1] > LAST_TICK_WAIT_SEC:
-                self._finish()
-                continue
-            self._inputs.wait(version, self._schedule.wake_s())
+            until_s = self.look()
+            if until_s is not None:
+                self._inputs.wait(version, until_s)
         self.failed = False
+
+    def look(self) -> float | None:
+        """Do the next thing that is due; if there was none, until when to sleep."""
+        idle_s = time.monotonic() + IDLE_WAIT_SEC
+        if self.episode is None:
+            if not self._port.now_ns():
+                self.state = 'waiting for /clock'
+                return idle_s
+            if self._held or time.monotonic() < self._retry_s:
+                self.state = 'held: call start_episode' if self._held else 'waiting for reset'
+                return idle_s
+            self._begin()
+            return None
+        if self._schedule.jumped():
+            self._jumped()
+            return None
+        tick = self._schedule.due()
+        if tick is not None:
+            self._tick(tick)
+            return None
+        self._check_ages()
+        if self._end_asked and time.monotonic() - self._end_asked[1] > LAST_TICK_WAIT_SEC:
+            self._finish()
+            return None
+        return self._schedule.wake_s()
 
     def _begin(self) -> None:
         acting = self.acting

@@ -21,10 +21,11 @@ from world_model_ros.nodes import _common
 from world_model_ros.nodes._agent_topics import AgentTopics
 from world_model_ros.nodes._clocks import SimTime, WallTime
 from world_model_ros.nodes._common import declare
+from world_model_ros.nodes._episodes import Options
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._pictures import Pictures
 from world_model_ros.nodes._schedule import Schedule
-from world_model_ros.nodes._worker import Options, Worker
+from world_model_ros.nodes._worker import Worker
 from world_model_ros.onboard.brain import Brain
 from world_model_ros.onboard.messages import typestore
 
@@ -150,7 +151,7 @@ class AgentNode(LifecycleNode):
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
         self._topics = AgentTopics(
             self, contract, bundle, inputs, clock, value['robot_id'], source)
-        schedule = Schedule(contract, source, inputs, clock.now_ns)
+        schedule = Schedule(contract, source, inputs, clock)
         options = Options(value['noise_seed'], value['eval'], value['explore'])
         self._worker = Worker(contract, inputs, schedule, brain, self._topics, options)
         self._topics.serve(self._worker)
