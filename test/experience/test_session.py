@@ -103,6 +103,16 @@ def test_an_episode_without_its_last_tick_is_truncated(tmp_path: Path) -> None:
     assert session.totals.truncated == 1
 
 
+def test_an_announcement_that_no_tick_follows_leaves_nothing(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    announce(session, B, 1.0)
+    play(session, B, 5, at_s=1.0)
+    finish(session, 1.0)
+    assert [path.name for path in tmp_path.iterdir()] == [B]
+    assert EpisodeReader(tmp_path / B).end.dropped == {}
+
+
 def test_a_stopped_recorder_seals_what_it_has(tmp_path: Path) -> None:
     session = make(tmp_path)
     announce(session, A)

@@ -9,7 +9,9 @@ torch.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -158,9 +160,13 @@ class EpisodeReader:
 
 def list_episodes(root: Path | str, *, active: bool = False) -> list[Path]:
     """Episode directories below `root`, oldest first; those still recording only if asked."""
-    found = [
-        file.parent
-        for file in Path(root).rglob('*.mcap')
-        if active or not file.parent.name.endswith(ACTIVE_SUFFIX)
-    ]
-    return sorted(set(found), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    found: list[tuple[int, Path]] = []
+    # A recorder renames and removes directories meanwhile: os.walk passes over what is gone.
+    for folder, _, files in os.walk(root):
+        path = Path(folder)
+        if not any(name.endswith('.mcap') for name in files):
+            continue
+        if active or not path.name.endswith(ACTIVE_SUFFIX):
+            with contextlib.suppress(FileNotFoundError):
+                found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found)]

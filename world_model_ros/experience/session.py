@@ -78,12 +78,19 @@ class Open:
 
     reason: str = 'another episode began before the last tick of this one'
 
-    def finish(self) -> None:
+    @property
+    def open(self) -> bool:
+        """Whether it still takes messages."""
+        return self.writer.status == 'recording'
+
+    def finish(self, *, unreadable_ticks: int = 0) -> None:
         """Ask for the seal; only an episode whose last tick was seen is whole."""
         if self.ended:
             self.writer.close()
-        else:
+        elif self.ticks or unreadable_ticks:
             self.writer.close('truncated', self.reason)
+        else:
+            self.writer.close('discarded', 'no tick happened in it')
 
 
 @dataclass
@@ -95,6 +102,7 @@ class Totals:
     messages: int = 0
     bytes: int = 0
     dropped: int = 0
+    unreadable_ticks: int = 0
     last_episode: str = ''
     last_return: float = float('nan')
     error: str = ''
@@ -136,13 +144,14 @@ class RecordingSession:
         if self.current is not None:
             self.current.writer.write(topic, data, log_ns, publish_ns)
         for episode in self.ending:
-            episode.writer.write(topic, data, log_ns, publish_ns)
+            if episode.open:
+                episode.writer.write(topic, data, log_ns, publish_ns)
 
     def poll(self, steady_s: float) -> None:
         """Close what has waited long enough; collect what is sealed."""
         for episode in list(self.ending):
             if episode.close_at_s is not None and steady_s >= episode.close_at_s:
-                episode.finish()
+                episode.finish(unreadable_ticks=self.totals.unreadable_ticks)
             if episode.writer.closed:
                 self.ending.remove(episode)
                 self._collect(episode)
@@ -163,7 +172,7 @@ class RecordingSession:
             self.ending.append(self.current)
             self.current = None
         for episode in self.ending:
-            episode.finish()
+            episode.finish(unreadable_ticks=self.totals.unreadable_ticks)
         for episode in self.ending:
             if episode.writer.join(timeout_s):
                 self._collect(episode)
@@ -175,12 +184,13 @@ class RecordingSession:
         try:
             head = tick_head(data)
         except MessageError as error:
+            self.totals.unreadable_ticks += 1
             self.totals.error = f'a tick record cannot be read: {error}'
             return
         if only and head.uuid != only:
             return
         for episode in (self.current, *self.ending):
-            if episode is not None and episode.writer.info.uuid == head.uuid:
+            if episode is not None and episode.open and episode.writer.info.uuid == head.uuid:
                 self._write_tick(episode, head, Kept(data, log_ns, publish_ns), steady_s)
 
     def _write_tick(self, episode: Open, head: TickHead, kept: Kept, steady_s: float) -> None:

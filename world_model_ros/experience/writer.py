@@ -161,7 +161,7 @@ class EpisodeWriter:
             self._thread.join(DRAIN_PERIOD_SEC)
 
     def close(self, status: str = 'whole', reason: str = '') -> None:
-        """Ask for the seal; returns at once. `status` is `whole` or `truncated`."""
+        """Ask for the end; returns at once. `status`: `whole`, `truncated` or `discarded`."""
         if self._status is None:
             self._status = (status, reason)
             self._wake.set()
@@ -178,7 +178,7 @@ class EpisodeWriter:
 
     @property
     def status(self) -> str:
-        """`recording`, then `whole` or `truncated`."""
+        """`recording`, then `whole`, `truncated` or `discarded`."""
         return self._status[0] if self._status else 'recording'
 
     @property
@@ -189,7 +189,10 @@ class EpisodeWriter:
     def _run(self) -> None:
         try:
             self._record()
-            self._seal()
+            if self.status == 'discarded':
+                shutil.rmtree(self._active)
+            else:
+                self._seal()
         except (OSError, McapError, EpisodeError) as error:
             self._fail(str(error))
         finally:

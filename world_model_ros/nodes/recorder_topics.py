@@ -22,9 +22,10 @@ from world_model_ros.contract import Contract
 from world_model_ros.experience import Qos, Topic
 
 JOINT_STATE = 'sensor_msgs/msg/JointState'
-# Queue of each subscription: a second of the fastest topics. 16 pictures of VGA are 15 MB.
-DEPTH = 200
-IMAGE_DEPTH = 16
+# Queues of the subscriptions, filled only while this process is held up: 2 s of the fastest
+# topics, 3 s of a camera (90 MB of VGA). A simulator in lockstep runs faster than any of them.
+DEPTH = 500
+IMAGE_DEPTH = 100
 
 OnMessage = Callable[[str, bytes], None]  # role, CDR as received
 OnLost = Callable[[str, int], None]
