@@ -1,0 +1,107 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's states: no model, shadow, acting, and back; pictures; a reality that changes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('onnx')
+pytest.importorskip('mujoco')
+sys.path.insert(0, str(Path(__file__).parent))
+
+import robot_processes  # noqa: E402
+from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from rcl_interfaces.msg import Parameter, ParameterValue  # noqa: E402
+from rcl_interfaces.srv import SetParameters  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+
+from world_model_ros.contract import find_robot, load_contract  # noqa: E402
+from world_model_ros.nodes import _common  # noqa: E402
+
+pytestmark = pytest.mark.ros
+CONTRACT = load_contract(find_robot('reacher'))
+CONFIGURE, CLEANUP, DEACTIVATE = 1, 2, 4
+
+
+def change(robot, transition):
+    request = ChangeState.Request()
+    request.transition.id = transition
+    return robot.call('agent/change_state', ChangeState, request).success
+
+
+def state(robot):
+    return robot.call('agent/get_state', GetState).current_state.label
+
+
+def set_reality(robot, name):
+    request = SetParameters.Request(parameters=[Parameter(
+        name='reality', value=ParameterValue(type=4, string_value=name))])
+    return robot.call('sim_robot/set_parameters', SetParameters, request).results[0]
+
+
+def test_agent_thinks_in_shadow_acts_when_activated_and_rests_when_deactivated(tmp_path):
+    bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
+    episodes, pictures = {}, []
+    with robot_processes.Robot(79, tmp_path) as robot:
+        robot.start('sim_robot', contract='reacher')
+        robot.start('guard', contract='reacher', use_sim_time=True)
+        robot.start('agent', contract='reacher', use_sim_time=True, robot_id='r', bundle=bundle)
+        robot.listen()
+        robot.node.create_subscription(
+            String, 'agent/episode', lambda m: episodes.update(
+                {json.loads(m.data)['uuid']: json.loads(m.data)}), _common.LATCHED_QOS)
+
+        robot.until(lambda: len(robot.ticks) > 10 and robot.sent, 'ticks in shadow')
+        assert state(robot) == 'inactive'
+        assert {source for _, source, _ in robot.sent} == {'safe'}
+
+        robot.activate()
+        robot.until(lambda: robot.sent[-1][1] == 'chunk', 'acting')
+        acting = robot.until(lambda: next(
+            (t.episode for t in robot.ticks if episodes.get(t.episode, {}).get('acting')), None),
+            'an acting episode')
+        shadow = next(t for t in robot.ticks if t.last)
+        assert shadow.truncated and shadow.episode != acting
+
+        subscription = robot.node.create_subscription(
+            Image, 'agent/imagined', pictures.append, 1)
+        robot.until(lambda: pictures, 'a picture of what it imagines')
+        height, width, _ = CONTRACT.stream('camera').shape
+        assert (pictures[0].height, pictures[0].width % width) == (height, 0)
+        assert pictures[0].width > width  # several steps, side by side
+        robot.node.destroy_subscription(subscription)
+
+        assert set_reality(robot, 'shifted_reacher').successful
+        refused = set_reality(robot, 'no_such_reality')
+        assert not refused.successful and 'no_such_reality' in refused.reason
+
+        assert change(robot, DEACTIVATE)
+        robot.until(lambda: robot.sent[-1][1] == 'safe', 'safe action')
+        seen = len(robot.sent)
+        robot.until(lambda: len(robot.sent) > seen + 20, 'more samples')
+        assert {source for _, source, _ in robot.sent[seen:]} == {'safe'}
+
+        assert change(robot, CLEANUP) and state(robot) == 'unconfigured'
+        assert change(robot, CONFIGURE)
+        ticks = len(robot.ticks)
+        robot.until(lambda: len(robot.ticks) > ticks + 5, 'ticks after a second configure')
+
+
+def test_agent_with_a_damaged_bundle_stays_unconfigured_and_says_why(tmp_path):
+    bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
+    weights = bytearray((bundle / 'weights.bin').read_bytes())
+    weights[3] ^= 1
+    (bundle / 'weights.bin').write_bytes(weights)
+    with robot_processes.Robot(80, tmp_path) as robot:
+        robot.start('agent', contract='reacher', robot_id='r', bundle=bundle)
+        robot.until(lambda: 'unconfigured' in robot.status('/agent')[1], 'diagnostics')
+        assert state(robot) == 'unconfigured'
+        assert 'weights.bin' in robot.logs()
+        assert robot.processes['agent'].poll() is None
