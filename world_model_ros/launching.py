@@ -8,6 +8,7 @@ but the launch files imports this module.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from world_model_ros.nodes_table import (
     PARAMETERS_FILE,
     NodeEntry,
     Settings,
+    extra_environment,
     setting_names,
 )
 
@@ -85,6 +87,7 @@ def node_arguments(entry: NodeEntry, settings: Settings) -> dict[str, Any]:
         'namespace': settings.namespace, 'output': 'screen', 'emulate_tty': True,
         'parameters': [*files, settings.parameters(entry)],
         'remappings': settings.remappings(),
+        'additional_env': extra_environment(entry, config_directories(), os.environ),
         'ros_arguments': ['--log-level', settings.log_level],
     }
 

@@ -8,13 +8,17 @@ cannot drift apart. Plain Python: imports neither rclpy nor launch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 PACKAGE = 'world_model_ros'
 # A child that finds this variable ends with the process whose id it holds.
 PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
+# Fast DDS settings of a camera driver: with the stock shared-memory segment a third of a VGA
+# camera's pictures is lost without a word. The segment belongs to the writer.
+DDS_PROFILE = 'dds/fastdds_large_messages.xml'
+DDS_PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 PARAMETERS_FILE = 'nodes.yaml'  # in the package's config folder, keyed /**: for any namespace
 
 
@@ -73,6 +77,16 @@ class Settings:
         if self.namespace and self.use_sim_time:
             return [('/clock', f'/{self.namespace.strip("/")}/clock')]
         return []
+
+
+def extra_environment(
+    entry: NodeEntry, folders: Sequence[Path], present: Mapping[str, str],
+) -> dict[str, str]:
+    """Variables to add for a process; a profile that the user has set stays in force."""
+    if entry is not SIM_ROBOT or any(name in present for name in DDS_PROFILE_VARIABLES):
+        return {}
+    files = [folder / DDS_PROFILE for folder in folders if (folder / DDS_PROFILE).is_file()]
+    return {DDS_PROFILE_VARIABLES[0]: str(files[0])} if files else {}
 
 
 def arguments(entry: NodeEntry, settings: Settings, parameter_files: list[Path]) -> list[str]:

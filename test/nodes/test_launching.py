@@ -14,7 +14,15 @@ import yaml
 
 from world_model_ros.cli._supervisor import shared_parameters
 from world_model_ros.launching import declared, node_arguments, settings_from
-from world_model_ros.nodes_table import ROBOT, SIM, Settings, arguments, setting_names
+from world_model_ros.nodes_table import (
+    ROBOT,
+    SIM,
+    SIM_ROBOT,
+    Settings,
+    arguments,
+    extra_environment,
+    setting_names,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(
@@ -73,3 +81,11 @@ def test_launch_file_is_valid_python_and_says_how_to_use_it(name):
     assert f'{name}.launch.py' in ast.get_docstring(tree)
     assert any(isinstance(node, ast.FunctionDef) and node.name == 'generate_launch_description'
                for node in tree.body)
+
+
+def test_only_the_camera_driver_gets_a_dds_profile_and_never_over_the_users_own():
+    folders = [ROOT / 'config']
+    given = {entry.executable: extra_environment(entry, folders, {}) for entry in SIM}
+    assert Path(given.pop('sim_robot')['FASTRTPS_DEFAULT_PROFILES_FILE']).is_file()
+    assert not any(given.values())
+    assert not extra_environment(SIM_ROBOT, folders, {'FASTDDS_DEFAULT_PROFILES_FILE': '/mine'})

@@ -23,7 +23,14 @@ from pathlib import Path
 import yaml
 
 from world_model_ros.contract import config_directories
-from world_model_ros.nodes_table import PARAMETERS_FILE, PARENT_ENV, NodeEntry, Settings, arguments
+from world_model_ros.nodes_table import (
+    PARAMETERS_FILE,
+    PARENT_ENV,
+    NodeEntry,
+    Settings,
+    arguments,
+    extra_environment,
+)
 
 STOP_WITHIN_SEC = 5.0  # promised to the user, from Ctrl-C to the last process gone
 # The agent ends its episode first, then the recorder seals it; the driver goes last.
@@ -94,6 +101,7 @@ class Supervisor:
         command = [sys.executable, '-m', entry.module]
         command += arguments(entry, settings, [*shared_parameters(), own])
         environment = dict(os.environ)
+        environment |= extra_environment(entry, config_directories(), environment)
         environment[PARENT_ENV] = str(os.getpid())
         environment.setdefault('RCUTILS_LOGGING_BUFFERED_STREAM', '1')
         with log.open('wb') as stream:
