@@ -109,9 +109,19 @@ class Robot:
         give_up_s = time.monotonic() + seconds
         while not (value := done()):
             if time.monotonic() > give_up_s:
-                raise AssertionError(f'{what}: not within {seconds:.0f} s\n{self.logs()}')
+                self._make_nodes_say_where_they_are()
+                raise AssertionError(
+                    f'{what}: not within {seconds:.0f} s; {len(self.ticks)} ticks heard, sent '
+                    f'{self.sent[-2:]}, diagnostics {self.statuses}\n{self.logs()}')
             self.executor.spin_once(timeout_sec=0.02)
         return value
+
+    def _make_nodes_say_where_they_are(self) -> None:
+        """The executor has enabled faulthandler: SIGABRT writes every thread's stack."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGABRT)
+                process.wait()
 
     def call(self, name: str, kind=Trigger, request=None, seconds: float = PATIENCE_SEC):
         """Call a service and return its answer."""
@@ -138,7 +148,7 @@ class Robot:
     def logs(self) -> str:
         """What the nodes printed."""
         return '\n'.join(
-            f'--- {path.name}\n{path.read_text(errors="replace")[-1500:]}'
+            f'--- {path.name}\n{path.read_text(errors="replace")[-4000:]}'
             for path in sorted(self.folder.glob('*.log')))
 
     def _on_tick(self, message: JointState) -> None:

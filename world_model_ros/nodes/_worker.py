@@ -122,6 +122,8 @@ class Worker:
         if self._schedule.jumped():
             self._jumped()
             return None
+        if self.episode.acting != self.acting and self._end_asked is None:
+            self._end_asked = ('the agent was (de)activated', time.monotonic())
         tick = self._schedule.due()
         if tick is not None:
             self._tick(tick)

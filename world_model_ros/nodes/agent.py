@@ -94,10 +94,8 @@ class AgentNode(LifecycleNode):
         """Act: a new episode begins, with a reset where the robot has one."""
         result = super().on_activate(state)
         self._topics.allow_chunks()
-        self._worker.acting = True
-        if self._worker.alive:
-            self._worker.ask_end('activated')
-        else:
+        self._worker.acting = True  # ends the episode in shadow
+        if not self._worker.alive:
             self._worker.start()
         self.get_logger().info('active: chunks go to the guard')
         return result
@@ -129,8 +127,7 @@ class AgentNode(LifecycleNode):
         if self._topics is not None:
             self._topics.forbid_chunks()
         if self._worker is not None:
-            self._worker.acting = False
-            self._worker.ask_end('deactivated')
+            self._worker.acting = False  # ends the acting episode
 
     def _configure(self) -> None:
         value = self._value
@@ -215,6 +212,7 @@ class AgentNode(LifecycleNode):
             return True
         if not self._worker.stopping:
             self._stop_acting()
+            self._worker.ask_end('the node ends')
             self._worker.ask_stop()
         return self._worker.join(0.0)
 
