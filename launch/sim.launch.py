@@ -16,6 +16,5 @@ from world_model_ros.nodes_table import SIM
 
 
 def generate_launch_description():
-    arguments = [
-        DeclareLaunchArgument(**entry) for entry in declared(SIM, use_sim_time='true')]
+    arguments = [DeclareLaunchArgument(**entry) for entry in declared(SIM, use_sim_time='true')]
     return LaunchDescription([*arguments, OpaqueFunction(function=processes, args=[SIM])])

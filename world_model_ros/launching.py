@@ -38,8 +38,10 @@ MEANINGS = {
     'reality': 'Name or file in config/reality',
     'log_level': 'Of all nodes',
 }
-_CHOICES = {'tick_source': ['', 'timer', 'sim_time', 'stream', 'lockstep'],
-            'log_level': ['debug', 'info', 'warn', 'error', 'fatal']}
+_CHOICES = {
+    'tick_source': ['', 'timer', 'sim_time', 'stream', 'lockstep'],
+    'log_level': ['debug', 'info', 'warn', 'error', 'fatal'],
+}
 _REQUIRED = ('contract', 'bundle')
 
 
@@ -74,17 +76,25 @@ def settings_from(entries: Sequence[NodeEntry], texts: dict[str, str]) -> Settin
             values[name] = kind(text)
         except ValueError as error:
             raise ValueError(
-                f'launch argument {name}: expected {kind.__name__}, got {text!r}') from error
+                f'launch argument {name}: expected {kind.__name__}, got {text!r}'
+            ) from error
     return Settings(**values)
 
 
 def node_arguments(entry: NodeEntry, settings: Settings) -> dict[str, Any]:
     """Keyword arguments of the launch_ros action of one process."""
-    files = [str(folder / PARAMETERS_FILE) for folder in config_directories()
-             if (folder / PARAMETERS_FILE).is_file()][:1]
+    files = [
+        str(folder / PARAMETERS_FILE)
+        for folder in config_directories()
+        if (folder / PARAMETERS_FILE).is_file()
+    ][:1]
     return {
-        'package': PACKAGE, 'executable': entry.executable, 'name': entry.executable,
-        'namespace': settings.namespace, 'output': 'screen', 'emulate_tty': True,
+        'package': PACKAGE,
+        'executable': entry.executable,
+        'name': entry.executable,
+        'namespace': settings.namespace,
+        'output': 'screen',
+        'emulate_tty': True,
         'parameters': [*files, settings.parameters(entry)],
         'remappings': settings.remappings(),
         'additional_env': extra_environment(entry, config_directories(), os.environ),
@@ -99,7 +109,8 @@ def processes(context, entries: Sequence[NodeEntry]) -> list:
     settings = settings_from(entries, dict(context.launch_configurations))
     return [
         (LifecycleNode if entry.lifecycle else Node)(**node_arguments(entry, settings))
-        for entry in entries]
+        for entry in entries
+    ]
 
 
 def _text(value: object) -> str:

@@ -37,8 +37,7 @@ class NodeEntry:
 
 
 _ALL = ('contract', 'robot_id', 'use_sim_time')
-SIM_ROBOT = NodeEntry(
-    'sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
+SIM_ROBOT = NodeEntry('sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
 AGENT = NodeEntry('agent', True, (*_ALL, 'tick_source', 'bundle', 'plan', 'autostart'))
 GUARD = NodeEntry('guard', False, (*_ALL, 'tick_source'))
 RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory'))
@@ -80,7 +79,9 @@ class Settings:
 
 
 def extra_environment(
-    entry: NodeEntry, folders: Sequence[Path], present: Mapping[str, str],
+    entry: NodeEntry,
+    folders: Sequence[Path],
+    present: Mapping[str, str],
 ) -> dict[str, str]:
     """Variables to add for a process; a profile that the user has set stays in force."""
     if entry is not SIM_ROBOT or any(name in present for name in DDS_PROFILE_VARIABLES):
@@ -104,5 +105,8 @@ def arguments(entry: NodeEntry, settings: Settings, parameter_files: list[Path])
 def setting_names(entries: Sequence[NodeEntry]) -> list[str]:
     """Settings that matter to these processes, in the order of Settings."""
     taken = {name for entry in entries for name in entry.settings}
-    return [field.name for field in fields(Settings)
-            if field.name in taken or field.name in ('namespace', 'log_level')]
+    return [
+        field.name
+        for field in fields(Settings)
+        if field.name in taken or field.name in ('namespace', 'log_level')
+    ]

@@ -70,11 +70,23 @@ def test_bundle_without_pictures_is_whole(folder, contract):
     cases = {}
     for graph in ('observe', 'imagine', 'policy', 'plan'):
         cases[graph] = tuple(
-            {key.split('/')[2]: golden[key] for key in golden.files
-             if key.startswith(f'{graph}/{side}/')} for side in ('in', 'out'))
+            {
+                key.split('/')[2]: golden[key]
+                for key in golden.files
+                if key.startswith(f'{graph}/{side}/')
+            }
+            for side in ('in', 'out')
+        )
     write_golden(folder, cases)
-    write_manifest(folder, contract, name='blind', belief_dim=BELIEF_DIM, planner=PLANNER,
-                   return_scale=1.0, provenance={})
+    write_manifest(
+        folder,
+        contract,
+        name='blind',
+        belief_dim=BELIEF_DIM,
+        planner=PLANNER,
+        return_scale=1.0,
+        provenance={},
+    )
 
     assert check_bundle(folder) == []
     with pytest.raises(BundleError, match='decode'):
@@ -90,8 +102,10 @@ def test_threads_are_one_unless_asked(pristine):
     assert two.get_session_options().intra_op_num_threads == 2
 
 
-@pytest.mark.skipif('CUDAExecutionProvider' in onnxruntime.get_available_providers(),
-                    reason='this machine has the GPU flavour')
+@pytest.mark.skipif(
+    'CUDAExecutionProvider' in onnxruntime.get_available_providers(),
+    reason='this machine has the GPU flavour',
+)
 def test_falling_from_gpu_to_cpu_is_an_error_unless_allowed(pristine):
     asked = ['CUDAExecutionProvider', 'CPUExecutionProvider']
 

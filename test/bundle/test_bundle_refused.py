@@ -24,14 +24,30 @@ from world_model_ros.bundle import (
 from world_model_ros.contract import load_contract, parse_contract
 
 
-@pytest.mark.parametrize('name', [
-    'observe.onnx', 'imagine.onnx', 'policy.onnx', 'plan.onnx', 'decode.onnx', 'weights.bin',
-    'initial_belief.npy', 'golden.npz',
-])
-@pytest.mark.parametrize('damage, words', [
-    ('flip', 'changed since'), ('truncate', 'changed since'), ('append', 'larger than'),
-    ('remove', 'missing'), ('link', 'a link'), ('pipe', 'not a regular file'),
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'observe.onnx',
+        'imagine.onnx',
+        'policy.onnx',
+        'plan.onnx',
+        'decode.onnx',
+        'weights.bin',
+        'initial_belief.npy',
+        'golden.npz',
+    ],
+)
+@pytest.mark.parametrize(
+    'damage, words',
+    [
+        ('flip', 'changed since'),
+        ('truncate', 'changed since'),
+        ('append', 'larger than'),
+        ('remove', 'missing'),
+        ('link', 'a link'),
+        ('pipe', 'not a regular file'),
+    ],
+)
 def test_damaged_file_is_refused_by_name(folder, name, damage, words):
     path = folder / name
     content = bytearray(path.read_bytes())
@@ -83,39 +99,52 @@ def test_other_topics_and_limits_are_no_other_interface(pristine, contract):
     assert load_bundle(pristine, parse_contract(text), graphs=['policy'])
 
 
-@pytest.mark.parametrize('changes, words', [
-    ({'format': 2}, 'this software reads 1'),
-    ({'format': True}, 'this software reads 1'),
-    ({'name': None}, 'name is missing'),
-    ({'belief_dim': '6'}, 'belief_dim'),
-    ({'belief_dim': 0}, 'belief_dim'),
-    ({'belief_dim': 7}, 'initial_belief.npy: expected'),
-    ({'action_dim': 3}, 'action_dim'),
-    ({'return_scale': 0}, 'return_scale'),
-    ({'return_scale': float('nan')}, 'not a JSON number'),
-    ({'golden': {}}, 'golden.tolerance'),
-    ({'golden': {'tolerance': 10.0}}, 'at most 0.01'),
-    ({'interface_hash': '0' * 64}, 'interface_hash is not that of'),
-    ({'contract_hash': '0' * 64}, 'contract_hash is not that of'),
-    ({'contract': 'format: 1'}, 'control is missing'),
-    ({'interface': {}}, 'contract and interface differ in'),
-    ({'planner': {**PLANNER, 'horizon': 0}}, 'planner.horizon'),
-    ({'planner': {**PLANNER, 'horizon': 10 ** 9}}, 'planner.horizon'),
-    ({'planner': {**PLANNER, 'num_elites': 10}}, 'num_elites'),
-    ({'planner': {**PLANNER, 'gamma': 1.5}}, 'gamma'),
-    ({'planner': {**PLANNER, 'min_std': 2.0}}, 'min_std'),
-    ({'planner': {**PLANNER, 'horizon': 4}}, 'golden.npz: plan/in/mean'),
-    ({'surprise': 1}, 'no field of format 1'),
-])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        ({'format': 2}, 'this software reads 1'),
+        ({'format': True}, 'this software reads 1'),
+        ({'name': None}, 'name is missing'),
+        ({'belief_dim': '6'}, 'belief_dim'),
+        ({'belief_dim': 0}, 'belief_dim'),
+        ({'belief_dim': 7}, 'initial_belief.npy: expected'),
+        ({'action_dim': 3}, 'action_dim'),
+        ({'return_scale': 0}, 'return_scale'),
+        ({'return_scale': float('nan')}, 'not a JSON number'),
+        ({'golden': {}}, 'golden.tolerance'),
+        ({'golden': {'tolerance': 10.0}}, 'at most 0.01'),
+        ({'interface_hash': '0' * 64}, 'interface_hash is not that of'),
+        ({'contract_hash': '0' * 64}, 'contract_hash is not that of'),
+        ({'contract': 'format: 1'}, 'control is missing'),
+        ({'interface': {}}, 'contract and interface differ in'),
+        ({'planner': {**PLANNER, 'horizon': 0}}, 'planner.horizon'),
+        ({'planner': {**PLANNER, 'horizon': 10**9}}, 'planner.horizon'),
+        ({'planner': {**PLANNER, 'num_elites': 10}}, 'num_elites'),
+        ({'planner': {**PLANNER, 'gamma': 1.5}}, 'gamma'),
+        ({'planner': {**PLANNER, 'min_std': 2.0}}, 'min_std'),
+        ({'planner': {**PLANNER, 'horizon': 4}}, 'golden.npz: plan/in/mean'),
+        ({'surprise': 1}, 'no field of format 1'),
+    ],
+)
 def test_faulty_manifest_is_refused(folder, changes, words):
     edit_manifest(folder, **changes)
 
     only(check_bundle(folder), words)
 
 
-@pytest.mark.parametrize('name', [
-    '../plan.onnx', '/etc/hostname', 'a/../../x', '..', 'a\\b', 'C:x', 'manifest.json', '.',
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        '../plan.onnx',
+        '/etc/hostname',
+        'a/../../x',
+        '..',
+        'a\\b',
+        'C:x',
+        'manifest.json',
+        '.',
+    ],
+)
 def test_path_that_leaves_the_bundle_is_refused(folder, name):
     files = json.loads((folder / 'manifest.json').read_text())['files']
     edit_manifest(folder, files={**files, name: {'sha256': '0' * 64, 'bytes': 1}})
@@ -195,8 +224,10 @@ def test_weights_that_are_not_finite_are_refused(folder):
 
 def test_golden_file_without_a_graph_is_refused(folder):
     golden = np.load(folder / 'golden.npz')
-    np.savez(folder / 'golden.npz', **{
-        key: golden[key] for key in golden.files if not key.startswith('plan/')})
+    np.savez(
+        folder / 'golden.npz',
+        **{key: golden[key] for key in golden.files if not key.startswith('plan/')},
+    )
     refresh(folder, 'golden.npz')
 
     only(check_bundle(folder), 'no output of plan is stored')
@@ -218,24 +249,47 @@ def test_manifest_is_not_written_over_a_missing_file(folder, contract):
     before = (folder / 'manifest.json').read_bytes()
 
     with pytest.raises(BundleError, match='plan'):
-        write_manifest(folder, contract, name='x', belief_dim=BELIEF_DIM, planner=PLANNER,
-                       return_scale=1.0, provenance={})
+        write_manifest(
+            folder,
+            contract,
+            name='x',
+            belief_dim=BELIEF_DIM,
+            planner=PLANNER,
+            return_scale=1.0,
+            provenance={},
+        )
 
     assert (folder / 'manifest.json').read_bytes() == before
 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
     max_leaves=6,
 )
-KEYS = ['format', 'name', 'family', 'interface_hash', 'contract_hash', 'interface', 'contract',
-        'files', 'belief_dim', 'action_dim', 'planner', 'return_scale', 'provenance', 'golden']
+KEYS = [
+    'format',
+    'name',
+    'family',
+    'interface_hash',
+    'contract_hash',
+    'interface',
+    'contract',
+    'files',
+    'belief_dim',
+    'action_dim',
+    'planner',
+    'return_scale',
+    'provenance',
+    'golden',
+]
 
 
-@settings(max_examples=120, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.sampled_from(KEYS), JSON)
 def test_any_value_in_a_manifest_is_accepted_or_explained(folder, key, value):
     original = (folder / 'manifest.json').read_bytes()
@@ -244,20 +298,28 @@ def test_any_value_in_a_manifest_is_accepted_or_explained(folder, key, value):
 
     problems = check_bundle(folder)
 
-    assert problems or key in ('name', 'family', 'provenance', 'return_scale') \
+    assert (
+        problems
+        or key in ('name', 'family', 'provenance', 'return_scale')
         or value == manifest[key]
+    )
     (folder / 'manifest.json').write_bytes(original)
 
 
-@settings(max_examples=60, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(['golden.npz', 'initial_belief.npy', 'plan.onnx', 'policy.onnx']),
-       st.integers(0, 10 ** 6), st.integers(1, 255), st.integers(0, 50))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.sampled_from(['golden.npz', 'initial_belief.npy', 'plan.onnx', 'policy.onnx']),
+    st.integers(0, 10**6),
+    st.integers(1, 255),
+    st.integers(0, 50),
+)
 def test_any_damage_that_the_manifest_approves_is_still_no_crash(folder, name, at, flip, cut):
     originals = {n: (folder / n).read_bytes() for n in (name, 'manifest.json')}
     content = bytearray(originals[name])
     content[at % len(content)] ^= flip
-    (folder / name).write_bytes(content[:len(content) - cut])
+    (folder / name).write_bytes(content[: len(content) - cut])
     refresh(folder, name)
 
     assert isinstance(check_bundle(folder), list)

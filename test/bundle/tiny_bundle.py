@@ -19,8 +19,14 @@ from world_model_ros.contract import Contract
 
 BELIEF_DIM = 6
 PLANNER = {
-    'horizon': 3, 'batch_size': 5, 'num_elites': 2, 'temperature': 0.5, 'min_std': 0.05,
-    'max_std': 1.0, 'iteration_count': 2, 'gamma': 0.99,
+    'horizon': 3,
+    'batch_size': 5,
+    'num_elites': 2,
+    'temperature': 0.5,
+    'min_std': 0.05,
+    'max_std': 1.0,
+    'iteration_count': 2,
+    'gamma': 0.99,
 }
 CASES = 3
 OPSET = 18
@@ -51,8 +57,13 @@ def make_tiny_bundle(
     np.save(directory / 'initial_belief.npy', np.zeros((1, BELIEF_DIM), np.float32))
     write_golden(directory, cases)
     write_manifest(
-        directory, contract, name=f'tiny_{contract.name}', belief_dim=BELIEF_DIM, planner=planner,
-        return_scale=10.0, provenance={'command': 'make_tiny_bundle', 'date': '2026-01-01'},
+        directory,
+        contract,
+        name=f'tiny_{contract.name}',
+        belief_dim=BELIEF_DIM,
+        planner=planner,
+        return_scale=10.0,
+        provenance={'command': 'make_tiny_bundle', 'date': '2026-01-01'},
     )
     return directory
 
@@ -83,8 +94,10 @@ def _observe(contract, planner):
         helper.make_node('Sigmoid', ['surprise'], ['continuation']),
     ]
     return nodes, {
-        'one': np.ones((1, 1), np.float32), 'one1': np.ones(1, np.float32),
-        'scale': np.float32(0.01), 'shape1': np.array([1]),
+        'one': np.ones((1, 1), np.float32),
+        'one1': np.ones(1, np.float32),
+        'scale': np.float32(0.01),
+        'shape1': np.array([1]),
     }
 
 
@@ -128,8 +141,11 @@ def _plan(contract, planner):
         helper.make_node('ArgMax', ['values'], ['best_index'], axis=0, keepdims=1),
         helper.make_node('Neg', ['best_value'], ['policy_value']),
     ], {
-        'plan_shape': np.array([horizon, size]), 'mask_shape': np.array([horizon, 1]),
-        'axis0': np.array([0]), 'axes12': np.array([1, 2]), 'shrink': np.float32(0.9),
+        'plan_shape': np.array([horizon, size]),
+        'mask_shape': np.array([horizon, 1]),
+        'axis0': np.array([0]),
+        'axes12': np.array([1, 2]),
+        'shrink': np.float32(0.9),
         'fixed': np.arange(FIXED_CANDIDATES, dtype=np.float32) / 10,
     }
 
@@ -154,7 +170,11 @@ def _decode(contract, planner):
 
 
 _BUILDERS = {
-    'observe': _observe, 'imagine': _imagine, 'policy': _policy, 'plan': _plan, 'decode': _decode,
+    'observe': _observe,
+    'imagine': _imagine,
+    'policy': _policy,
+    'plan': _plan,
+    'decode': _decode,
 }
 
 
@@ -169,23 +189,28 @@ def _sum(names, result):
 
 def _model(graph, signature, nodes, constants, weights):
     used = {name for node in nodes for name in node.input}
-    initializers = [numpy_helper.from_array(np.asarray(value), name)
-                    for name, value in constants.items()]
+    initializers = [
+        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
+    ]
     offset = 0
     for name, value in weights.items():
         if name in used:
             initializers.append(external(name, value.shape, 'weights.bin', offset, value.nbytes))
         offset += value.nbytes
     return helper.make_model(
-        helper.make_graph(nodes, graph, _infos(signature.inputs), _infos(signature.outputs),
-                          initializers),
-        opset_imports=[helper.make_opsetid('', OPSET)], ir_version=10)
+        helper.make_graph(
+            nodes, graph, _infos(signature.inputs), _infos(signature.outputs), initializers
+        ),
+        opset_imports=[helper.make_opsetid('', OPSET)],
+        ir_version=10,
+    )
 
 
 def external(name, shape, location, offset, length):
     """Return a float tensor whose bytes lie in another file."""
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape,
-                         data_location=TensorProto.EXTERNAL)
+    tensor = TensorProto(
+        name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL
+    )
     for key, value in (('location', location), ('offset', offset), ('length', length)):
         entry = tensor.external_data.add()
         entry.key, entry.value = key, str(value)
@@ -193,8 +218,10 @@ def external(name, shape, location, offset, length):
 
 
 def _infos(tensors):
-    return [helper.make_tensor_value_info(name, _TYPES[tensor.dtype.name], tensor.shape)
-            for name, tensor in tensors.items()]
+    return [
+        helper.make_tensor_value_info(name, _TYPES[tensor.dtype.name], tensor.shape)
+        for name, tensor in tensors.items()
+    ]
 
 
 def _golden(model, signature: GraphSignature, rng):
@@ -206,8 +233,9 @@ def _golden(model, signature: GraphSignature, rng):
         for name, value in zip(signature.outputs, found, strict=True):
             outputs[name].append(np.asarray(value))
     return inputs, {
-        name: np.stack(values).astype(signature.outputs[name].dtype).reshape(
-            CASES, *signature.outputs[name].shape)
+        name: np.stack(values)
+        .astype(signature.outputs[name].dtype)
+        .reshape(CASES, *signature.outputs[name].shape)
         for name, values in outputs.items()
     }
 

@@ -52,80 +52,83 @@ def problems_of(text):
     return caught.value.problems
 
 
-@pytest.mark.parametrize('key, value, words', [
-    ('format', 2, 'update'),
-    ('format', 'one', 'write format: 1'),
-    ('format', True, 'write format: 1'),
-    ('name', None, 'missing'),
-    ('name', '../x', 'letter'),
-    ('control.period', None, 'missing'),
-    ('control.period', 0, 'more than|at least'),
-    ('control.period', 400, 'at most 60'),
-    ('control.period', float('nan'), 'plain number'),
-    ('control.period', float('inf'), 'plain number'),
-    ('control.period', '40 ms', 'plain number'),
-    ('control.period', True, 'plain number'),
-    ('control.period', 10 ** 400, 'plain number'),
-    ('control.command_offset', 0.05, 'whole number'),
-    ('control.command_offset', 0.02, 'write 0.04'),
-    ('control.command_offset', 0.0, 'more than 0'),
-    ('control.command_offset', -0.04, 'more than 0'),
-    ('control.command_rate', 60, 'write 50'),
-    ('control.command_timeout', 0.01, 'at least one period'),
-    ('control.frames_per_tick', 0, 'at least 1'),
-    ('control.frames_per_tick', 1.5, 'whole number'),
-    ('control.tick.source', 'clock', 'lockstep'),
-    ('control.tick.source', 'timer', 'remove it'),
-    ('control.tick.stream', 'camra', 'camera'),
-    ('control.tick.stream', None, 'camera'),
-    ('control.tick', 'stream', 'mapping'),
-    ('control', None, 'missing'),
-    ('streams', None, 'missing'),
-    ('streams', {}, '1 to 32'),
-    ('streams.camera.kind', 'picture', 'image'),
-    ('streams.camera.topic', '/camera/image_raw', 'leading slash'),
-    ('streams.camera.topic', None, 'missing'),
-    ('streams.camera.topic', 'a b', 'relative'),
-    ('streams.camera.topic', 'camera\n', 'relative'),
-    ('streams.camera.rate', 0, 'more than 0'),
-    ('streams.camera.max_age', 0.121, '3 periods'),
-    ('streams.camera.tolerance', 0.01, 'asof'),
-    ('streams.camera.sampling', 'asof', 'how far'),
-    ('streams.camera.stamp', 'headr', "did you mean 'header'"),
-    ('streams.camera.record', 'rw', "did you mean 'raw'"),
-    ('streams.camera.shape', [64, 64, 1], '64, 64, 3'),
-    ('streams.camera.shape', [64, 64], '64, 64, 3'),
-    ('streams.camera.shape', [10 ** 6, 64, 3], 'sides up to'),
-    ('streams.camera.encoding', 'bgr8', 'rgb8'),
-    ('streams.camera.names', ['x'], 'no such key'),
-    ('streams.joints.names', None, 'missing'),
-    ('streams.joints.names', [], 'at least 1'),
-    ('streams.joints.names', ['shoulder', 'shoulder'], 'second'),
-    ('streams.joints.names', ['shoulder', 3], 'list'),
-    ('streams.joints.fields', ['position', 'torque'], 'effort'),
-    ('streams.joints.fields', 'velocity', 'list'),
-    ('streams.joints.wrap', ['elbow'], 'shoulder, wrist'),
-    ('streams.joints.record', 'compressed', 'only pictures'),
-    ('action.kind', 'torque', 'effort'),
-    ('action.names', ['wrist', 'wrist'], 'second'),
-    ('action.low', [-0.05], '2 numbers'),
-    ('action.low', [0.05, -0.05], 'less than'),
-    ('action.low', [-0.05, float('-inf')], 'finite'),
-    ('action.low', [0.01, -0.05], 'contains 0'),
-    ('action.rate_limit', [0, 2.5], 'more than 0'),
-    ('action.gravity_safe', False, 'gravity_safe: true'),
-    ('action.gravity_safe', None, 'gravity_safe: true'),
-    ('action.gravity_safe', 'yes', 'true or false'),
-    ('action.safe', 'hold', 'safe: zero'),
-    ('action.kind', 'position', 'safe: hold'),
-    ('action.type', 'std_msgs/Float64', 'Float64MultiArray'),
-    ('action', None, 'missing'),
-    ('reward.sampling', 'mean', 'sum'),
-    ('reward.topic', '/reward', 'leading slash'),
-    ('episode.reset', 'none', 'how long'),
-    ('episode.reset', None, 'missing'),
-    ('episode.max_ticks', -1, 'at least 0'),
-])
+@pytest.mark.parametrize(
+    'key, value, words',
+    [
+        ('format', 2, 'update'),
+        ('format', 'one', 'write format: 1'),
+        ('format', True, 'write format: 1'),
+        ('name', None, 'missing'),
+        ('name', '../x', 'letter'),
+        ('control.period', None, 'missing'),
+        ('control.period', 0, 'more than|at least'),
+        ('control.period', 400, 'at most 60'),
+        ('control.period', float('nan'), 'plain number'),
+        ('control.period', float('inf'), 'plain number'),
+        ('control.period', '40 ms', 'plain number'),
+        ('control.period', True, 'plain number'),
+        ('control.period', 10**400, 'plain number'),
+        ('control.command_offset', 0.05, 'whole number'),
+        ('control.command_offset', 0.02, 'write 0.04'),
+        ('control.command_offset', 0.0, 'more than 0'),
+        ('control.command_offset', -0.04, 'more than 0'),
+        ('control.command_rate', 60, 'write 50'),
+        ('control.command_timeout', 0.01, 'at least one period'),
+        ('control.frames_per_tick', 0, 'at least 1'),
+        ('control.frames_per_tick', 1.5, 'whole number'),
+        ('control.tick.source', 'clock', 'lockstep'),
+        ('control.tick.source', 'timer', 'remove it'),
+        ('control.tick.stream', 'camra', 'camera'),
+        ('control.tick.stream', None, 'camera'),
+        ('control.tick', 'stream', 'mapping'),
+        ('control', None, 'missing'),
+        ('streams', None, 'missing'),
+        ('streams', {}, '1 to 32'),
+        ('streams.camera.kind', 'picture', 'image'),
+        ('streams.camera.topic', '/camera/image_raw', 'leading slash'),
+        ('streams.camera.topic', None, 'missing'),
+        ('streams.camera.topic', 'a b', 'relative'),
+        ('streams.camera.topic', 'camera\n', 'relative'),
+        ('streams.camera.rate', 0, 'more than 0'),
+        ('streams.camera.max_age', 0.121, '3 periods'),
+        ('streams.camera.tolerance', 0.01, 'asof'),
+        ('streams.camera.sampling', 'asof', 'how far'),
+        ('streams.camera.stamp', 'headr', "did you mean 'header'"),
+        ('streams.camera.record', 'rw', "did you mean 'raw'"),
+        ('streams.camera.shape', [64, 64, 1], '64, 64, 3'),
+        ('streams.camera.shape', [64, 64], '64, 64, 3'),
+        ('streams.camera.shape', [10**6, 64, 3], 'sides up to'),
+        ('streams.camera.encoding', 'bgr8', 'rgb8'),
+        ('streams.camera.names', ['x'], 'no such key'),
+        ('streams.joints.names', None, 'missing'),
+        ('streams.joints.names', [], 'at least 1'),
+        ('streams.joints.names', ['shoulder', 'shoulder'], 'second'),
+        ('streams.joints.names', ['shoulder', 3], 'list'),
+        ('streams.joints.fields', ['position', 'torque'], 'effort'),
+        ('streams.joints.fields', 'velocity', 'list'),
+        ('streams.joints.wrap', ['elbow'], 'shoulder, wrist'),
+        ('streams.joints.record', 'compressed', 'only pictures'),
+        ('action.kind', 'torque', 'effort'),
+        ('action.names', ['wrist', 'wrist'], 'second'),
+        ('action.low', [-0.05], '2 numbers'),
+        ('action.low', [0.05, -0.05], 'less than'),
+        ('action.low', [-0.05, float('-inf')], 'finite'),
+        ('action.low', [0.01, -0.05], 'contains 0'),
+        ('action.rate_limit', [0, 2.5], 'more than 0'),
+        ('action.gravity_safe', False, 'gravity_safe: true'),
+        ('action.gravity_safe', None, 'gravity_safe: true'),
+        ('action.gravity_safe', 'yes', 'true or false'),
+        ('action.safe', 'hold', 'safe: zero'),
+        ('action.kind', 'position', 'safe: hold'),
+        ('action.type', 'std_msgs/Float64', 'Float64MultiArray'),
+        ('action', None, 'missing'),
+        ('reward.sampling', 'mean', 'sum'),
+        ('reward.topic', '/reward', 'leading slash'),
+        ('episode.reset', 'none', 'how long'),
+        ('episode.reset', None, 'missing'),
+        ('episode.max_ticks', -1, 'at least 0'),
+    ],
+)
 def test_fault_is_refused_by_key_and_remedy(key, value, words):
     text = with_value(key, value)
 
@@ -135,12 +138,15 @@ def test_fault_is_refused_by_key_and_remedy(key, value, words):
     assert any(p.key.startswith(key) and re.search(words, str(p)) for p in found), found
 
 
-@pytest.mark.parametrize('section, key, near', [
-    ('control', 'perod', 'period'),
-    ('streams.camera', 'max_ag', 'max_age'),
-    ('action', 'ratelimit', 'rate_limit'),
-    ('', 'strems', 'streams'),
-])
+@pytest.mark.parametrize(
+    'section, key, near',
+    [
+        ('control', 'perod', 'period'),
+        ('streams.camera', 'max_ag', 'max_age'),
+        ('action', 'ratelimit', 'rate_limit'),
+        ('', 'strems', 'streams'),
+    ],
+)
 def test_misspelt_key_is_answered_with_the_right_one(section, key, near):
     text = with_value(f'{section}.{key}'.lstrip('.'), 1)
 
@@ -191,10 +197,24 @@ def test_actions_in_the_plural_is_explained():
     assert any('put its keys under action' in str(p) for p in problems_of(yaml.safe_dump(data)))
 
 
-@pytest.mark.parametrize('text', [
-    '', 'null', '[]', '3', 'a: [', 'format: 1\nformat: 1', '!!python/object:os.system {}',
-    'x: 2001-99-99', '{' * 3000, '? [a]\n: 1', '\x00', '- &a [*a]', 'format: 1\n1: 2',
-])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        'null',
+        '[]',
+        '3',
+        'a: [',
+        'format: 1\nformat: 1',
+        '!!python/object:os.system {}',
+        'x: 2001-99-99',
+        '{' * 3000,
+        '? [a]\n: 1',
+        '\x00',
+        '- &a [*a]',
+        'format: 1\n1: 2',
+    ],
+)
 def test_what_is_no_robot_file_is_refused(text):
     assert problems_of(text)
 
@@ -221,13 +241,19 @@ def test_any_text_is_a_contract_or_one_clear_error(text):
 
 
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
     st.sampled_from(['image', 'joints', 'effort', 'position', 'hold', 'zero', 'service']),
 )
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=4)
+    ),
     max_leaves=6,
 )
 
@@ -266,16 +292,19 @@ def test_any_value_at_any_key_gives_a_sound_contract_or_one_clear_error(changes)
 
     assert isinstance(contract, Contract)
     assert contract.offset_ticks >= 1 and contract.commands_per_tick >= 1
-    assert all(low < high for low, high in
-               zip(contract.action.low, contract.action.high, strict=True))
+    assert all(
+        low < high for low, high in zip(contract.action.low, contract.action.high, strict=True)
+    )
     assert len(interface_hash(contract)) == len(contract_hash(contract)) == 64
 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    | st.lists(st.fixed_dictionaries({'name': st.text(max_size=3), 'x': inner}), max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        | st.lists(st.fixed_dictionaries({'name': st.text(max_size=3), 'x': inner}), max_size=2)
+    ),
     max_leaves=8,
 )
 OBJECTS = st.dictionaries(st.text(max_size=5), JSON, max_size=4)

@@ -72,15 +72,18 @@ def test_comments_and_layout_change_neither_hash():
     assert contract_hash(other) == contract_hash(contract)
 
 
-@pytest.mark.parametrize('old, new', [
-    ('topic: camera/image_raw', 'topic: other/image'),
-    ('max_age: 0.12', 'max_age: 0.08'),
-    ('rate_limit: [2.5, 2.5]', 'rate_limit: [1.0, 1.0]'),
-    ('command_timeout: 0.2', 'command_timeout: 0.3'),
-    ('command_rate: 50.0', 'command_rate: 100.0'),
-    ('max_ticks: 500', 'max_ticks: 100'),
-    ('source: stream, stream: camera', 'source: timer'),
-])
+@pytest.mark.parametrize(
+    'old, new',
+    [
+        ('topic: camera/image_raw', 'topic: other/image'),
+        ('max_age: 0.12', 'max_age: 0.08'),
+        ('rate_limit: [2.5, 2.5]', 'rate_limit: [1.0, 1.0]'),
+        ('command_timeout: 0.2', 'command_timeout: 0.3'),
+        ('command_rate: 50.0', 'command_rate: 100.0'),
+        ('max_ticks: 500', 'max_ticks: 100'),
+        ('source: stream, stream: camera', 'source: timer'),
+    ],
+)
 def test_what_the_network_never_sees_orphans_no_weights(old, new):
     contract = load_contract('reacher')
     changed = parse_contract(contract.text.replace(old, new))
@@ -90,17 +93,29 @@ def test_what_the_network_never_sees_orphans_no_weights(old, new):
     assert interface_diff(contract, changed) == []
 
 
-@pytest.mark.parametrize('old, new, difference', [
-    ('shape: [64, 64, 3]', 'shape: [96, 96, 3]',
-     'streams.camera.shape: [64, 64, 3] -> [96, 96, 3]'),
-    ('wrap: [shoulder]', 'wrap: []', 'streams.joints.wrap: ["shoulder"] -> []'),
-    ('fields: [position, velocity]', 'fields: [velocity, position]',
-     'streams.joints.fields: ["position", "velocity"] -> ["velocity", "position"]'),
-    ('low: [-0.05, -0.05]', 'low: [-0.06, -0.05]', 'action.low: [-0.05, -0.05] -> [-0.06, -0.05]'),
-    ('command_offset: 0.04', 'command_offset: 0.08', 'offset_ticks: 1 -> 2'),
-    ('  joints:\n', '  arm:\n',
-     'streams in order: ["camera", "joints"] -> ["camera", "arm"]'),
-])
+@pytest.mark.parametrize(
+    'old, new, difference',
+    [
+        (
+            'shape: [64, 64, 3]',
+            'shape: [96, 96, 3]',
+            'streams.camera.shape: [64, 64, 3] -> [96, 96, 3]',
+        ),
+        ('wrap: [shoulder]', 'wrap: []', 'streams.joints.wrap: ["shoulder"] -> []'),
+        (
+            'fields: [position, velocity]',
+            'fields: [velocity, position]',
+            'streams.joints.fields: ["position", "velocity"] -> ["velocity", "position"]',
+        ),
+        (
+            'low: [-0.05, -0.05]',
+            'low: [-0.06, -0.05]',
+            'action.low: [-0.05, -0.05] -> [-0.06, -0.05]',
+        ),
+        ('command_offset: 0.04', 'command_offset: 0.08', 'offset_ticks: 1 -> 2'),
+        ('  joints:\n', '  arm:\n', 'streams in order: ["camera", "joints"] -> ["camera", "arm"]'),
+    ],
+)
 def test_what_the_network_sees_changes_the_interface_and_is_named(old, new, difference):
     contract = load_contract('reacher')
     changed = parse_contract(contract.text.replace(old, new))

@@ -37,16 +37,27 @@ class _CounterBundle:
 
     def __init__(self):
         one = np.ones(1, np.float32)
-        self.manifest = {'planner': {
-            'horizon': 3, 'batch_size': 4, 'iteration_count': 0, 'max_std': 1.0}}
+        self.manifest = {
+            'planner': {'horizon': 3, 'batch_size': 4, 'iteration_count': 0, 'max_std': 1.0}
+        }
         self.initial_belief = np.full((1, 1), -1, np.float32)
         self.sessions = {
-            'observe': _Session(lambda obs_joints, **_: {
-                'belief_out': obs_joints[:, :1].copy(), 'surprise': one, 'reward': one,
-                'value': one, 'continuation': one}),
+            'observe': _Session(
+                lambda obs_joints, **_: {
+                    'belief_out': obs_joints[:, :1].copy(),
+                    'surprise': one,
+                    'reward': one,
+                    'value': one,
+                    'continuation': one,
+                }
+            ),
             'imagine': _Session(lambda belief, action: {'belief_out': belief + 1}),
-            'policy': _Session(lambda belief: {
-                'action_mean': belief + 100, 'action_std': np.ones((1, 1), np.float32)}),
+            'policy': _Session(
+                lambda belief: {
+                    'action_mean': belief + 100,
+                    'action_std': np.ones((1, 1), np.float32),
+                }
+            ),
         }
 
 

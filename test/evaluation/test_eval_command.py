@@ -37,8 +37,19 @@ def _run(*args):
 
 def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
     rows = tmp_path / 'rows.csv'
-    done = _run('--robot', 'counter', '--bundle', bundle, '--episodes', 2, '--json',
-                '--arms', 'plan,policy,blanked,scrambled,random', '--csv', rows)
+    done = _run(
+        '--robot',
+        'counter',
+        '--bundle',
+        bundle,
+        '--episodes',
+        2,
+        '--json',
+        '--arms',
+        'plan,policy,blanked,scrambled,random',
+        '--csv',
+        rows,
+    )
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout.splitlines()[-1])
     for name in ('mean_return', 'policy_return', 'blanked_return', 'plan_minus_policy'):
@@ -48,13 +59,23 @@ def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
     assert report['label'] == 'quick' and report['seeds'] == [20_000, 20_001]
     written = read_rows(rows, allow_dirty=True)
     assert [row['arm'] for row in written] == [
-        arm for arm in ('plan', 'policy', 'blanked', 'scrambled', 'random') for _ in range(2)]
+        arm for arm in ('plan', 'policy', 'blanked', 'scrambled', 'random') for _ in range(2)
+    ]
     assert written[0]['bundle_sha'] == report['bundle_sha']
 
 
 def test_policy_alone_never_plans(bundle):
-    done = _run('--robot', 'counter', '--bundle', bundle, '--episodes', 1, '--json',
-                '--arms', 'plan,policy')
+    done = _run(
+        '--robot',
+        'counter',
+        '--bundle',
+        bundle,
+        '--episodes',
+        1,
+        '--json',
+        '--arms',
+        'plan,policy',
+    )
     assert json.loads(done.stdout.splitlines()[-1])['iterations'] == 2.0
     results = run_arms(Job(load_contract(find_robot('counter')).text, bundle), ['policy'], [1])
     assert results['policy'][0].figures == {'plan_differs': 0.0, 'iterations': 0.0}
@@ -66,14 +87,17 @@ def test_scrambling_shuffles_the_dynamics_and_nothing_else(bundle):
     dynamics = slice(0, tiny.BELIEF_DIM * (tiny.BELIEF_DIM + 1))  # w_belief and w_action
     assert not np.array_equal(before[dynamics], after[dynamics])
     np.testing.assert_array_equal(np.sort(before[dynamics]), np.sort(after[dynamics]))
-    np.testing.assert_array_equal(before[dynamics.stop:], after[dynamics.stop:])
+    np.testing.assert_array_equal(before[dynamics.stop :], after[dynamics.stop :])
 
 
-@pytest.mark.parametrize(('args', 'said'), [
-    (['--reality', 'moon'], 'moon'),
-    (['--episodes', '101'], '1 to 100'),
-    (['--arms', 'oracle'], 'unknown arm oracle'),
-])
+@pytest.mark.parametrize(
+    ('args', 'said'),
+    [
+        (['--reality', 'moon'], 'moon'),
+        (['--episodes', '101'], '1 to 100'),
+        (['--arms', 'oracle'], 'unknown arm oracle'),
+    ],
+)
 def test_refusals_are_one_clear_line(bundle, args, said):
     done = _run('--robot', 'counter', '--bundle', bundle, *args)
     assert done.exit_code == 1

@@ -27,8 +27,28 @@ from world_model_ros.evaluation import (
     summarise,
 )
 
-ROW = Row('dreamer', 'reacher', 'camera+joints', 'nominal@0', 'plan', 0, 20_000, 100_000, 50_000,
-          12_500, 128.0, 3.5, '2x cpu', 'abc', False, 'c0', 'b0', 'mppi i4 n64 h5', 812.0, 500)
+ROW = Row(
+    'dreamer',
+    'reacher',
+    'camera+joints',
+    'nominal@0',
+    'plan',
+    0,
+    20_000,
+    100_000,
+    50_000,
+    12_500,
+    128.0,
+    3.5,
+    '2x cpu',
+    'abc',
+    False,
+    'c0',
+    'b0',
+    'mppi i4 n64 h5',
+    812.0,
+    500,
+)
 
 
 def test_seed_lists_are_those_of_the_protocol_and_disjoint():
@@ -80,7 +100,8 @@ def test_interval_holds_the_mean_and_stays_within_the_values(values):
 def test_columns_are_those_of_the_protocol_in_order():
     assert ','.join(COLUMNS) == (
         'family,task,obs,reality,arm,train_seed,eval_seed,frames,decisions,updates,replay_ratio,'
-        'wall_s,machine,commit,dirty,config_hash,bundle_sha,planner,return,length')
+        'wall_s,machine,commit,dirty,config_hash,bundle_sha,planner,return,length'
+    )
 
 
 def test_rows_are_appended_under_one_header_and_read_back(tmp_path):
@@ -118,14 +139,17 @@ def test_torn_row_is_refused_by_its_line(tmp_path):
 
 def test_summary_names_what_planning_and_the_camera_are_worth():
     def arm(name, returns, **figures):
-        return [EpisodeResult(name, 20_000 + i, r, 500, 1.0, figures)
-                for i, r in enumerate(returns)]
+        return [
+            EpisodeResult(name, 20_000 + i, r, 500, 1.0, figures) for i, r in enumerate(returns)
+        ]
 
-    report = summarise({
-        'plan': arm('plan', [800, 900], plan_differs=0.6, iterations=4),
-        'policy': arm('policy', [780, 860]),
-        'blanked': arm('blanked', [100, 240]),
-    })
+    report = summarise(
+        {
+            'plan': arm('plan', [800, 900], plan_differs=0.6, iterations=4),
+            'policy': arm('policy', [780, 860]),
+            'blanked': arm('blanked', [100, 240]),
+        }
+    )
     assert report['mean_return'] == 850 and report['policy_return'] == 820
     assert report['plan_minus_policy'] == 30
     assert report['plan_minus_policy_interval'] == [20, 40]

@@ -54,7 +54,8 @@ class Robot:
         self.sent: list[tuple[int, str, float]] = []  # stamp, source, heard at
         self.statuses: dict[str, tuple[int, str]] = {}
         self.node.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS)
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS
+        )
 
     def __enter__(self) -> Robot:
         return self
@@ -77,9 +78,11 @@ class Robot:
         """Hear ticks and what the guard sends."""
         prefix = f'/{namespace}/' if namespace else ''
         self.node.create_subscription(
-            JointState, f'{prefix}agent/tick', self._on_tick, _common.RELIABLE_QOS)
+            JointState, f'{prefix}agent/tick', self._on_tick, _common.RELIABLE_QOS
+        )
         self.node.create_subscription(
-            JointState, f'{prefix}guard/sent', self._on_sent, _common.RELIABLE_QOS)
+            JointState, f'{prefix}guard/sent', self._on_sent, _common.RELIABLE_QOS
+        )
 
     def start(self, name: str, *remaps: str, namespace: str = '', **parameters) -> None:
         """Start one node with these parameters."""
@@ -92,12 +95,17 @@ class Robot:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             line += ['-p', f'{key}:={text}']
         environment = {
-            **os.environ, 'ROS_DOMAIN_ID': str(self.domain), PARENT_ENV: str(os.getpid()),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'MUJOCO_GL': 'egl'}
+            **os.environ,
+            'ROS_DOMAIN_ID': str(self.domain),
+            PARENT_ENV: str(os.getpid()),
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+            'MUJOCO_GL': 'egl',
+        }
         key = f'{namespace}/{name}'.strip('/')
         log = (self.folder / f'{key.replace("/", "_")}.log').open('wb')
         self.processes[key] = subprocess.Popen(
-            line, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
+            line, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT
+        )
 
     def kill(self, name: str) -> None:
         """End a node as a power cut would."""
@@ -112,7 +120,8 @@ class Robot:
                 self._make_nodes_say_where_they_are()
                 raise AssertionError(
                     f'{what}: not within {seconds:.0f} s; {len(self.ticks)} ticks heard, sent '
-                    f'{self.sent[-2:]}, diagnostics {self.statuses}\n{self.logs()}')
+                    f'{self.sent[-2:]}, diagnostics {self.statuses}\n{self.logs()}'
+                )
             self.executor.spin_once(timeout_sec=0.02)
         return value
 
@@ -149,12 +158,18 @@ class Robot:
         """What the nodes printed."""
         return '\n'.join(
             f'--- {path.name}\n{path.read_text(errors="replace")[-4000:]}'
-            for path in sorted(self.folder.glob('*.log')))
+            for path in sorted(self.folder.glob('*.log'))
+        )
 
     def _on_tick(self, message: JointState) -> None:
-        self.ticks.append(TickRecord.from_doubles(
-            message.name, message.position, _common.to_ns(message.header.stamp),
-            message.header.frame_id))
+        self.ticks.append(
+            TickRecord.from_doubles(
+                message.name,
+                message.position,
+                _common.to_ns(message.header.stamp),
+                message.header.frame_id,
+            )
+        )
 
     def _on_sent(self, message: JointState) -> None:
         source = message.header.frame_id.split(':')[0]

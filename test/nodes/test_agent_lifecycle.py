@@ -41,8 +41,9 @@ def state(robot):
 
 
 def set_reality(robot, name):
-    request = SetParameters.Request(parameters=[Parameter(
-        name='reality', value=ParameterValue(type=4, string_value=name))])
+    request = SetParameters.Request(
+        parameters=[Parameter(name='reality', value=ParameterValue(type=4, string_value=name))]
+    )
     return robot.call('sim_robot/set_parameters', SetParameters, request).results[0]
 
 
@@ -55,8 +56,11 @@ def test_agent_thinks_in_shadow_acts_when_activated_and_rests_when_deactivated(t
         robot.start('agent', contract='reacher', use_sim_time=True, robot_id='r', bundle=bundle)
         robot.listen()
         robot.node.create_subscription(
-            String, 'agent/episode', lambda m: episodes.update(
-                {json.loads(m.data)['uuid']: json.loads(m.data)}), _common.LATCHED_QOS)
+            String,
+            'agent/episode',
+            lambda m: episodes.update({json.loads(m.data)['uuid']: json.loads(m.data)}),
+            _common.LATCHED_QOS,
+        )
 
         robot.until(lambda: len(robot.ticks) > 10 and robot.sent, 'ticks in shadow')
         assert state(robot) == 'inactive'
@@ -64,14 +68,16 @@ def test_agent_thinks_in_shadow_acts_when_activated_and_rests_when_deactivated(t
 
         robot.activate()
         robot.until(lambda: robot.sent[-1][1] == 'chunk', 'acting')
-        acting = robot.until(lambda: next(
-            (t.episode for t in robot.ticks if episodes.get(t.episode, {}).get('acting')), None),
-            'an acting episode')
+        acting = robot.until(
+            lambda: next(
+                (t.episode for t in robot.ticks if episodes.get(t.episode, {}).get('acting')), None
+            ),
+            'an acting episode',
+        )
         shadow = next(t for t in robot.ticks if t.last)
         assert shadow.truncated and shadow.episode != acting
 
-        subscription = robot.node.create_subscription(
-            Image, 'agent/imagined', pictures.append, 1)
+        subscription = robot.node.create_subscription(Image, 'agent/imagined', pictures.append, 1)
         robot.until(lambda: pictures, 'a picture of what it imagines')
         height, width, _ = CONTRACT.stream('camera').shape
         assert (pictures[0].height, pictures[0].width % width) == (height, 0)

@@ -42,9 +42,7 @@ def test_the_counter_comes_back_from_the_bag_without_an_off_by_one(tmp_path: Pat
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.start('sim_robot', **common)
         robot.start('guard', use_sim_time=True, **common)
-        robot.start(
-            'agent', use_sim_time=True, robot_id='r', bundle=bundle, plan=False, **common
-        )
+        robot.start('agent', use_sim_time=True, robot_id='r', bundle=bundle, plan=False, **common)
         robot.listen()
         robot.activate()
         robot.until(lambda: len(list_episodes(episodes)) >= 2, 'two sealed episodes', 40.0)

@@ -36,14 +36,34 @@ def bundle(tmp_path_factory):
 
 
 def start(tmp_path, bundle, domain, *options):
-    environment = {**os.environ, 'ROS_DOMAIN_ID': str(domain), 'MUJOCO_GL': 'egl',
-                   'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    environment = {
+        **os.environ,
+        'ROS_DOMAIN_ID': str(domain),
+        'MUJOCO_GL': 'egl',
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+    }
     return subprocess.Popen(
-        [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--robot', 'reacher',
-         '--bundle', str(bundle), '--directory', str(tmp_path / 'episodes'), '--json',
-         str(tmp_path / 'figures.json'), *options],
-        env=environment, cwd=robot_processes.ROOT, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True)
+        [
+            sys.executable,
+            '-m',
+            'world_model_ros.cli.main',
+            'demo',
+            '--robot',
+            'reacher',
+            '--bundle',
+            str(bundle),
+            '--directory',
+            str(tmp_path / 'episodes'),
+            '--json',
+            str(tmp_path / 'figures.json'),
+            *options,
+        ],
+        env=environment,
+        cwd=robot_processes.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def wait_for(done, what, seconds=robot_processes.PATIENCE_SEC):
@@ -56,6 +76,7 @@ def wait_for(done, what, seconds=robot_processes.PATIENCE_SEC):
 
 def recording(demo, tmp_path):
     """The demo's nodes, once all run and an episode is being written."""
+
     def found():
         nodes = psutil.Process(demo.pid).children()
         written = list((tmp_path / 'episodes').glob('*.active/*.mcap'))

@@ -31,8 +31,9 @@ def start(robot, folder, *camera):
     bundle = robot_processes.tiny_bundle(folder, CONTRACT)
     robot.start('sim_robot', *camera, contract='reacher')
     robot.start('guard', contract='reacher', use_sim_time=True)
-    robot.start('agent', contract='reacher', use_sim_time=True, robot_id='r', bundle=bundle,
-                plan=False)
+    robot.start(
+        'agent', contract='reacher', use_sim_time=True, robot_id='r', bundle=bundle, plan=False
+    )
     robot.listen()
     robot.activate()
 
@@ -44,7 +45,8 @@ class Camera:
         self.state = 'plugged'
         self.last_ns = 0
         self.publisher = robot.node.create_publisher(
-            Image, 'camera/image_raw', _common.RELIABLE_QOS)
+            Image, 'camera/image_raw', _common.RELIABLE_QOS
+        )
         robot.node.create_subscription(Image, 'far/image_raw', self.pass_on, _common.RELIABLE_QOS)
 
     def pass_on(self, image):
@@ -63,12 +65,20 @@ def test_lost_camera_leads_to_safe_action_and_comes_back_by_itself(tmp_path, fau
     with robot_processes.Robot(domain, tmp_path) as robot:
         camera = Camera(robot)
         start(robot, tmp_path, 'camera/image_raw:=far/image_raw')
-        robot.until(lambda: robot.ticks and robot.ticks[-1].tick > 25 and robot.sent
-                    and robot.sent[-1][1] in CHUNKS, 'acting')
+        robot.until(
+            lambda: (
+                robot.ticks
+                and robot.ticks[-1].tick > 25
+                and robot.sent
+                and robot.sent[-1][1] in CHUNKS
+            ),
+            'acting',
+        )
         camera.state = fault
         seen = len(robot.sent)
         safe = robot.until(
-            lambda: next((s for s in robot.sent[seen:] if s[1] == 'safe'), None), 'safe action')
+            lambda: next((s for s in robot.sent[seen:] if s[1] == 'safe'), None), 'safe action'
+        )
         limit_s = CONTRACT.stream('camera').max_age_s + CONTRACT.period_s
         # The guard samples on its own grid: the first safe command is up to one sample later.
         assert (safe[0] - camera.last_ns) * 1e-9 <= limit_s + COMMAND_NS * 1e-9
@@ -90,7 +100,8 @@ def test_killed_agent_leads_to_the_guards_safe_action_within_command_timeout(tmp
         robot.kill('agent')
         killed_s, seen = time.monotonic(), len(robot.sent)
         safe = robot.until(
-            lambda: next((s for s in robot.sent[seen:] if s[1] == 'safe'), None), 'safe action')
+            lambda: next((s for s in robot.sent[seen:] if s[1] == 'safe'), None), 'safe action'
+        )
         slack_s = COMMAND_NS * 1e-9 + 0.1  # the guard's grid, and this busy machine
         assert safe[2] - killed_s <= CONTRACT.command_timeout_s + slack_s
         assert robot.processes['guard'].poll() is None
@@ -100,17 +111,26 @@ def test_killed_guard_leads_to_zero_torque_by_the_drivers_own_timeout(tmp_path):
     with robot_processes.Robot(74, tmp_path) as robot:
         efforts, commands = [], []
         robot.node.create_subscription(
-            JointState, 'joint_states',
-            lambda m: efforts.append((_common.to_ns(m.header.stamp), list(m.effort))), 50)
+            JointState,
+            'joint_states',
+            lambda m: efforts.append((_common.to_ns(m.header.stamp), list(m.effort))),
+            50,
+        )
         robot.node.create_subscription(
-            JointState, 'command', lambda m: commands.append(_common.to_ns(m.header.stamp)), 50)
+            JointState, 'command', lambda m: commands.append(_common.to_ns(m.header.stamp)), 50
+        )
         start(robot, tmp_path)
         robot.until(lambda: commands and efforts and any(efforts[-1][1]), 'torque')
         robot.kill('guard')
         quiet = robot.until(
-            lambda: commands and next(
-                (t for t, effort in efforts if t > commands[-1] and not any(effort)), None),
-            'zero torque')
+            lambda: (
+                commands
+                and next(
+                    (t for t, effort in efforts if t > commands[-1] and not any(effort)), None
+                )
+            ),
+            'zero torque',
+        )
         # Physics of a period shows in the message at its end.
         limit_s = CONTRACT.command_timeout_s + 3 * COMMAND_NS * 1e-9
         assert (quiet - commands[-1]) * 1e-9 <= limit_s

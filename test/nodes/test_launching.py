@@ -26,7 +26,8 @@ from world_model_ros.nodes_table import (
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(
-    contract='reacher', bundle='/b', robot_id='r1', namespace='cell_1', use_sim_time=True, seed=3)
+    contract='reacher', bundle='/b', robot_id='r1', namespace='cell_1', use_sim_time=True, seed=3
+)
 
 
 @pytest.mark.parametrize('entry', SIM, ids=lambda entry: entry.executable)
@@ -44,8 +45,11 @@ def test_launch_and_supervisor_give_a_node_the_same_parameters(entry):
 @pytest.mark.parametrize('entry', SIM, ids=lambda entry: entry.executable)
 def test_every_setting_is_a_parameter_that_its_node_declares(entry):
     path = ROOT / 'world_model_ros' / 'nodes' / f'{entry.executable}.py'
-    texts = {node.value for node in ast.walk(ast.parse(path.read_text()))
-             if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     assert set(entry.settings) - {'use_sim_time'} <= texts
 
 
@@ -79,8 +83,10 @@ def test_launch_file_is_valid_python_and_says_how_to_use_it(name):
     source = (ROOT / 'launch' / f'{name}.launch.py').read_text()
     tree = ast.parse(source)
     assert f'{name}.launch.py' in ast.get_docstring(tree)
-    assert any(isinstance(node, ast.FunctionDef) and node.name == 'generate_launch_description'
-               for node in tree.body)
+    assert any(
+        isinstance(node, ast.FunctionDef) and node.name == 'generate_launch_description'
+        for node in tree.body
+    )
 
 
 def test_only_the_camera_driver_gets_a_dds_profile_and_never_over_the_users_own():

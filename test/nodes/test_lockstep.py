@@ -46,7 +46,8 @@ def in_env(contract, bundle):
         while True:
             seen = Observation(step.t_ns, step.arrays, step.ages, {}, True)
             decision = brain.step(
-                seen, step.action_sent, step.pending, step.is_first, step.tick, math.inf)
+                seen, step.action_sent, step.pending, step.is_first, step.tick, math.inf
+            )
             rows.append((decision.chunk[0], step.action_sent, step.reward, seen.crc))
             if step.truncated or step.terminal:
                 break
@@ -62,13 +63,17 @@ def test_lockstep_episodes_equal_those_of_env(tmp_path, short_contract):
     with robot_processes.Robot(76, tmp_path) as robot:
         robot.start('sim_robot', seed=SEED, **common)
         robot.start('guard', use_sim_time=True, **common)
-        robot.start('agent', use_sim_time=True, robot_id='r', bundle=bundle, noise_seed=SEED,
-                    **common)
+        robot.start(
+            'agent', use_sim_time=True, robot_id='r', bundle=bundle, noise_seed=SEED, **common
+        )
         robot.listen()
         robot.activate()
         keys = [noise_key(str(SEED + i)) for i in range(EPISODES)]
-        robot.until(lambda: any(t.last and t.noise_key == keys[-1] for t in robot.ticks),
-                    'all episodes', 40.0)
+        robot.until(
+            lambda: any(t.last and t.noise_key == keys[-1] for t in robot.ticks),
+            'all episodes',
+            40.0,
+        )
         heard = [[t for t in robot.ticks if t.noise_key == key] for key in keys]
     for ticks, rows in zip(heard, in_env(contract, bundle), strict=True):
         assert [t.tick for t in ticks] == list(range(TICKS + 1))

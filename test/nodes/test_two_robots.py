@@ -37,15 +37,20 @@ def test_two_robots_in_two_namespaces_act_apart(tmp_path):
             robot.start('agent', clock, use_sim_time=True, robot_id=name, bundle=bundle, **where)
             robot.listen(f'{name}_cell')
             robot.node.create_subscription(
-                String, f'/{name}_cell/agent/episode',
+                String,
+                f'/{name}_cell/agent/episode',
                 lambda m: episodes.update({json.loads(m.data)['uuid']: json.loads(m.data)}),
-                _common.LATCHED_QOS)
+                _common.LATCHED_QOS,
+            )
         for name in ('reacher', 'cartpole'):
             robot.activate(f'{name}_cell')
 
         def acting():
-            return {t.joints for t in robot.ticks
-                    if t.tick > 20 and episodes.get(t.episode, {}).get('acting')}
+            return {
+                t.joints
+                for t in robot.ticks
+                if t.tick > 20 and episodes.get(t.episode, {}).get('acting')
+            }
 
         robot.until(lambda: len(acting()) == 2, 'both act')
         assert acting() == {('shoulder', 'wrist'), ('cart',)}

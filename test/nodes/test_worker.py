@@ -43,8 +43,9 @@ class FakeBrain:
     def step(self, observation, sent, pending, is_first, tick, deadline):
         self.pending.append(pending)
         chunk = np.full((4, 2), tick * 1e-4, np.float32)
-        return Decision(chunk, 'plan', 1, 0.0, 0.0, 0.0, np.zeros((1, 2), np.float32),
-                        observation.valid)
+        return Decision(
+            chunk, 'plan', 1, 0.0, 0.0, 0.0, np.zeros((1, 2), np.float32), observation.valid
+        )
 
 
 class FakePort:
@@ -87,7 +88,8 @@ def robot():
     worker = Worker(CONTRACT, inputs, schedule, brain, port, Options())
     worker.acting = True
     return SimpleNamespace(
-        worker=worker, inputs=inputs, port=port, brain=brain, messages=Messages(CONTRACT))
+        worker=worker, inputs=inputs, port=port, brain=brain, messages=Messages(CONTRACT)
+    )
 
 
 def see(robot, t_ns):
@@ -122,7 +124,8 @@ def test_tick_k_sends_a_chunk_that_starts_one_offset_later(robot):
 def test_pending_is_the_action_decided_one_tick_before(robot):
     live(robot, 3)
     np.testing.assert_allclose(
-        [pending[0, 0] for pending in robot.brain.pending], [0.0, 0.0, 1e-4], atol=1e-9)
+        [pending[0, 0] for pending in robot.brain.pending], [0.0, 0.0, 1e-4], atol=1e-9
+    )
 
 
 def test_skipped_ticks_advance_the_belief_and_are_counted_late(robot):

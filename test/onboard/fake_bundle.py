@@ -28,13 +28,24 @@ class FakeBundle:
     """Everything that onboard needs of a bundle."""
 
     def __init__(self, horizon=5, batch_size=32, policy=(0.0, 0.0), iterations=3):
-        self.manifest = {'planner': {
-            'horizon': horizon, 'batch_size': batch_size, 'num_elites': 4, 'temperature': 0.1,
-            'min_std': 0.05, 'max_std': 1.0, 'iteration_count': iterations, 'gamma': 0.99}}
+        self.manifest = {
+            'planner': {
+                'horizon': horizon,
+                'batch_size': batch_size,
+                'num_elites': 4,
+                'temperature': 0.1,
+                'min_std': 0.05,
+                'max_std': 1.0,
+                'iteration_count': iterations,
+                'gamma': 0.99,
+            }
+        }
         self.initial_belief = np.zeros((1, 2), np.float32)
         self.policy_action = np.asarray(policy, np.float32)
-        self.sessions = {name: Graph(getattr(self, f'_{name}'))
-                         for name in ('observe', 'imagine', 'policy', 'plan')}
+        self.sessions = {
+            name: Graph(getattr(self, f'_{name}'))
+            for name in ('observe', 'imagine', 'policy', 'plan')
+        }
 
     def calls(self, name):
         return self.sessions[name].calls
@@ -46,27 +57,40 @@ class FakeBundle:
     def _observe(self, belief, action_sent, is_first, ages, obs_joints, **_):
         assert action_sent.shape == (1, 2) and ages.dtype == np.float32
         one = np.ones(1, np.float32)
-        return {'belief_out': obs_joints[:, :2].copy(), 'surprise': 0.5 * one,
-                'reward': 0.25 * one, 'value': 2 * one, 'continuation': one}
+        return {
+            'belief_out': obs_joints[:, :2].copy(),
+            'surprise': 0.5 * one,
+            'reward': 0.25 * one,
+            'value': 2 * one,
+            'continuation': one,
+        }
 
     def _imagine(self, belief, action):
         return {'belief_out': belief + action}
 
     def _policy(self, belief):
-        return {'action_mean': self.policy_action[None], 'action_std': np.full((1, 2), 0.01,
-                                                                               np.float32)}
+        return {
+            'action_mean': self.policy_action[None],
+            'action_std': np.full((1, 2), 0.01, np.float32),
+        }
 
     def _plan(self, belief, mean, std, noise, previous, previous_mask, low, high, safe):
         horizon = len(mean)
         policy = np.tile(self.policy_action, (horizon, 1))
         keep = previous_mask[:, None]
-        fixed = np.stack([policy, previous * keep + policy * (1 - keep),
-                          np.tile(safe, (horizon, 1)), mean])
+        fixed = np.stack(
+            [policy, previous * keep + policy * (1 - keep), np.tile(safe, (horizon, 1)), mean]
+        )
         plans = np.clip(np.concatenate([fixed, mean + std * noise]), low, high)
         x = belief + np.cumsum(plans, axis=1)
         values = -np.abs(x - GOAL).sum(axis=(1, 2))
         elite = plans[np.argsort(-values)[:4]]
         best = int(values.argmax())
-        return {'mean_out': elite.mean(0), 'std_out': elite.std(0) + np.float32(1e-3),
-                'best': plans[best], 'best_value': values[best:best + 1],
-                'best_index': np.array([best]), 'policy_value': values[:1]}
+        return {
+            'mean_out': elite.mean(0),
+            'std_out': elite.std(0) + np.float32(1e-3),
+            'best': plans[best],
+            'best_value': values[best : best + 1],
+            'best_index': np.array([best]),
+            'policy_value': values[:1],
+        }

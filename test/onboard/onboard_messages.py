@@ -23,8 +23,15 @@ def image_message(stamp_ns=0, picture=None, encoding='rgb8', padding=0, **change
     height, width = picture.shape[:2]
     rows = np.ascontiguousarray(picture).reshape(height, -1)
     data = np.pad(rows, ((0, 0), (0, padding)), constant_values=77)
-    fields = {'header': header(stamp_ns), 'height': height, 'width': width, 'encoding': encoding,
-              'is_bigendian': 0, 'step': data.shape[1], 'data': data.reshape(-1)}
+    fields = {
+        'header': header(stamp_ns),
+        'height': height,
+        'width': width,
+        'encoding': encoding,
+        'is_bigendian': 0,
+        'step': data.shape[1],
+        'data': data.reshape(-1),
+    }
     return TYPES[IMAGE](**{**fields, **changes})
 
 
@@ -32,11 +39,16 @@ def image_cdr(*args, **kwargs):
     return encode(IMAGE, image_message(*args, **kwargs))
 
 
-def joints_message(stamp_ns=0, names=('shoulder', 'wrist'), position=(0.1, 0.2),
-                   velocity=(1.0, 2.0), effort=()):
-    return TYPES[JOINT_STATE](header=header(stamp_ns), name=list(names),
-                              position=np.array(position, float),
-                              velocity=np.array(velocity, float), effort=np.array(effort, float))
+def joints_message(
+    stamp_ns=0, names=('shoulder', 'wrist'), position=(0.1, 0.2), velocity=(1.0, 2.0), effort=()
+):
+    return TYPES[JOINT_STATE](
+        header=header(stamp_ns),
+        name=list(names),
+        position=np.array(position, float),
+        velocity=np.array(velocity, float),
+        effort=np.array(effort, float),
+    )
 
 
 def joints_cdr(*args, **kwargs):

@@ -58,11 +58,17 @@ def test_freshness_tells_a_message_used_twice():
     assert not second.samples['camera'].fresh and second.samples['joints'].fresh
 
 
-@pytest.mark.parametrize('changes, later_ms, valid', [
-    ({'sampling': 'hold'}, 80, True), ({'sampling': 'hold'}, 100, False),
-    ({'sampling': 'asof'}, 0, True), ({'sampling': 'asof'}, 5, False),
-    ({'sampling': 'drop'}, 0, True), ({'sampling': 'drop'}, 100, False),
-])
+@pytest.mark.parametrize(
+    'changes, later_ms, valid',
+    [
+        ({'sampling': 'hold'}, 80, True),
+        ({'sampling': 'hold'}, 100, False),
+        ({'sampling': 'asof'}, 0, True),
+        ({'sampling': 'asof'}, 5, False),
+        ({'sampling': 'drop'}, 0, True),
+        ({'sampling': 'drop'}, 100, False),
+    ],
+)
 def test_a_message_counts_as_long_as_its_sampling_allows(changes, later_ms, valid):
     contract = make_contract(streams=(make_stream('image', **changes),))
     assembler = Assembler(contract)
@@ -78,14 +84,17 @@ def test_drop_wants_a_new_message_at_each_tick():
     assert not again.valid and 'new message' in again.samples['camera'].error
 
 
-@pytest.mark.parametrize('cdr, words', [
-    (joints_cdr(T, position=(math.nan, 0)), 'finite position'),
-    (joints_cdr(T, names=('a', 'b')), 'names'),
-    (joints_cdr(T, velocity=()), 'values of velocity'),
-    (joints_cdr(T)[:40], 'whole message'),
-    (b'', 'serialised message'),
-    (joints_cdr(T - 300 * MS), 'older than'),
-])
+@pytest.mark.parametrize(
+    'cdr, words',
+    [
+        (joints_cdr(T, position=(math.nan, 0)), 'finite position'),
+        (joints_cdr(T, names=('a', 'b')), 'names'),
+        (joints_cdr(T, velocity=()), 'values of velocity'),
+        (joints_cdr(T)[:40], 'whole message'),
+        (b'', 'serialised message'),
+        (joints_cdr(T - 300 * MS), 'older than'),
+    ],
+)
 def test_what_is_wrong_with_a_stream_makes_the_tick_invalid_and_is_told(cdr, words):
     assembler = Assembler(make_contract())
     assembler.store('camera', image_cdr(T), T)
@@ -136,9 +145,13 @@ def test_lockstep_can_ask_for_the_message_of_a_time():
 
 
 @settings(max_examples=60, deadline=None)
-@given(messages=st.lists(st.tuples(st.sampled_from(['camera', 'joints']), st.integers(0, 300),
-                                   st.integers(0, 255)), max_size=30),
-       ticks=st.lists(st.integers(0, 320), min_size=1, max_size=8))
+@given(
+    messages=st.lists(
+        st.tuples(st.sampled_from(['camera', 'joints']), st.integers(0, 300), st.integers(0, 255)),
+        max_size=30,
+    ),
+    ticks=st.lists(st.integers(0, 320), min_size=1, max_size=8),
+)
 def test_offline_arrays_are_the_live_ones_bit_for_bit(messages, ticks):
     contract = make_contract()
     live, offline = Assembler(contract), Assembler(contract)
@@ -148,15 +161,20 @@ def test_offline_arrays_are_the_live_ones_bit_for_bit(messages, ticks):
         while arriving and arriving[0][1] <= t:
             name, at, content = arriving.pop(0)
             stamp = T + at * MS
-            cdr = (image_cdr(stamp, np.full((4, 6, 3), content, np.uint8)) if name == 'camera'
-                   else joints_cdr(stamp, position=(content, math.nan if content == 7 else 0)))
+            cdr = (
+                image_cdr(stamp, np.full((4, 6, 3), content, np.uint8))
+                if name == 'camera'
+                else joints_cdr(stamp, position=(content, math.nan if content == 7 else 0))
+            )
             live.store(name, cdr, stamp)
             bag[name, checksum(cdr)] = cdr
         seen = live.assemble(T + t * MS)
         again = offline.assemble_exact(
-            seen.t_ns, {n: s.stamp_ns for n, s in seen.samples.items()},
+            seen.t_ns,
+            {n: s.stamp_ns for n, s in seen.samples.items()},
             {n: s.checksum for n, s in seen.samples.items()},
-            lambda name, stamp, crc: bag.get((name, crc)))
+            lambda name, stamp, crc: bag.get((name, crc)),
+        )
         assert again.valid == seen.valid and again.crc == seen.crc
         assert again.ages.tobytes() == seen.ages.tobytes()
         for name, sample in seen.samples.items():
@@ -168,7 +186,10 @@ def test_a_message_lost_by_the_recorder_marks_the_tick_and_no_other_one_is_used(
     seen = filled().assemble(T)
     other = {'camera': image_cdr(T - 10 * MS, np.zeros((4, 6, 3), np.uint8))}
     again = Assembler(make_contract()).assemble_exact(
-        T, {n: s.stamp_ns for n, s in seen.samples.items()},
-        {n: s.checksum for n, s in seen.samples.items()}, lambda name, *_: other.get(name))
+        T,
+        {n: s.stamp_ns for n, s in seen.samples.items()},
+        {n: s.checksum for n, s in seen.samples.items()},
+        lambda name, *_: other.get(name),
+    )
     assert not again.valid and again.arrays == {}
     assert 'lost' in again.samples['camera'].error

@@ -88,8 +88,9 @@ def test_a_reset_gives_the_same_decisions_again():
     runs = []
     for _ in range(2):
         brain.reset(9)
-        runs.append([step(brain, observation((0.1 * t, 0.0)), t == 0, t).chunk.tolist()
-                     for t in range(4)])
+        runs.append(
+            [step(brain, observation((0.1 * t, 0.0)), t == 0, t).chunk.tolist() for t in range(4)]
+        )
     assert runs[0] == runs[1]
 
 

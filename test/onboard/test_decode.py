@@ -31,11 +31,15 @@ def joints_of(msg, stream=JOINTS):
     return decode_joints(msg.name, msg.position, msg.velocity, msg.effort, stream)
 
 
-@pytest.mark.parametrize('encoding, wire', [
-    ('rgb8', RGB), ('bgr8', RGB[..., ::-1]),
-    ('rgba8', np.concatenate([RGB, np.full((4, 6, 1), 255, np.uint8)], 2)),
-    ('bgra8', np.concatenate([RGB[..., ::-1], np.full((4, 6, 1), 9, np.uint8)], 2)),
-])
+@pytest.mark.parametrize(
+    'encoding, wire',
+    [
+        ('rgb8', RGB),
+        ('bgr8', RGB[..., ::-1]),
+        ('rgba8', np.concatenate([RGB, np.full((4, 6, 1), 255, np.uint8)], 2)),
+        ('bgra8', np.concatenate([RGB[..., ::-1], np.full((4, 6, 1), 9, np.uint8)], 2)),
+    ],
+)
 @pytest.mark.parametrize('padding', [0, 5])
 def test_every_wire_encoding_becomes_the_same_rgb_picture(encoding, wire, padding):
     picture = decode_image(image_message(picture=wire, encoding=encoding, padding=padding), CAMERA)
@@ -60,16 +64,19 @@ def test_the_last_row_may_come_without_its_padding():
     assert np.array_equal(decode_image(msg, CAMERA), RGB)
 
 
-@pytest.mark.parametrize('changes, words', [
-    ({'encoding': '16UC1'}, ['16UC1', 'rgb8', 'driver']),
-    ({'encoding': ''}, ['encoding']),
-    ({'step': 17}, ['step 17', 'step >= 18']),
-    ({'step': 0}, ['step 0']),
-    ({'data': np.zeros(71, np.uint8)}, ['72 bytes', '71', 'truncated']),
-    ({'height': 0}, ['height 0']),
-    ({'height': 1 << 31, 'width': 1 << 31}, ['height']),
-    ({'width': 5, 'step': 15}, ['6x4', '5x4', 'crop']),
-])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        ({'encoding': '16UC1'}, ['16UC1', 'rgb8', 'driver']),
+        ({'encoding': ''}, ['encoding']),
+        ({'step': 17}, ['step 17', 'step >= 18']),
+        ({'step': 0}, ['step 0']),
+        ({'data': np.zeros(71, np.uint8)}, ['72 bytes', '71', 'truncated']),
+        ({'height': 0}, ['height 0']),
+        ({'height': 1 << 31, 'width': 1 << 31}, ['height']),
+        ({'width': 5, 'step': 15}, ['6x4', '5x4', 'crop']),
+    ],
+)
 def test_a_picture_that_cannot_be_used_is_refused_with_its_remedy(changes, words):
     with pytest.raises(StreamError, match=r"stream 'camera': expected .*, got .*; ") as caught:
         decode_image(image_message(**changes), CAMERA)
@@ -77,19 +84,23 @@ def test_a_picture_that_cannot_be_used_is_refused_with_its_remedy(changes, words
 
 
 def test_joints_are_matched_by_name_and_laid_out_by_field():
-    msg = joints_message(names=('wrist', 'extra', 'shoulder'), position=(0.2, 9, 0.1),
-                         velocity=(2, 9, 1))
+    msg = joints_message(
+        names=('wrist', 'extra', 'shoulder'), position=(0.2, 9, 0.1), velocity=(2, 9, 1)
+    )
     assert joints_of(msg).tolist() == np.array([0.1, 0.2, 1, 2], np.float32).tolist()
 
 
-@pytest.mark.parametrize('changes, words', [
-    ({'names': ('wrist', 'elbow')}, ["['shoulder']", 'names']),
-    ({'velocity': ()}, ['2 values of velocity', 'got 0', 'fields']),
-    ({'position': (0.1,)}, ['position', 'got 1']),
-    ({'position': (math.nan, 0)}, ["position of 'shoulder'", 'nan']),
-    ({'velocity': (0, math.inf)}, ["velocity of 'wrist'", 'inf']),
-    ({'velocity': (0, 1e300)}, ["velocity of 'wrist'"]),
-])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        ({'names': ('wrist', 'elbow')}, ["['shoulder']", 'names']),
+        ({'velocity': ()}, ['2 values of velocity', 'got 0', 'fields']),
+        ({'position': (0.1,)}, ['position', 'got 1']),
+        ({'position': (math.nan, 0)}, ["position of 'shoulder'", 'nan']),
+        ({'velocity': (0, math.inf)}, ["velocity of 'wrist'", 'inf']),
+        ({'velocity': (0, 1e300)}, ["velocity of 'wrist'"]),
+    ],
+)
 def test_joints_that_cannot_be_used_are_refused_with_the_remedy(changes, words):
     with pytest.raises(StreamError, match=r"stream 'joints': expected .*, got .*; ") as caught:
         joints_of(joints_message(**changes))
@@ -135,7 +146,7 @@ def test_damaged_bytes_raise_nothing_but_stream_errors(data):
     damaged = bytearray(cdr)
     for _ in range(data.draw(st.integers(0, 4))):
         damaged[data.draw(st.integers(0, len(cdr) - 1))] = data.draw(st.integers(0, 255))
-    damaged = bytes(damaged[:data.draw(st.integers(0, len(cdr)))])
+    damaged = bytes(damaged[: data.draw(st.integers(0, len(cdr)))])
     try:
         array = decode_stream(stream, damaged)
     except StreamError as error:

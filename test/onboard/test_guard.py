@@ -40,8 +40,9 @@ def test_effort_is_held_between_the_times_of_a_chunk(guard):
 
 
 def test_position_is_interpolated_between_the_times_of_a_chunk():
-    action = make_action(kind='position', safe='hold', low=(-1, -1), high=(1, 1),
-                         rate_limit=(1e3, 1e3))
+    action = make_action(
+        kind='position', safe='hold', low=(-1, -1), high=(1, 1), rate_limit=(1e3, 1e3)
+    )
     guard = Guard(make_contract(action=action))
     guard.on_chunk(NAMES, chunk_times(0, 2), [[0.0, 0.0], [0.4, -0.4]], 0.0)
     sample_at(guard, 0, np.zeros(2))
@@ -53,8 +54,15 @@ def test_names_in_another_order_are_matched_by_name(guard):
     assert sample_at(guard, 0).values.tolist() == [0.01, 0.02]
 
 
-@pytest.mark.parametrize('names', [['shoulder'], ['shoulder', 'elbow'],
-                                   ['shoulder', 'shoulder'], ['shoulder', 'wrist', 'elbow']])
+@pytest.mark.parametrize(
+    'names',
+    [
+        ['shoulder'],
+        ['shoulder', 'elbow'],
+        ['shoulder', 'shoulder'],
+        ['shoulder', 'wrist', 'elbow'],
+    ],
+)
 def test_wrong_names_are_refused_and_named(guard, names):
     problem = guard.on_chunk(names, [0], np.zeros((1, len(names))), 0.0)
     assert 'names' in problem and 'expected' in problem
@@ -69,8 +77,16 @@ def test_a_chunk_with_one_bad_number_is_refused_whole(guard, bad):
     assert any('NaN' in reason for reason in command.reasons)
 
 
-@pytest.mark.parametrize('times, rows', [([], 0), ([0, 0], 2), ([40, 0], 2), ([0, 40], 1),
-                                         (list(range(MAX_CHUNK_STEPS + 1)), MAX_CHUNK_STEPS + 1)])
+@pytest.mark.parametrize(
+    'times, rows',
+    [
+        ([], 0),
+        ([0, 0], 2),
+        ([40, 0], 2),
+        ([0, 40], 1),
+        (list(range(MAX_CHUNK_STEPS + 1)), MAX_CHUNK_STEPS + 1),
+    ],
+)
 def test_malformed_times_are_refused(guard, times, rows):
     assert guard.on_chunk(NAMES, times, np.zeros((rows, 2)), 0.0)
     assert guard.refused == 1
@@ -195,8 +211,9 @@ def test_hold_keeps_the_position_measured_when_the_safe_action_began():
 
 
 def test_motion_starts_from_the_measured_position():
-    action = make_action(kind='position', safe='hold', low=(-1, -1), high=(1, 1),
-                         rate_limit=(1.0, 1.0))
+    action = make_action(
+        kind='position', safe='hold', low=(-1, -1), high=(1, 1), rate_limit=(1.0, 1.0)
+    )
     guard = Guard(make_contract(action=action))
     guard.on_chunk(NAMES, [0], [[1.0, 1.0]], 0.0)
     assert not sample_at(guard, 0).send

@@ -13,9 +13,17 @@ from world_model_ros.onboard.guard import Guard
 
 MS = 1_000_000
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
-NAMES = st.sampled_from([('shoulder', 'wrist'), ('wrist', 'shoulder'), ('shoulder',), (),
-                         ('shoulder', 'elbow'), ('shoulder', 'wrist', 'elbow'),
-                         ('wrist', 'wrist')])
+NAMES = st.sampled_from(
+    [
+        ('shoulder', 'wrist'),
+        ('wrist', 'shoulder'),
+        ('shoulder',),
+        (),
+        ('shoulder', 'elbow'),
+        ('shoulder', 'wrist', 'elbow'),
+        ('wrist', 'wrist'),
+    ]
+)
 MOSTLY_SANE = st.one_of(st.floats(-0.1, 0.1), ANY_FLOAT)
 
 
@@ -24,33 +32,46 @@ def chunks(draw):
     """A chunk near the present, with anything wrong with it."""
     names = draw(NAMES)
     count = draw(st.integers(0, 4))
-    times = draw(st.one_of(
-        st.builds(lambda a: [a + 40 * i for i in range(count)], st.integers(-100, 200)),
-        st.lists(st.integers(-200, 400), min_size=0, max_size=4)))
-    rows = draw(st.lists(st.lists(MOSTLY_SANE, min_size=len(names), max_size=len(names)),
-                         min_size=count, max_size=count))
+    times = draw(
+        st.one_of(
+            st.builds(lambda a: [a + 40 * i for i in range(count)], st.integers(-100, 200)),
+            st.lists(st.integers(-200, 400), min_size=0, max_size=4),
+        )
+    )
+    rows = draw(
+        st.lists(
+            st.lists(MOSTLY_SANE, min_size=len(names), max_size=len(names)),
+            min_size=count,
+            max_size=count,
+        )
+    )
     return 'chunk', names, times, rows
 
 
-EVENTS = st.lists(st.one_of(
-    chunks(),
-    st.tuples(st.just('heartbeat'), ANY_FLOAT),
-    st.tuples(st.just('stop'), st.text(max_size=3)),
-    st.tuples(st.just('release')),
-    st.tuples(st.just('reset')),
-    st.tuples(st.just('enable'), st.booleans()),
-    st.tuples(st.just('time'), st.integers(-3000, 3000)),
-    st.tuples(st.just('steady'), ANY_FLOAT),
-    st.tuples(st.just('sample'), st.one_of(st.none(), st.lists(ANY_FLOAT, max_size=3))),
-    st.tuples(st.just('sample'), st.none()),
-), max_size=40)
+EVENTS = st.lists(
+    st.one_of(
+        chunks(),
+        st.tuples(st.just('heartbeat'), ANY_FLOAT),
+        st.tuples(st.just('stop'), st.text(max_size=3)),
+        st.tuples(st.just('release')),
+        st.tuples(st.just('reset')),
+        st.tuples(st.just('enable'), st.booleans()),
+        st.tuples(st.just('time'), st.integers(-3000, 3000)),
+        st.tuples(st.just('steady'), ANY_FLOAT),
+        st.tuples(st.just('sample'), st.one_of(st.none(), st.lists(ANY_FLOAT, max_size=3))),
+        st.tuples(st.just('sample'), st.none()),
+    ),
+    max_size=40,
+)
 
-ACTIONS = st.sampled_from([
-    make_action(),
-    make_action(kind='velocity', low=(-1, -0.5), high=(0.5, 1)),
-    make_action(kind='position', safe='hold', low=(-1, 0.2), high=(1, 2)),
-    make_action(kind='position_delta', safe='hold'),
-])
+ACTIONS = st.sampled_from(
+    [
+        make_action(),
+        make_action(kind='velocity', low=(-1, -0.5), high=(0.5, 1)),
+        make_action(kind='position', safe='hold', low=(-1, 0.2), high=(1, 2)),
+        make_action(kind='position_delta', safe='hold'),
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -108,13 +129,16 @@ def test_no_sequence_of_inputs_gets_a_command_out_that_breaks_the_contract(actio
                 assert (command.values == 0.0).all()
             if moving and command.send and last is not None:
                 assert (np.abs(command.values - last) <= step_max + 1e-12).all() or (
-                    action.kind == 'position' and not last_sent)
+                    action.kind == 'position' and not last_sent
+                )
             last, last_sent = command.values, command.send
 
 
 @settings(max_examples=100, deadline=None)
-@given(values=st.lists(st.floats(-0.05, 0.05), min_size=8, max_size=8),
-       arrivals=st.lists(st.integers(0, 39), min_size=4, max_size=4))
+@given(
+    values=st.lists(st.floats(-0.05, 0.05), min_size=8, max_size=8),
+    arrivals=st.lists(st.integers(0, 39), min_size=4, max_size=4),
+)
 def test_when_a_chunk_arrives_does_not_matter_as_long_as_it_is_in_time(values, arrivals):
     """Lockstep, simulator and real time sample alike: commands follow stamps, not arrival."""
     rows = np.asarray(values).reshape(4, 2)
@@ -128,8 +152,12 @@ def test_when_a_chunk_arrives_does_not_matter_as_long_as_it_is_in_time(values, a
                     due = k * 40 + delays[k]
                     if t_ms - 20 < due <= t_ms:
                         start = (k + 1) * 40 * MS
-                        guard.on_chunk(['shoulder', 'wrist'], [start, start + 40 * MS],
-                                       [rows[k], rows[k]], due * 1e-3)
+                        guard.on_chunk(
+                            ['shoulder', 'wrist'],
+                            [start, start + 40 * MS],
+                            [rows[k], rows[k]],
+                            due * 1e-3,
+                        )
                 sent.append(guard.sample(t_ms * MS, t_ms * 1e-3).values.tolist())
         outputs.append(sent)
     assert outputs[0] == outputs[1]

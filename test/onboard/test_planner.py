@@ -48,7 +48,7 @@ def test_the_plan_12345_becomes_2345x_one_tick_later():
 def test_a_plan_is_shifted_by_the_ticks_that_really_passed(shift, kept):
     out, mask = np.zeros((5, 1), np.float32), np.ones(5, np.float32)
     shift_plan(np.array([[1], [2], [3], [4], [5]], np.float32), shift, out, mask)
-    assert out[:len(kept), 0].tolist() == kept
+    assert out[: len(kept), 0].tolist() == kept
     assert mask.tolist() == [1.0] * len(kept) + [0.0] * (5 - len(kept))
 
 
@@ -63,7 +63,9 @@ def test_planning_beats_the_policy_and_says_so():
 def test_the_policy_is_executed_where_nothing_beats_it():
     planner, _ = make_planner(FakeBundle(policy=(0.02, -0.02)))
     planner.graphs._plan.function = lambda **feeds: {
-        **FakeBundle(policy=(0.02, -0.02))._plan(**feeds), 'best_index': np.array([0])}
+        **FakeBundle(policy=(0.02, -0.02))._plan(**feeds),
+        'best_index': np.array([0]),
+    }
     assert plan(planner).source == 'policy'
 
 
@@ -73,8 +75,12 @@ def test_the_best_of_all_iterations_is_executed_not_the_last():
 
     def falling(**feeds):
         value = next(values)
-        return {**bundle._plan(**feeds), 'best': np.full((5, 2), value, np.float32),
-                'best_value': np.array([value]), 'best_index': np.array([7])}
+        return {
+            **bundle._plan(**feeds),
+            'best': np.full((5, 2), value, np.float32),
+            'best_value': np.array([value]),
+            'best_index': np.array([7]),
+        }
 
     planner.graphs._plan.function = falling
     result = plan(planner)
@@ -152,7 +158,9 @@ def test_the_policy_rollout_is_cheap():
 def test_a_broken_planner_graph_leaves_the_policy_in_charge():
     planner, bundle = make_planner(FakeBundle(policy=(0.01, 0.0)))
     planner.graphs._plan.function = lambda **feeds: {
-        **bundle._plan(**feeds), 'best_value': np.array([math.nan])}
+        **bundle._plan(**feeds),
+        'best_value': np.array([math.nan]),
+    }
     assert plan(planner).source == 'policy'
 
 

@@ -58,8 +58,10 @@ def test_ticks_and_skips_add_up(steps):
             assert tick.t_ns == tick.index * PERIOD <= now
 
 
-@pytest.mark.parametrize('step, jump', [(0, Jump.NONE), (1000 * MS, Jump.NONE),
-                                        (1001 * MS, Jump.FORWARD), (-1, Jump.BACKWARD)])
+@pytest.mark.parametrize(
+    'step, jump',
+    [(0, Jump.NONE), (1000 * MS, Jump.NONE), (1001 * MS, Jump.FORWARD), (-1, Jump.BACKWARD)],
+)
 def test_jumps_of_the_clock_are_told(step, jump):
     ticks = ticker()
     assert ticks.jump(5000 * MS) is Jump.NONE
@@ -101,7 +103,7 @@ def test_the_mean_is_over_the_half_open_interval():
 
 
 def test_the_mean_does_not_depend_on_the_order_of_arrival():
-    values = [(i * 20, 0.1 * i ** 3) for i in range(7)]
+    values = [(i * 20, 0.1 * i**3) for i in range(7)]
     assert history(*values).mean(0, 999).tobytes() == history(*values[::-1]).mean(0, 999).tobytes()
 
 
@@ -139,7 +141,8 @@ def test_every_part_of_the_address_counts():
 
 def test_noise_is_the_same_on_every_machine():
     assert Noise(1).normal(2, 3, np.zeros(4, np.float32)).tolist() == pytest.approx(
-        NOISE_1_2_3, abs=1e-6)
+        NOISE_1_2_3, abs=1e-6
+    )
     assert noise_key('2f1c6b1e-0000-4000-8000-000000000000') == KEY_OF_2F1C
 
 

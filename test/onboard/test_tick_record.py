@@ -29,27 +29,46 @@ FLOATS = st.floats(allow_nan=True)
 
 
 def samples():
-    return st.builds(StreamSample, st.integers(0, 2**31 * 10**9 - 1), st.integers(0, 2**32 - 1),
-                     st.booleans(), st.floats(0, 1e3), st.just(True), st.just(''))
+    return st.builds(
+        StreamSample,
+        st.integers(0, 2**31 * 10**9 - 1),
+        st.integers(0, 2**32 - 1),
+        st.booleans(),
+        st.floats(0, 1e3),
+        st.just(True),
+        st.just(''),
+    )
 
 
 RECORDS = st.builds(
-    TickRecord, episode=st.uuids().map(str), t_ns=st.integers(0, 2**61),
+    TickRecord,
+    episode=st.uuids().map(str),
+    t_ns=st.integers(0, 2**61),
     tick=st.integers(0, 2**40),
-    **{flag: st.booleans() for flag in FLAGS}, source=st.sampled_from(SOURCES),
-    release=st.integers(0, 2**31), iterations=st.integers(0, 99),
-    noise_key=st.integers(0, 2**64 - 1), reward=FLOATS, lateness=FLOATS, surprise=FLOATS,
-    value=FLOATS, skipped=st.integers(0, 2**31), obs_crc=st.integers(-1, 2**32 - 1),
+    **{flag: st.booleans() for flag in FLAGS},
+    source=st.sampled_from(SOURCES),
+    release=st.integers(0, 2**31),
+    iterations=st.integers(0, 99),
+    noise_key=st.integers(0, 2**64 - 1),
+    reward=FLOATS,
+    lateness=FLOATS,
+    surprise=FLOATS,
+    value=FLOATS,
+    skipped=st.integers(0, 2**31),
+    obs_crc=st.integers(-1, 2**32 - 1),
     joints=st.just(('shoulder', 'wrist')),
     asked=st.lists(st.floats(-9, 9), min_size=2, max_size=2).map(np.array),
     sent=st.lists(st.floats(-9, 9), min_size=2, max_size=2).map(np.array),
     streams=st.tuples(samples(), samples()).map(
-        lambda pair: {'camera': pair[0], 'joints': pair[1]}))
+        lambda pair: {'camera': pair[0], 'joints': pair[1]}
+    ),
+)
 
 
 def read_back(record):
-    return TickRecord.from_doubles(record.names(), record.to_doubles(), record.t_ns,
-                                   record.frame_id)
+    return TickRecord.from_doubles(
+        record.names(), record.to_doubles(), record.t_ns, record.frame_id
+    )
 
 
 @given(RECORDS)
@@ -67,9 +86,15 @@ def test_names_and_numbers_match_and_follow_from_the_contract(record):
 
 
 def example():
-    return TickRecord('2f1c6b1e-0000-4000-8000-000000000000', 10**18 + 1, 7, joints=('a',),
-                      asked=np.zeros(1), sent=np.zeros(1),
-                      streams={'cam': StreamSample(0, NO_CHECKSUM, False, 1e3, False, '')})
+    return TickRecord(
+        '2f1c6b1e-0000-4000-8000-000000000000',
+        10**18 + 1,
+        7,
+        joints=('a',),
+        asked=np.zeros(1),
+        sent=np.zeros(1),
+        streams={'cam': StreamSample(0, NO_CHECKSUM, False, 1e3, False, '')},
+    )
 
 
 def test_a_stream_without_a_message_comes_back_as_such():
@@ -93,16 +118,20 @@ def test_another_schema_is_refused_by_name(schema):
 
 def test_a_record_that_lacks_names_is_refused_with_all_of_them():
     record = example()
-    kept = [(n, v) for n, v in zip(record.names(), record.to_doubles(), strict=True)
-            if n not in ('reward', 'cam.age')]
+    kept = [
+        (n, v)
+        for n, v in zip(record.names(), record.to_doubles(), strict=True)
+        if n not in ('reward', 'cam.age')
+    ]
     with pytest.raises(TickRecordError, match=r"'reward', 'cam\.age'"):
         TickRecord.from_doubles([n for n, _ in kept], [v for _, v in kept], 0, record.frame_id)
 
 
 def test_names_of_the_future_are_left_alone():
     record = example()
-    got = TickRecord.from_doubles([*record.names(), 'new'], [*record.to_doubles(), 1.0],
-                                  record.t_ns, record.frame_id)
+    got = TickRecord.from_doubles(
+        [*record.names(), 'new'], [*record.to_doubles(), 1.0], record.t_ns, record.frame_id
+    )
     assert got.tick == record.tick
 
 

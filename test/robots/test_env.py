@@ -56,7 +56,8 @@ class _Probe:
 def _contract(offset_ticks=1, rate=1e6, **changes):
     action = dataclasses.replace(REACHER.action, rate_limit=(rate, rate))
     return dataclasses.replace(
-        REACHER, action=action, command_offset_s=offset_ticks * REACHER.period_s, **changes)
+        REACHER, action=action, command_offset_s=offset_ticks * REACHER.period_s, **changes
+    )
 
 
 @pytest.mark.parametrize('offset', [1, 2, 3])
@@ -69,10 +70,10 @@ def test_action_decided_at_tick_k_moves_the_body_only_after_the_offset(offset):
         assert step.tick == k
         step = env.step(action)
         expected = np.zeros(2) if k < offset else decided[k - offset]
-        np.testing.assert_allclose(body.applied[2 * k:], [expected] * 2)
+        np.testing.assert_allclose(body.applied[2 * k :], [expected] * 2)
         np.testing.assert_allclose(step.action_sent, expected, rtol=1e-6)
         assert step.reward == pytest.approx(2 * expected[0])
-        committed = ([np.zeros(2)] * offset + decided[:k + 1])[-offset:]
+        committed = ([np.zeros(2)] * offset + decided[: k + 1])[-offset:]
         np.testing.assert_allclose(step.pending, committed, rtol=1e-6)
 
 
@@ -115,8 +116,7 @@ def test_action_delay_holds_commands_back_by_frames_and_may_change_while_running
     env.reset()
     for k in range(3):
         env.step([0.01 * (k + 1), 0.0])
-    np.testing.assert_allclose(
-        [a[0] for a in body.applied], [0, 0, 0, 0.01, 0.01, 0.02])
+    np.testing.assert_allclose([a[0] for a in body.applied], [0, 0, 0, 0.01, 0.01, 0.02])
     env.set_reality(None)
     env.step([0.0, 0.0])
     np.testing.assert_allclose([a[0] for a in body.applied[-2:]], [0.03, 0.03])
@@ -184,8 +184,10 @@ def test_reset_without_a_seed_goes_on_to_another_start():
 
 def test_hue_keeps_grey_and_exposure_scales():
     grey = np.full((2, 2, 3), 100, np.uint8)
-    assert np.abs(develop(grey, colour_matrix(Reality(camera_hue_rad=0.7))).astype(int)
-                  - 100).max() <= 1
+    assert (
+        np.abs(develop(grey, colour_matrix(Reality(camera_hue_rad=0.7))).astype(int) - 100).max()
+        <= 1
+    )
     assert develop(grey, colour_matrix(Reality(camera_exposure=0.5))).max() == 50
     assert develop(grey, colour_matrix(Reality(camera_exposure=5.0))).max() == 255
     assert develop(grey, colour_matrix(Reality())) is grey

@@ -27,10 +27,13 @@ from world_model_ros.robots.reality import LIMITS
 
 def _values():
     whole = st.integers(0, 50)
-    return st.fixed_dictionaries({}, optional={
-        key: whole if isinstance(low, int) else st.floats(low, high)
-        for key, (low, high) in LIMITS.items()
-    })
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            key: whole if isinstance(low, int) else st.floats(low, high)
+            for key, (low, high) in LIMITS.items()
+        },
+    )
 
 
 @given(_values())
@@ -40,10 +43,13 @@ def test_reality_written_as_yaml_is_read_back_equal(values):
     assert reality.name == 'here'
 
 
-@given(st.text(max_size=60) | st.dictionaries(
-    st.sampled_from([*LIMITS, 'name', 'gravity']),
-    st.floats() | st.integers() | st.text(max_size=5) | st.booleans() | st.none(),
-).map(yaml.safe_dump))
+@given(
+    st.text(max_size=60)
+    | st.dictionaries(
+        st.sampled_from([*LIMITS, 'name', 'gravity']),
+        st.floats() | st.integers() | st.text(max_size=5) | st.booleans() | st.none(),
+    ).map(yaml.safe_dump)
+)
 @settings(max_examples=300)
 def test_any_text_gives_a_reality_within_limits_or_a_reality_error(text):
     try:
@@ -54,16 +60,19 @@ def test_any_text_gives_a_reality_within_limits_or_a_reality_error(text):
         assert low <= getattr(reality, key) <= high
 
 
-@pytest.mark.parametrize(('text', 'said'), [
-    ('gravity: 3.7', 'unknown gravity; known are action_delay_frames'),
-    ('motor_strength: strong', "motor_strength must be a number, not 'strong'"),
-    ('motor_strength: true', 'motor_strength must be a number, not True'),
-    ('motor_strength: .nan', 'motor_strength must be within [0, 5], not nan'),
-    ('action_delay_frames: 1.5', 'action_delay_frames must be a whole number, not 1.5'),
-    ('- 1', 'expected "key: value" lines, found list'),
-    ('a: [', 'not YAML'),
-    ('name: 3', 'name must be text, not 3'),
-])
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('gravity: 3.7', 'unknown gravity; known are action_delay_frames'),
+        ('motor_strength: strong', "motor_strength must be a number, not 'strong'"),
+        ('motor_strength: true', 'motor_strength must be a number, not True'),
+        ('motor_strength: .nan', 'motor_strength must be within [0, 5], not nan'),
+        ('action_delay_frames: 1.5', 'action_delay_frames must be a whole number, not 1.5'),
+        ('- 1', 'expected "key: value" lines, found list'),
+        ('a: [', 'not YAML'),
+        ('name: 3', 'name must be text, not 3'),
+    ],
+)
 def test_error_names_the_key_the_value_and_what_was_expected(text, said):
     with pytest.raises(RealityError) as error:
         parse_reality(text, 'bench')
@@ -117,10 +126,16 @@ def test_draws_lie_in_the_ranges_and_follow_the_seed(seed):
     assert all(low <= values[key] <= high for key, (low, high) in ranges.items())
 
 
-@pytest.mark.parametrize('text', [
-    'friction: 2.0', 'friction: [2.0]', 'friction: [2.0, 1.0]', 'friction: [1.0, .inf]',
-    'mass: [1, 2]',
-])
+@pytest.mark.parametrize(
+    'text',
+    [
+        'friction: 2.0',
+        'friction: [2.0]',
+        'friction: [2.0, 1.0]',
+        'friction: [1.0, .inf]',
+        'mass: [1, 2]',
+    ],
+)
 def test_ranges_that_cannot_be_meant_are_refused(text):
     with pytest.raises(RealityError):
         parse_ranges(text)

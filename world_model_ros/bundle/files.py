@@ -42,7 +42,9 @@ def read_regular(path: Path, limit: int) -> bytes:
 def is_plain_name(name: str) -> bool:
     """Whether a file name stays inside its directory."""
     return (
-        name not in ('', '.', '..') and len(name) <= 255 and name.isprintable()
+        name not in ('', '.', '..')
+        and len(name) <= 255
+        and name.isprintable()
         and not any(mark in name for mark in '/\\:')
     )
 

@@ -29,9 +29,21 @@ if TYPE_CHECKING:
 MAX_UNPACKED_BYTES = 64_000_000  # a few kilobytes of zip could unpack to any size
 GREY_LEVEL = 1  # of 255: rounding of a picture differs by one level between machines
 ARRAY_ERRORS = (
-    ValueError, OSError, EOFError, KeyError, TypeError, OverflowError, MemoryError,
-    NotImplementedError, RuntimeError, SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
-    tokenize.TokenError, IndexError,
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    tokenize.TokenError,
+    IndexError,
 )
 
 
@@ -78,8 +90,11 @@ def read_golden(
         for side, group in (('in', signature.inputs), ('out', signature.outputs))
         for name in group
     }
-    problems += [f'{GOLDEN}: {name[:80]!r} is no input or output of this bundle'
-                 for name in arrays if name not in known]
+    problems += [
+        f'{GOLDEN}: {name[:80]!r} is no input or output of this bundle'
+        for name in arrays
+        if name not in known
+    ]
     return arrays, problems
 
 
@@ -98,8 +113,10 @@ def _graph_problems(
             if array is None:
                 continue
             if array.dtype != tensor.dtype or array.shape[1:] != tensor.shape or array.ndim == 0:
-                problems.append(f'{GOLDEN}: {graph}/{side}/{name} is '
-                                f'{array.dtype}{list(array.shape)}, expected cases of {tensor}')
+                problems.append(
+                    f'{GOLDEN}: {graph}/{side}/{name} is '
+                    f'{array.dtype}{list(array.shape)}, expected cases of {tensor}'
+                )
             else:
                 counts.add(array.shape[0])
                 if array.dtype.kind == 'f' and not np.isfinite(array).all():
@@ -139,7 +156,8 @@ def golden_problems(bundle: 'Bundle') -> list[str]:
     return [
         f'{key}: differs from its golden vector by {error:.3g}, at most {tolerance:g}; '
         'the graph, the weights or ONNX Runtime is not the one it was made with'
-        for key, error in errors.items() if not error <= tolerance
+        for key, error in errors.items()
+        if not error <= tolerance
     ]
 
 
@@ -162,4 +180,6 @@ def largest_error(expected: np.ndarray, found: np.ndarray) -> float:
 
 
 def _group(arrays: Mapping[str, Any], prefix: str) -> dict[str, np.ndarray]:
-    return {name[len(prefix):]: array for name, array in arrays.items() if name.startswith(prefix)}
+    return {
+        name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)
+    }

@@ -25,7 +25,9 @@ GRAPHS = ('observe', 'imagine', 'policy', 'plan', 'decode')
 OPTIONAL_GRAPHS = ('decode',)  # pictures of the belief; acting needs none
 REQUIRED_FILES = (
     *(f'{graph}.onnx' for graph in GRAPHS if graph not in OPTIONAL_GRAPHS),
-    WEIGHTS, INITIAL_BELIEF, GOLDEN,
+    WEIGHTS,
+    INITIAL_BELIEF,
+    GOLDEN,
 )
 KNOWN_FILES = (*REQUIRED_FILES, *(f'{graph}.onnx' for graph in OPTIONAL_GRAPHS))
 MAX_BUNDLE_BYTES = 6_000_000  # a whole bundle: it goes to robots over mobile links
@@ -87,25 +89,51 @@ def graph_signatures(
     }
     return {
         'observe': GraphSignature(
-            {'belief': belief, 'action_sent': action, 'is_first': Tensor(FLOAT, (1, 1)),
-             **observation, 'ages': Tensor(FLOAT, (1, len(contract.streams)))},
-            {'belief_out': belief, 'surprise': scalar, 'reward': scalar, 'value': scalar,
-             'continuation': scalar},
+            {
+                'belief': belief,
+                'action_sent': action,
+                'is_first': Tensor(FLOAT, (1, 1)),
+                **observation,
+                'ages': Tensor(FLOAT, (1, len(contract.streams))),
+            },
+            {
+                'belief_out': belief,
+                'surprise': scalar,
+                'reward': scalar,
+                'value': scalar,
+                'continuation': scalar,
+            },
         ),
         'imagine': GraphSignature(
-            {'belief': belief, 'action': action}, {'belief_out': belief},
+            {'belief': belief, 'action': action},
+            {'belief_out': belief},
         ),
         'policy': GraphSignature(
-            {'belief': belief}, {'action_mean': action, 'action_std': action},
+            {'belief': belief},
+            {'action_mean': action, 'action_std': action},
         ),
         'plan': GraphSignature(
-            {'belief': belief, 'mean': plan, 'std': plan,
-             'noise': Tensor(FLOAT, (count, horizon, size)), 'previous': plan,
-             'previous_mask': Tensor(FLOAT, (horizon,)), 'low': limits, 'high': limits,
-             'safe': limits},
-            {'mean_out': plan, 'std_out': plan, 'best': plan, 'best_value': scalar,
-             'best_index': Tensor(np.dtype(np.int64), (1,)), 'policy_plan': plan,
-             'policy_value': scalar, 'values': Tensor(FLOAT, (count + FIXED_CANDIDATES,))},
+            {
+                'belief': belief,
+                'mean': plan,
+                'std': plan,
+                'noise': Tensor(FLOAT, (count, horizon, size)),
+                'previous': plan,
+                'previous_mask': Tensor(FLOAT, (horizon,)),
+                'low': limits,
+                'high': limits,
+                'safe': limits,
+            },
+            {
+                'mean_out': plan,
+                'std_out': plan,
+                'best': plan,
+                'best_value': scalar,
+                'best_index': Tensor(np.dtype(np.int64), (1,)),
+                'policy_plan': plan,
+                'policy_value': scalar,
+                'values': Tensor(FLOAT, (count + FIXED_CANDIDATES,)),
+            },
         ),
         'decode': GraphSignature({'belief': belief}, observation),
     }

@@ -118,7 +118,8 @@ def load_bundle(
     if verified is None or problems:
         raise BundleError(directory, problems)
     bundle, problems = _with_sessions(
-        verified, threads, providers or (CPU,), allow_cpu_fallback, graphs)
+        verified, threads, providers or (CPU,), allow_cpu_fallback, graphs
+    )
     if problems:
         raise BundleError(directory, problems)
     return bundle
@@ -136,9 +137,7 @@ def check_bundle(directory: Path | str, contract: Contract | None = None) -> lis
     return problems or golden_problems(bundle)
 
 
-def _verify(
-    directory: Path, contract: Contract | None
-) -> tuple[_Verified | None, list[str]]:
+def _verify(directory: Path, contract: Contract | None) -> tuple[_Verified | None, list[str]]:
     if not directory.is_dir():
         return None, [f'{directory} is not a directory; give the path of a bundle']
     manifest, digest, problems = read_manifest(directory)
@@ -146,8 +145,10 @@ def _verify(
         return None, problems
     own = parse_contract(manifest['contract'], 'manifest.json: contract')
     if contract is not None:
-        problems += [f'made for another interface: {difference}'
-                     for difference in interface_diff(own, contract)]
+        problems += [
+            f'made for another interface: {difference}'
+            for difference in interface_diff(own, contract)
+        ]
     files, broken = read_files(directory, manifest['files'])
     problems += broken
     belief: np.ndarray = np.zeros((1, 0), dtype=np.float32)
@@ -173,11 +174,14 @@ def _read_belief(content: bytes, belief_dim: int) -> tuple[np.ndarray, list[str]
     except ARRAY_ERRORS as error:
         return np.zeros((1, 0), np.float32), [f'{INITIAL_BELIEF}: unreadable: {str(error)[:200]}']
     if (
-        not isinstance(belief, np.ndarray) or belief.dtype != np.float32
-        or belief.shape != (1, belief_dim) or not np.isfinite(belief).all()
+        not isinstance(belief, np.ndarray)
+        or belief.dtype != np.float32
+        or belief.shape != (1, belief_dim)
+        or not np.isfinite(belief).all()
     ):
         return np.zeros((1, 0), np.float32), [
-            f'{INITIAL_BELIEF}: expected finite float32 [1, {belief_dim}]']
+            f'{INITIAL_BELIEF}: expected finite float32 [1, {belief_dim}]'
+        ]
     return belief, []
 
 
@@ -189,7 +193,8 @@ def _with_sessions(
     graphs: Sequence[str] | None,
 ) -> tuple[Bundle, list[str]]:
     signatures = graph_signatures(
-        verified.contract, verified.manifest['belief_dim'], verified.manifest['planner'])
+        verified.contract, verified.manifest['belief_dim'], verified.manifest['planner']
+    )
     sessions: dict[str, Any] = {}
     problems: list[str] = []
     present = _graphs_of(verified.manifest)
@@ -199,15 +204,23 @@ def _with_sessions(
             continue
         try:
             sessions[graph] = make_session(
-                graph, verified.files[f'{graph}.onnx'], verified.files[WEIGHTS],
-                threads=threads, providers=providers, allow_cpu_fallback=allow_cpu_fallback,
+                graph,
+                verified.files[f'{graph}.onnx'],
+                verified.files[WEIGHTS],
+                threads=threads,
+                providers=providers,
+                allow_cpu_fallback=allow_cpu_fallback,
             )
         except BundleError as error:
             problems += [problem for problem in error.problems if problem not in problems]
             continue
         problems += signature_problems(graph, sessions[graph], signatures[graph])
     return Bundle(
-        path=verified.directory, digest=verified.digest, manifest=verified.manifest,
-        contract=verified.contract, sessions=sessions, initial_belief=verified.initial_belief,
+        path=verified.directory,
+        digest=verified.digest,
+        manifest=verified.manifest,
+        contract=verified.contract,
+        sessions=sessions,
+        initial_belief=verified.initial_belief,
         golden=verified.golden,
     ), problems

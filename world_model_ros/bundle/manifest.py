@@ -42,9 +42,20 @@ PLANNER_INTEGERS = {'horizon': 1, 'batch_size': 1, 'num_elites': 1, 'iteration_c
 PLANNER_POSITIVE = ('temperature', 'min_std', 'max_std', 'gamma')
 MAX_PLANNER_INTEGER = 100_000
 FIELDS: dict[str, type] = {
-    'format': int, 'name': str, 'family': str, 'interface_hash': str, 'contract_hash': str,
-    'interface': dict, 'contract': str, 'files': dict, 'belief_dim': int, 'action_dim': int,
-    'planner': dict, 'return_scale': float, 'provenance': dict, 'golden': dict,
+    'format': int,
+    'name': str,
+    'family': str,
+    'interface_hash': str,
+    'contract_hash': str,
+    'interface': dict,
+    'contract': str,
+    'files': dict,
+    'belief_dim': int,
+    'action_dim': int,
+    'planner': dict,
+    'return_scale': float,
+    'provenance': dict,
+    'golden': dict,
 }
 _SHA256 = re.compile(r'[0-9a-f]{64}\Z')
 
@@ -108,8 +119,9 @@ def read_manifest(directory: Path) -> tuple[dict[str, Any], str, list[str]]:
         return {}, '', [f'{MANIFEST}: {reason}; {directory} is not a whole bundle']
     digest = hashlib.sha256(raw).hexdigest()
     try:
-        manifest = json.loads(raw, parse_constant=_refuse, parse_float=_finite,
-                              object_pairs_hook=_without_doubles)
+        manifest = json.loads(
+            raw, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_doubles
+        )
     except (ValueError, RecursionError) as error:
         return {}, digest, [f'{MANIFEST}: not readable as JSON: {str(error)[:200]}']
     return (manifest if isinstance(manifest, dict) else {}), digest, manifest_problems(manifest)
@@ -121,15 +133,22 @@ def manifest_problems(manifest: Any) -> list[str]:
         return [f'{MANIFEST}: expected a JSON object']
     version = manifest.get('format')
     if isinstance(version, bool) or version != BUNDLE_FORMAT:
-        return [f'{MANIFEST}: format is {_show(version)}; this software reads {BUNDLE_FORMAT}: '
-                'use a bundle of that format, or update']
+        return [
+            f'{MANIFEST}: format is {_show(version)}; this software reads {BUNDLE_FORMAT}: '
+            'use a bundle of that format, or update'
+        ]
     problems = [
         f'{MANIFEST}: {key} is {_show(manifest[key])}; expected {_type_name(kind)}'
-        if key in manifest else f'{MANIFEST}: {key} is missing'
-        for key, kind in FIELDS.items() if not _is_a(manifest.get(key), kind)
+        if key in manifest
+        else f'{MANIFEST}: {key} is missing'
+        for key, kind in FIELDS.items()
+        if not _is_a(manifest.get(key), kind)
     ]
-    problems += [f'{MANIFEST}: {_show(key)} is no field of format {BUNDLE_FORMAT}'
-                 for key in manifest if key not in FIELDS]
+    problems += [
+        f'{MANIFEST}: {_show(key)} is no field of format {BUNDLE_FORMAT}'
+        for key in manifest
+        if key not in FIELDS
+    ]
     if problems:
         return problems
     return [
@@ -146,16 +165,23 @@ def _file_problems(files: dict[Any, Any]) -> list[str]:
         if not is_plain_name(name):
             problems.append(f'{MANIFEST}: file {_show(name)} leaves the bundle; refused')
         elif name not in KNOWN_FILES:
-            problems.append(f'{MANIFEST}: file {_show(name)} is not part of format '
-                            f'{BUNDLE_FORMAT}')
+            problems.append(
+                f'{MANIFEST}: file {_show(name)} is not part of format {BUNDLE_FORMAT}'
+            )
         elif (
-            not isinstance(entry, dict) or set(entry) != {'sha256', 'bytes'}
-            or not _is_a(entry['bytes'], int) or not entry['bytes'] >= 0
-            or not isinstance(entry['sha256'], str) or not _SHA256.match(entry['sha256'])
+            not isinstance(entry, dict)
+            or set(entry) != {'sha256', 'bytes'}
+            or not _is_a(entry['bytes'], int)
+            or not entry['bytes'] >= 0
+            or not isinstance(entry['sha256'], str)
+            or not _SHA256.match(entry['sha256'])
         ):
             problems.append(f'{MANIFEST}: file {name} needs a sha256 (64 hex digits) and bytes')
-    problems += [f'{name}: not listed in {MANIFEST}; every bundle has it'
-                 for name in REQUIRED_FILES if name not in files]
+    problems += [
+        f'{name}: not listed in {MANIFEST}; every bundle has it'
+        for name in REQUIRED_FILES
+        if name not in files
+    ]
     if not problems:
         total = sum(entry['bytes'] for entry in files.values())
         if total > MAX_BUNDLE_BYTES:
@@ -166,16 +192,21 @@ def _file_problems(files: dict[Any, Any]) -> list[str]:
 def _number_problems(manifest: dict[str, Any]) -> list[str]:
     problems = []
     if not 1 <= manifest['belief_dim'] <= MAX_BELIEF_DIM:
-        problems.append(f'{MANIFEST}: belief_dim is {_show(manifest["belief_dim"])}; expected 1 '
-                        f'to {MAX_BELIEF_DIM}')
+        problems.append(
+            f'{MANIFEST}: belief_dim is {_show(manifest["belief_dim"])}; expected 1 '
+            f'to {MAX_BELIEF_DIM}'
+        )
     tolerance = manifest['golden'].get('tolerance')
-    for key, value in (('return_scale', manifest['return_scale']),
-                       ('golden.tolerance', tolerance)):
+    for key, value in (
+        ('return_scale', manifest['return_scale']),
+        ('golden.tolerance', tolerance),
+    ):
         if not _is_a(value, float) or not value > 0:
             problems.append(f'{MANIFEST}: {key} is {_show(value)}; expected a number above 0')
     if not problems and tolerance > MAX_TOLERANCE:
-        problems.append(f'{MANIFEST}: golden.tolerance is {_show(tolerance)}; at most '
-                        f'{MAX_TOLERANCE}')
+        problems.append(
+            f'{MANIFEST}: golden.tolerance is {_show(tolerance)}; at most {MAX_TOLERANCE}'
+        )
     return problems
 
 
@@ -184,18 +215,23 @@ def _planner_problems(planner: dict[str, Any]) -> list[str]:
     for key, low in PLANNER_INTEGERS.items():
         value: Any = planner.get(key)
         if not _is_a(value, int) or not low <= value <= MAX_PLANNER_INTEGER:
-            problems.append(f'{MANIFEST}: planner.{key} is {_show(value)}; expected an integer '
-                            f'of {low} to {MAX_PLANNER_INTEGER}')
+            problems.append(
+                f'{MANIFEST}: planner.{key} is {_show(value)}; expected an integer '
+                f'of {low} to {MAX_PLANNER_INTEGER}'
+            )
     for key in PLANNER_POSITIVE:
         value = planner.get(key)
         if not _is_a(value, float) or not value > 0:
-            problems.append(f'{MANIFEST}: planner.{key} is {_show(value)}; expected a number '
-                            'above 0')
+            problems.append(
+                f'{MANIFEST}: planner.{key} is {_show(value)}; expected a number above 0'
+            )
     if problems:
         return problems
     if planner['num_elites'] > planner['batch_size'] + FIXED_CANDIDATES:
-        problems.append(f'{MANIFEST}: planner.num_elites exceeds the number of candidates '
-                        f'({planner["batch_size"]} + {FIXED_CANDIDATES})')
+        problems.append(
+            f'{MANIFEST}: planner.num_elites exceeds the number of candidates '
+            f'({planner["batch_size"]} + {FIXED_CANDIDATES})'
+        )
     if planner['min_std'] > planner['max_std']:
         problems.append(f'{MANIFEST}: planner.min_std exceeds planner.max_std')
     if planner['gamma'] > 1:
@@ -211,13 +247,17 @@ def _interface_problems(manifest: dict[str, Any]) -> list[str]:
     problems = []
     if interface_hash(manifest['interface']) != manifest['interface_hash']:
         problems.append(f'{MANIFEST}: interface_hash is not that of interface')
-    problems += [f'{MANIFEST}: contract and interface differ in {difference}'
-                 for difference in interface_diff(contract, manifest['interface'])]
+    problems += [
+        f'{MANIFEST}: contract and interface differ in {difference}'
+        for difference in interface_diff(contract, manifest['interface'])
+    ]
     if contract_hash(contract) != manifest['contract_hash']:
         problems.append(f'{MANIFEST}: contract_hash is not that of contract')
     if manifest['action_dim'] != contract.action_dim:
-        problems.append(f'{MANIFEST}: action_dim is {manifest["action_dim"]}, the contract has '
-                        f'{contract.action_dim}')
+        problems.append(
+            f'{MANIFEST}: action_dim is {manifest["action_dim"]}, the contract has '
+            f'{contract.action_dim}'
+        )
     return problems
 
 
@@ -230,8 +270,12 @@ def _is_a(value: Any, kind: type) -> bool:
 
 
 def _type_name(kind: type) -> str:
-    return {'dict': 'an object', 'str': 'a string', 'int': 'an integer',
-            'float': 'a finite number'}[kind.__name__]
+    return {
+        'dict': 'an object',
+        'str': 'a string',
+        'int': 'an integer',
+        'float': 'a finite number',
+    }[kind.__name__]
 
 
 def _show(value: Any) -> str:

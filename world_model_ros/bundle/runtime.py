@@ -49,7 +49,8 @@ def make_session(
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     if weights:
         options.add_external_initializers_from_files_in_memory(
-            [WEIGHTS], [weights], [len(weights)])
+            [WEIGHTS], [weights], [len(weights)]
+        )
     try:
         session = runtime.InferenceSession(model, options, providers=list(providers))
     except runtime_errors() as error:
@@ -75,18 +76,26 @@ def signature_problems(graph: str, session: Any, expected: GraphSignature) -> li
                 continue
             item = by_name[name]
             if not _matches(item, tensor):
-                problems.append(f'{graph}.onnx: {side} {name} is {item.type}{item.shape}, '
-                                f'expected {tensor}')
-        problems += [f'{graph}.onnx: {side} {name} is not part of format 1'
-                     for name in by_name if name not in wanted]
+                problems.append(
+                    f'{graph}.onnx: {side} {name} is {item.type}{item.shape}, expected {tensor}'
+                )
+        problems += [
+            f'{graph}.onnx: {side} {name} is not part of format 1'
+            for name in by_name
+            if name not in wanted
+        ]
     return problems
 
 
 def runtime_errors() -> tuple[type[Exception], ...]:
     """Return the errors of ONNX Runtime; they share no base class but Exception."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
-    own = [item for item in vars(state).values()
-           if isinstance(item, type) and issubclass(item, Exception)]
+
+    own = [
+        item
+        for item in vars(state).values()
+        if isinstance(item, type) and issubclass(item, Exception)
+    ]
     return (*own, RuntimeError, ValueError, TypeError)
 
 
@@ -94,15 +103,21 @@ def _import_runtime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise BundleError('', [
-            f'ONNX Runtime cannot be imported ({error}); install one flavour: '
-            "pip install 'world_model_ros[cpu]' or 'world_model_ros[gpu]'",
-        ]) from error
+        raise BundleError(
+            '',
+            [
+                f'ONNX Runtime cannot be imported ({error}); install one flavour: '
+                "pip install 'world_model_ros[cpu]' or 'world_model_ros[gpu]'",
+            ],
+        ) from error
     if not hasattr(onnxruntime.SessionOptions, 'add_external_initializers_from_files_in_memory'):
-        raise BundleError('', [
-            f'ONNX Runtime {onnxruntime.__version__} cannot take weights from memory; '
-            'install a newer one',
-        ])
+        raise BundleError(
+            '',
+            [
+                f'ONNX Runtime {onnxruntime.__version__} cannot take weights from memory; '
+                'install a newer one',
+            ],
+        )
     return onnxruntime
 
 
@@ -126,5 +141,8 @@ def _fell_back(absent: Sequence[str], present: Sequence[str]) -> str:
 
 def _matches(item: Any, tensor: Tensor) -> bool:
     kind = _TYPES.get(item.type)
-    return kind is not None and np.dtype(kind) == tensor.dtype and list(item.shape) == list(
-        tensor.shape)
+    return (
+        kind is not None
+        and np.dtype(kind) == tensor.dtype
+        and list(item.shape) == list(tensor.shape)
+    )

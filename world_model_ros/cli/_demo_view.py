@@ -27,7 +27,11 @@ _RETURNS_SHOWN = 8
 
 
 def draw(
-    title: str, view: RobotView, children: Sequence[Child], running_s: float, folder: str,
+    title: str,
+    view: RobotView,
+    children: Sequence[Child],
+    running_s: float,
+    folder: str,
     period_s: float,
 ) -> RenderableType:
     """The whole picture."""
@@ -35,7 +39,9 @@ def draw(
     return Panel(
         Group(_processes(view, children), Text(), _figures(view, period_s)),
         title=f'[bold]{title}[/]  {minutes:02d}:{seconds:02d}',
-        subtitle=f'episodes in {folder}   ·   Ctrl-C ends everything', padding=(1, 2))
+        subtitle=f'episodes in {folder}   ·   Ctrl-C ends everything',
+        padding=(1, 2),
+    )
 
 
 def _processes(view: RobotView, children: Sequence[Child]) -> Table:
@@ -57,28 +63,48 @@ def _figures(view: RobotView, period_s: float) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style='bold', min_width=16)
     table.add_column()
-    table.add_row('ticks', (
-        f'{_whole(agent.number("ticks"))}   late {_whole(agent.number("late_ticks"))}   '
-        f'skipped {_whole(agent.number("skipped_ticks"))}   '
-        f'invalid {_whole(agent.number("invalid_ticks"))}'))
-    table.add_row('tick time', (
-        f'p50 {_ms(agent.number("tick_ms.p50"))}   p99 {_ms(agent.number("tick_ms.p99"))}   '
-        f'of {1e3 * period_s:.0f} ms'))
-    table.add_row('planner', (
-        f'{_number(agent.number("iterations"))} iterations a tick   '
-        f'last action from: {tick.source if tick else "–"}'))
+    table.add_row(
+        'ticks',
+        (
+            f'{_whole(agent.number("ticks"))}   late {_whole(agent.number("late_ticks"))}   '
+            f'skipped {_whole(agent.number("skipped_ticks"))}   '
+            f'invalid {_whole(agent.number("invalid_ticks"))}'
+        ),
+    )
+    table.add_row(
+        'tick time',
+        (
+            f'p50 {_ms(agent.number("tick_ms.p50"))}   p99 {_ms(agent.number("tick_ms.p99"))}   '
+            f'of {1e3 * period_s:.0f} ms'
+        ),
+    )
+    table.add_row(
+        'planner',
+        (
+            f'{_number(agent.number("iterations"))} iterations a tick   '
+            f'last action from: {tick.source if tick else "–"}'
+        ),
+    )
     table.add_row('guard', view.guard or '–')
     if tick is not None:
         table.add_row('episode', f'{tick.episode[:8]}   tick {tick.tick}')
-        table.add_row('action sent', '  '.join(
-            f'{name} {value:+.3f}' for name, value in zip(tick.joints, tick.sent, strict=True)))
+        table.add_row(
+            'action sent',
+            '  '.join(
+                f'{name} {value:+.3f}' for name, value in zip(tick.joints, tick.sent, strict=True)
+            ),
+        )
         table.add_row('surprise', f'{_number(tick.surprise)}   value {_number(tick.value)}')
     table.add_row('return', f'{view.episode_return:.1f} so far')
     if view.returns:
         last = view.returns[-_RETURNS_SHOWN:]
-        table.add_row('episodes', (
-            f'{len(view.returns)} whole   returns {"  ".join(f"{r:.0f}" for r in last)}   '
-            f'{_bars(last)}'))
+        table.add_row(
+            'episodes',
+            (
+                f'{len(view.returns)} whole   returns {"  ".join(f"{r:.0f}" for r in last)}   '
+                f'{_bars(last)}'
+            ),
+        )
     table.add_row('last recorded', recorder.values.get('last_episode') or '–')
     return table
 

@@ -95,8 +95,10 @@ class Supervisor:
     def _start(self, entry: NodeEntry, settings: Settings) -> None:
         stem = '_'.join(filter(None, (settings.namespace.strip('/'), entry.executable)))
         own = self.folder / f'{stem}.yaml'
-        own.write_text(yaml.safe_dump(
-            {'/**': {'ros__parameters': settings.parameters(entry)}}), encoding='utf-8')
+        own.write_text(
+            yaml.safe_dump({'/**': {'ros__parameters': settings.parameters(entry)}}),
+            encoding='utf-8',
+        )
         log = self.folder / f'{stem}.log'
         command = [sys.executable, '-m', entry.module]
         command += arguments(entry, settings, [*shared_parameters(), own])
@@ -106,8 +108,13 @@ class Supervisor:
         environment.setdefault('RCUTILS_LOGGING_BUFFERED_STREAM', '1')
         with log.open('wb') as stream:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
-                env=environment, start_new_session=True)
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
         self.children.append(Child(entry, process, log))
 
     def died(self) -> list[Child]:

@@ -37,25 +37,35 @@ def demo_command(
     minutes: Annotated[float, typer.Option(help='Stop after this long; 0: at Ctrl-C.')] = 0.0,
     headless: Annotated[bool, typer.Option('--headless', help='No live view.')] = False,
     json_file: Annotated[
-        Path | None, typer.Option('--json', help='Write the figures here at the end.')] = None,
+        Path | None, typer.Option('--json', help='Write the figures here at the end.')
+    ] = None,
     directory: Annotated[Path, typer.Option(help='Folder of the episodes.')] = Path('episodes'),
     seed: Annotated[int, typer.Option(help='Episode i starts from seed + i.')] = 0,
     speed: Annotated[float, typer.Option(help='Simulated seconds per second.')] = 1.0,
     reality: Annotated[str, typer.Option(help='A name or file of config/reality.')] = 'nominal',
     plan: Annotated[bool, typer.Option(help='Plan, or only follow the policy.')] = True,
     lockstep: Annotated[
-        bool, typer.Option('--lockstep', help='The simulator waits for the agent.')] = False,
+        bool, typer.Option('--lockstep', help='The simulator waits for the agent.')
+    ] = False,
     shadow: Annotated[
-        bool, typer.Option('--shadow', help='Think and record, command nothing.')] = False,
+        bool, typer.Option('--shadow', help='Think and record, command nothing.')
+    ] = False,
 ) -> None:
     """Run a simulated robot, agent, guard and recorder; Ctrl-C ends everything."""
     contract = load_contract(find_robot(robot))
     settings = Settings(
         contract=str(find_robot(robot).resolve()),
         bundle=str(find_bundle(bundle or contract.name).resolve()),
-        robot_id=f'{contract.name}_demo', directory=str(directory.resolve()), use_sim_time=True,
-        autostart=not shadow, plan=plan, tick_source='lockstep' if lockstep else '', seed=seed,
-        speed=speed, reality=_path_if_file(reality))
+        robot_id=f'{contract.name}_demo',
+        directory=str(directory.resolve()),
+        use_sim_time=True,
+        autostart=not shadow,
+        plan=plan,
+        tick_source='lockstep' if lockstep else '',
+        seed=seed,
+        speed=speed,
+        reality=_path_if_file(reality),
+    )
     keep_dds_on_this_machine()
     stop = StopRequest()
     console = Console(stderr=headless)
@@ -87,8 +97,13 @@ def _path_if_file(name: str) -> str:
 
 
 def _run(
-    contract: Contract, settings: Settings, supervisor: Supervisor, stop: StopRequest,
-    console: Console, minutes: float, headless: bool,
+    contract: Contract,
+    settings: Settings,
+    supervisor: Supervisor,
+    stop: StopRequest,
+    console: Console,
+    minutes: float,
+    headless: bool,
 ) -> dict[str, Any]:
     # Children first: a process that already runs threads should not fork.
     supervisor.start(SIM, settings)
@@ -104,9 +119,17 @@ def _run(
                 if (minutes and running_s > 60.0 * minutes) or supervisor.died():
                     break
                 if not headless:
-                    live.update(draw(
-                        title, monitor.view, supervisor.children, running_s,
-                        settings.directory, contract.period_s), refresh=True)
+                    live.update(
+                        draw(
+                            title,
+                            monitor.view,
+                            supervisor.children,
+                            running_s,
+                            settings.directory,
+                            contract.period_s,
+                        ),
+                        refresh=True,
+                    )
                 stop.asked.wait(REFRESH_SEC)
         figures = _figures(monitor.view)
         figures['died'] = {child.name: child.last_lines() for child in supervisor.died()}
@@ -123,11 +146,16 @@ def _figures(view: Any) -> dict[str, Any]:
         return int(agent.number(key, 0.0))
 
     return {
-        'ticks': count('ticks'), 'late_ticks': count('late_ticks'),
-        'tick_ms': {'p50': agent.number('tick_ms.p50', 0.0),
-                    'p99': agent.number('tick_ms.p99', 0.0)},
-        'skipped_ticks': count('skipped_ticks'), 'invalid_ticks': count('invalid_ticks'),
-        'iterations': agent.number('iterations', 0.0), 'episodes': len(view.returns),
+        'ticks': count('ticks'),
+        'late_ticks': count('late_ticks'),
+        'tick_ms': {
+            'p50': agent.number('tick_ms.p50', 0.0),
+            'p99': agent.number('tick_ms.p99', 0.0),
+        },
+        'skipped_ticks': count('skipped_ticks'),
+        'invalid_ticks': count('invalid_ticks'),
+        'iterations': agent.number('iterations', 0.0),
+        'episodes': len(view.returns),
         'returns': list(view.returns),
         'recorded': int(view.status('recorder').number('episodes', 0.0)),
     }
@@ -140,4 +168,5 @@ def _summary(figures: dict[str, Any], directory: Path) -> str:
         f'{figures["ticks"]} ticks, {figures["late_ticks"]} late, '
         f'p50 {times["p50"]:.1f} ms, p99 {times["p99"]:.1f} ms; '
         f'{figures["episodes"]} whole episodes, returns: {returns}. '
-        f'Recorded under {directory}: world-model episodes list {directory}')
+        f'Recorded under {directory}: world-model episodes list {directory}'
+    )

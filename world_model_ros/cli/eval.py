@@ -23,16 +23,25 @@ DEFAULT_ARMS = 'plan,policy,blanked,random'
 def eval_command(
     robot: Annotated[str, typer.Option(help='Robot name or contract file.')],
     bundle: Annotated[
-        Path | None, typer.Option(help='Bundle folder [default: the shipped one].')] = None,
+        Path | None, typer.Option(help='Bundle folder [default: the shipped one].')
+    ] = None,
     reality: Annotated[str, typer.Option(help='Reality name or file.')] = 'nominal',
-    episodes: Annotated[int, typer.Option(
-        help='Report seeds 20000.. to run; 100 is final, fewer a quick look.')] = 20,
-    arms: Annotated[str, typer.Option(
-        help='What to compare: plan, policy, blanked, scrambled, random.')] = DEFAULT_ARMS,
-    iterations: Annotated[int | None, typer.Option(
-        min=1, help="Planner iterations per tick [default: the bundle's].")] = None,
-    selection: Annotated[bool, typer.Option(
-        '--selection', help='Use the 20 selection seeds (for tuning, not for reports).')] = False,
+    episodes: Annotated[
+        int, typer.Option(help='Report seeds 20000.. to run; 100 is final, fewer a quick look.')
+    ] = 20,
+    arms: Annotated[
+        str, typer.Option(help='What to compare: plan, policy, blanked, scrambled, random.')
+    ] = DEFAULT_ARMS,
+    iterations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Planner iterations per tick [default: the bundle's]."),
+    ] = None,
+    selection: Annotated[
+        bool,
+        typer.Option(
+            '--selection', help='Use the 20 selection seeds (for tuning, not for reports).'
+        ),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help='Processes to run in parallel.')] = 1,
     csv: Annotated[Path | None, typer.Option(help='Append one row per episode here.')] = None,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
@@ -61,20 +70,32 @@ def eval_command(
         job = Job(contract.text, folder, shifted, iterations)
         console = Console(stderr=True)
         with Progress(
-            TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-            TimeRemainingColumn(), console=console, transient=True,
+            TextColumn('{task.description}'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
         ) as bar:
             task = bar.add_task('episodes', total=len(seeds) * len(chosen))
             results = run_arms(job, chosen, seeds, jobs, lambda _: bar.advance(task))
         if csv is not None:
-            rows = [row for arm in results.values() for row in make_rows(
-                arm, contract, shifted, manifest, digest, iterations)]
+            rows = [
+                row
+                for arm in results.values()
+                for row in make_rows(arm, contract, shifted, manifest, digest, iterations)
+            ]
             append_rows(csv, rows)
     except (BodyError, RealityError, RowsError, ValueError) as error:
         typer.echo(f'world-model: {error}', err=True)
         raise typer.Exit(1) from error
-    report = {'robot': contract.name, 'reality': shifted.name, 'seeds': [seeds[0], seeds[-1]],
-              'bundle_sha': digest, **summarise(results)}
+    report = {
+        'robot': contract.name,
+        'reality': shifted.name,
+        'seeds': [seeds[0], seeds[-1]],
+        'bundle_sha': digest,
+        **summarise(results),
+    }
     if as_json:
         typer.echo(json.dumps(report))
     else:
@@ -93,14 +114,19 @@ def _manifest(folder: Path | None) -> tuple[dict[str, Any], str]:
 
 
 def _table(report: dict[str, Any]) -> Table:
-    table = Table(title=f'{report["robot"]}, {report["reality"]}: {report["episodes"]} episodes '
-                        f'({report["label"]})')
+    table = Table(
+        title=f'{report["robot"]}, {report["reality"]}: {report["episodes"]} episodes '
+        f'({report["label"]})'
+    )
     table.add_column('figure')
     table.add_column('value', justify='right')
     table.add_column('95 % interval', justify='right')
     for name, value in report.items():
         if isinstance(value, float):
             low_high = report.get(f'{name}_interval')
-            table.add_row(name, f'{value:.3g}' if abs(value) < 1 else f'{value:.1f}',
-                          f'[{low_high[0]:.1f}, {low_high[1]:.1f}]' if low_high else '')
+            table.add_row(
+                name,
+                f'{value:.3g}' if abs(value) < 1 else f'{value:.1f}',
+                f'[{low_high[0]:.1f}, {low_high[1]:.1f}]' if low_high else '',
+            )
     return table

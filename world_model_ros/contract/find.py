@@ -40,17 +40,26 @@ def find_config(kind: str, name_or_path: str | Path) -> Path:
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         if path.is_file():
             return path
-        raise ContractError(given, [Problem(
-            'file', 'missing', f'a YAML file for {kind}', 'check the path')])
+        raise ContractError(
+            given, [Problem('file', 'missing', f'a YAML file for {kind}', 'check the path')]
+        )
     known: dict[str, Path] = {}
     for folder in config_directories():
         for file in sorted((folder / kind).glob('*.yaml')):
             known.setdefault(file.stem, file)
     if given in known:
         return known[given]
-    raise ContractError(given, [Problem(
-        'name', repr(given), f'a name in config/{kind} or the path of a YAML file',
-        did_you_mean(given, sorted(known)))])
+    raise ContractError(
+        given,
+        [
+            Problem(
+                'name',
+                repr(given),
+                f'a name in config/{kind} or the path of a YAML file',
+                did_you_mean(given, sorted(known)),
+            )
+        ],
+    )
 
 
 def find_robot(name_or_path: str | Path) -> Path:

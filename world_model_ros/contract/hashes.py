@@ -39,7 +39,9 @@ def interface_dict(contract: Contract) -> dict[str, Any]:
 
 def _stream_dict(stream: Stream) -> dict[str, Any]:
     common: dict[str, Any] = {
-        'name': stream.name, 'kind': stream.kind, 'shape': list(stream.shape),
+        'name': stream.name,
+        'kind': stream.kind,
+        'shape': list(stream.shape),
     }
     if stream.kind == 'image':
         return {**common, 'encoding': stream.encoding, 'units': 'uint8'}
@@ -75,9 +77,7 @@ def contract_hash(contract: Contract) -> str:
     return _digest(fields)
 
 
-def interface_diff(
-    a: Contract | Mapping[str, Any], b: Contract | Mapping[str, Any]
-) -> list[str]:
+def interface_diff(a: Contract | Mapping[str, Any], b: Contract | Mapping[str, Any]) -> list[str]:
     """List the fields in which two interfaces differ, as `field: a -> b`."""
     left = dict(_leaves('', _as_interface(a)))
     right = dict(_leaves('', _as_interface(b)))
@@ -101,8 +101,10 @@ def _leaves(path: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, Mapping):
         prefix = f'{path}.' if path else ''
         return [leaf for key in value for leaf in _leaves(f'{prefix}{key}', value[key])]
-    if isinstance(value, list) and value and all(
-        isinstance(item, Mapping) and isinstance(item.get('name'), str) for item in value
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(item, Mapping) and isinstance(item.get('name'), str) for item in value)
     ):
         order = [item['name'] for item in value]
         leaves = [(f'{path} in order', json.dumps(order))]

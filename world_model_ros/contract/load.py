@@ -41,7 +41,9 @@ class _StrictLoader(yaml.SafeLoader):
             key = (key_node.tag, str(key_node.value))
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'the key {key_node.value!r} is written twice',
+                    None,
+                    None,
+                    f'the key {key_node.value!r} is written twice',
                     key_node.start_mark,
                 )
             seen.add(key)
@@ -59,9 +61,17 @@ def load_contract(name_or_path: str | Path) -> Contract:
         raw = path.read_bytes()[: MAX_TEXT_BYTES + 1]
         text = raw.decode('utf-8')
     except (OSError, UnicodeDecodeError) as error:
-        raise ContractError(str(path), [Problem(
-            'file', f'unreadable ({error})', 'UTF-8 text', 'check the file and its rights',
-        )]) from error
+        raise ContractError(
+            str(path),
+            [
+                Problem(
+                    'file',
+                    f'unreadable ({error})',
+                    'UTF-8 text',
+                    'check the file and its rights',
+                )
+            ],
+        ) from error
     return parse_contract(text, str(path))
 
 
@@ -76,21 +86,35 @@ def parse_contract(text: str, file: str = '<contract>') -> Contract:
     version = data.get('format', MISSING) if isinstance(data, dict) else MISSING
     if isinstance(data, dict) and (isinstance(version, bool) or version != CONTRACT_FORMAT):
         # Another format has other keys: judging them by this one would only mislead.
-        problems.add('format', version, f'{CONTRACT_FORMAT}', (
-            'this software is older than the file: update it'
-            if isinstance(version, int) and version > CONTRACT_FORMAT
-            else f'write format: {CONTRACT_FORMAT}'))
+        problems.add(
+            'format',
+            version,
+            f'{CONTRACT_FORMAT}',
+            (
+                'this software is older than the file: update it'
+                if isinstance(version, int) and version > CONTRACT_FORMAT
+                else f'write format: {CONTRACT_FORMAT}'
+            ),
+        )
         raise ContractError(file, problems.found)
 
     if isinstance(data, dict) and 'actions' in data:
-        problems.add('actions', data['actions'], 'one group under the key action',
-                     f'format {CONTRACT_FORMAT} has one action group: put its keys under action')
+        problems.add(
+            'actions',
+            data['actions'],
+            'one group under the key action',
+            f'format {CONTRACT_FORMAT} has one action group: put its keys under action',
+        )
         data = {key: value for key, value in data.items() if key != 'actions'}
     top = Section(data, '', problems, TOP_KEYS)
     name = top.text('name')
     if problems.clean('name') and not _is_name(name):
-        top.note('name', name, 'letters, digits, _ or -, beginning with a letter',
-                 'rename the robot type')
+        top.note(
+            'name',
+            name,
+            'letters, digits, _ or -, beginning with a letter',
+            'rename the robot type',
+        )
     streams = read_streams(top, problems)
     control = read_control(top, problems, streams)
     action = read_action(top, problems)
@@ -99,22 +123,38 @@ def parse_contract(text: str, file: str = '<contract>') -> Contract:
     if problems.found or action is None:
         raise ContractError(file, problems.found)
     return Contract(
-        format=CONTRACT_FORMAT, name=name, streams=tuple(streams), action=action,
-        reward=reward, episode=episode, text=text, **control,
+        format=CONTRACT_FORMAT,
+        name=name,
+        streams=tuple(streams),
+        action=action,
+        reward=reward,
+        episode=episode,
+        text=text,
+        **control,
     )
 
 
 def _parse_yaml(text: str, file: str) -> Any:
     if len(text.encode('utf-8', 'surrogatepass')) > MAX_TEXT_BYTES:
-        raise ContractError(file, [Problem(
-            'file', 'too large', f'at most {MAX_TEXT_BYTES} bytes', 'give a robot file')])
+        raise ContractError(
+            file,
+            [Problem('file', 'too large', f'at most {MAX_TEXT_BYTES} bytes', 'give a robot file')],
+        )
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())[:300]
-        raise ContractError(file, [Problem(
-            'file', f'not readable as YAML ({reason})', 'plain YAML',
-            'correct the line that is named')]) from error
+        raise ContractError(
+            file,
+            [
+                Problem(
+                    'file',
+                    f'not readable as YAML ({reason})',
+                    'plain YAML',
+                    'correct the line that is named',
+                )
+            ],
+        ) from error
 
 
 def _is_name(name: str) -> bool:
@@ -137,6 +177,10 @@ def _read_episode(top: Section, problems: Problems) -> Episode:
     max_ticks = section.integer('max_ticks', 0)
     segment_ticks = section.integer('segment_ticks', 0)
     if problems.clean('episode') and reset == 'none' and segment_ticks == 0:
-        section.note('segment_ticks', segment_ticks, 'at least 1 where reset is none',
-                     'a robot without resets is recorded in segments: say how long, in ticks')
+        section.note(
+            'segment_ticks',
+            segment_ticks,
+            'at least 1 where reset is none',
+            'a robot without resets is recorded in segments: say how long, in ticks',
+        )
     return Episode(reset=reset, max_ticks=max_ticks, segment_ticks=segment_ticks)

@@ -92,7 +92,9 @@ class Section:
         for key in self.data:
             if key not in known:
                 problems.add(
-                    self.key(str(key)[:80]), self.data[key], 'no such key',
+                    self.key(str(key)[:80]),
+                    self.data[key],
+                    'no such key',
                     did_you_mean(key, known),
                 )
 
@@ -109,8 +111,13 @@ class Section:
         self.problems.add(self.key(name), value, expected, remedy)
 
     def number(
-        self, name: str, unit: str, default: Any = MISSING, low: float = 0.0,
-        high: float = math.inf, low_included: bool = False,
+        self,
+        name: str,
+        unit: str,
+        default: Any = MISSING,
+        low: float = 0.0,
+        high: float = math.inf,
+        low_included: bool = False,
     ) -> float:
         """Read a finite number above `low` and at most `high`."""
         value = self.get(name, default)
@@ -139,8 +146,12 @@ class Section:
         value = self.get(name, default)
         if not isinstance(value, str) or value not in options:
             remedy = f'add it: {" | ".join(options)}'
-            self.note(name, value, f'one of {", ".join(options)}',
-                      remedy if value is MISSING else did_you_mean(value, options))
+            self.note(
+                name,
+                value,
+                f'one of {", ".join(options)}',
+                remedy if value is MISSING else did_you_mean(value, options),
+            )
             return options[0]
         return value
 
@@ -163,9 +174,13 @@ class Section:
     def words(self, name: str, default: Any = MISSING, at_least: int = 1) -> tuple[str, ...]:
         """Read a list of different, non-empty strings."""
         value = self.get(name, default)
-        if not isinstance(value, list) or len(value) > MAX_LIST or any(
-            not isinstance(word, str) or not word.strip() or not word.isprintable()
-            for word in value
+        if (
+            not isinstance(value, list)
+            or len(value) > MAX_LIST
+            or any(
+                not isinstance(word, str) or not word.strip() or not word.isprintable()
+                for word in value
+            )
         ):
             self.note(name, value, f'a list of at most {MAX_LIST} names', 'write [name, name]')
             return ()
@@ -183,14 +198,22 @@ class Section:
             self.note(name, value, f'a list of {length} numbers in {unit}', 'write [1.0, 2.0]')
             return ()
         if len(value) != length:
-            self.note(name, value, f'{length} numbers, one for each name',
-                      f'it has {len(value)}; write one for each name, in the same order')
+            self.note(
+                name,
+                value,
+                f'{length} numbers, one for each name',
+                f'it has {len(value)}; write one for each name, in the same order',
+            )
         result = []
         for index, item in enumerate(value):
             number = as_number(item)
             if number is None:
-                self.note(f'{name}[{index}]', item, f'a finite number in {unit}',
-                          'write a plain number such as 0.5')
+                self.note(
+                    f'{name}[{index}]',
+                    item,
+                    f'a finite number in {unit}',
+                    'write a plain number such as 0.5',
+                )
             result.append(1.0 if number is None else number)
         return tuple(result)
 

@@ -27,8 +27,13 @@ class BundleActor:
     """Acts as the robot would with this bundle."""
 
     def __init__(
-        self, contract: Contract, bundle: Bundle, *, plan: bool = True,
-        iteration_count: int | None = None, noise_key: Callable[[int], int] = int,
+        self,
+        contract: Contract,
+        bundle: Bundle,
+        *,
+        plan: bool = True,
+        iteration_count: int | None = None,
+        noise_key: Callable[[int], int] = int,
     ) -> None:
         """Make the brain; `plan=False` leaves the policy alone.
 
@@ -47,8 +52,13 @@ class BundleActor:
     def __call__(self, step: Step) -> np.ndarray:
         """Observe and decide; return the whole chunk, as the node sends it."""
         decision = self._brain.step(
-            step.observation, step.action_sent, step.pending, step.is_first, step.tick,
-            deadline_s=math.inf)
+            step.observation,
+            step.action_sent,
+            step.pending,
+            step.is_first,
+            step.tick,
+            deadline_s=math.inf,
+        )
         self._ticks += 1
         self._planned += decision.source == 'plan'
         self._iterations += decision.iterations
@@ -66,8 +76,13 @@ def scrambled(bundle: Bundle) -> Bundle:
     A planner that does no worse with it was never planning.
     """
     plan = make_session(
-        'plan', (bundle.path / 'plan.onnx').read_bytes(), scrambled_weights(bundle.path),
-        threads=1, providers=(CPU,), allow_cpu_fallback=False)
+        'plan',
+        (bundle.path / 'plan.onnx').read_bytes(),
+        scrambled_weights(bundle.path),
+        threads=1,
+        providers=(CPU,),
+        allow_cpu_fallback=False,
+    )
     return replace(bundle, sessions={**bundle.sessions, 'plan': plan})
 
 
@@ -82,6 +97,7 @@ def scrambled_weights(folder: Path) -> bytes:
         place = {entry.key: entry.value for entry in tensor.external_data}
         if place and tensor.data_type == onnx.TensorProto.FLOAT:
             values = np.frombuffer(
-                weights, np.float32, int(place['length']) // 4, int(place.get('offset', 0)))
+                weights, np.float32, int(place['length']) // 4, int(place.get('offset', 0))
+            )
             rng.shuffle(values)  # in place: a view on the weights
     return bytes(weights)

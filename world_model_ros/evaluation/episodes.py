@@ -57,12 +57,14 @@ def run_episode(env: Env, actor: Actor, seed: int, arm: str = '') -> EpisodeResu
     while not (step.terminal or step.truncated):
         step = env.step(actor(step))
         total += step.reward
-    return EpisodeResult(
-        arm, seed, total, step.tick, time.perf_counter() - began, actor.figures())
+    return EpisodeResult(arm, seed, total, step.tick, time.perf_counter() - began, actor.figures())
 
 
 def run_arms(
-    job: Job, arms: Sequence[str], seeds: Sequence[int], jobs: int = 1,
+    job: Job,
+    arms: Sequence[str],
+    seeds: Sequence[int],
+    jobs: int = 1,
     progress: Callable[[EpisodeResult], None] = lambda result: None,
 ) -> dict[str, list[EpisodeResult]]:
     """Run every arm on every seed; per arm, results are in the order of the seeds."""
@@ -119,8 +121,8 @@ class _Worker:
         if arm == 'scrambled':
             bundle = scrambled(bundle)
         actor = BundleActor(
-            self._contract, bundle, plan=arm != 'policy',
-            iteration_count=self._job.iteration_count)
+            self._contract, bundle, plan=arm != 'policy', iteration_count=self._job.iteration_count
+        )
         return BlankedCamera(actor, self._contract) if arm == 'blanked' else actor
 
     def _load(self) -> Bundle:

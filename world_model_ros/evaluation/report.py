@@ -22,8 +22,13 @@ _PAIRS = (
     ('plan_minus_blanked', 'plan', 'blanked'),
     ('plan_minus_scrambled', 'plan', 'scrambled'),
 )
-_NAMES = {'plan': 'mean_return', 'policy': 'policy_return', 'blanked': 'blanked_return',
-          'scrambled': 'scrambled_return', 'random': 'random_return'}
+_NAMES = {
+    'plan': 'mean_return',
+    'policy': 'policy_return',
+    'blanked': 'blanked_return',
+    'scrambled': 'scrambled_return',
+    'random': 'random_return',
+}
 
 
 def summarise(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
@@ -45,10 +50,13 @@ def summarise(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
         for key in ('plan_differs', 'iterations'):
             figures = [r.figures.get(key, 0.0) for r in results['plan']]
             out[f'{key}_share' if key == 'plan_differs' else key] = round(
-                float(np.mean(figures)), 4)
+                float(np.mean(figures)), 4
+            )
     return out
 
 
 def _entry(name: str, interval: Interval) -> dict[str, Any]:
-    return {name: round(interval.mean, 3),
-            f'{name}_interval': [round(interval.low, 3), round(interval.high, 3)]}
+    return {
+        name: round(interval.mean, 3),
+        f'{name}_interval': [round(interval.low, 3), round(interval.high, 3)],
+    }

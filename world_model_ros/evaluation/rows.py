@@ -99,14 +99,23 @@ def git_state() -> tuple[str, bool]:
         return 'unknown', True
     commit = _git(git, root, 'rev-parse', 'HEAD')
     # Results themselves may change: rows are appended to files that are tracked.
-    changes = _git(git, root, 'status', '--porcelain', '--untracked-files=no', '--', '.',
-                   ':!benchmarks/results')
+    changes = _git(
+        git,
+        root,
+        'status',
+        '--porcelain',
+        '--untracked-files=no',
+        '--',
+        '.',
+        ':!benchmarks/results',
+    )
     return commit or 'unknown', bool(changes) or not commit
 
 
 def _git(git: str, root: Path, *args: str) -> str:
     done = subprocess.run(
-        [git, '-C', str(root), *args], capture_output=True, text=True, check=False)
+        [git, '-C', str(root), *args], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip()
 
 
@@ -127,8 +136,12 @@ def describe_planner(settings: Mapping[str, Any], iteration_count: int | None) -
 
 
 def make_rows(
-    results: Sequence[Any], contract: Contract, reality: Any, manifest: Mapping[str, Any],
-    bundle_sha: str, iteration_count: int | None = None,
+    results: Sequence[Any],
+    contract: Contract,
+    reality: Any,
+    manifest: Mapping[str, Any],
+    bundle_sha: str,
+    iteration_count: int | None = None,
 ) -> list[Row]:
     """Turn EpisodeResults into rows; what the manifest does not say stays empty."""
     commit, dirty = git_state()
@@ -153,8 +166,14 @@ def make_rows(
         'bundle_sha': bundle_sha,
     }
     nothing: dict[str, Any] = {
-        'family': 'none', 'train_seed': '', 'frames': 0, 'decisions': 0, 'updates': 0,
-        'replay_ratio': 0, 'bundle_sha': ''}
+        'family': 'none',
+        'train_seed': '',
+        'frames': 0,
+        'decisions': 0,
+        'updates': 0,
+        'replay_ratio': 0,
+        'bundle_sha': '',
+    }
     return [
         Row(
             **common,

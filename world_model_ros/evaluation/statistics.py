@@ -55,8 +55,7 @@ def iqm_interval(scores: Sequence[Sequence[float]]) -> Interval:
     """IQM over task x seed; seeds are resampled within each task (stratified)."""
     tasks = [_checked(task) for task in scores]
     rng = np.random.default_rng(0)
-    drawn = [
-        task[rng.integers(len(task), size=(RESAMPLES, len(task)))] for task in tasks]
+    drawn = [task[rng.integers(len(task), size=(RESAMPLES, len(task)))] for task in tasks]
     joined = np.concatenate(drawn, axis=1)  # [resamples, all runs]
     return _interval(iqm(np.concatenate(tasks)), _rows(iqm, joined))
 

@@ -38,15 +38,25 @@ class AgentTopics:
     """What the worker publishes through, and what feeds its inputs."""
 
     def __init__(
-        self, node: LifecycleNode, contract: Contract, bundle: Bundle, inputs: Inputs, clock,
-        robot_id: str, tick_source: str,
+        self,
+        node: LifecycleNode,
+        contract: Contract,
+        bundle: Bundle,
+        inputs: Inputs,
+        clock,
+        robot_id: str,
+        tick_source: str,
     ) -> None:
         self.lost = {stream.name: 0 for stream in contract.streams}
         self._node, self._contract, self._inputs, self._clock = node, contract, inputs, clock
         self._about = {
-            'format': EPISODE_FORMAT, 'robot_id': robot_id, 'contract': contract.text,
-            'interface_hash': interface_hash(contract), 'contract_hash': contract_hash(contract),
-            'bundle': {'name': bundle.name, 'digest': bundle.digest}}
+            'format': EPISODE_FORMAT,
+            'robot_id': robot_id,
+            'contract': contract.text,
+            'interface_hash': interface_hash(contract),
+            'contract_hash': contract_hash(contract),
+            'bundle': {'name': bundle.name, 'digest': bundle.digest},
+        }
         self._source = tick_source
         self._low = np.asarray(contract.action.low)
         self._high = np.asarray(contract.action.high)
@@ -62,21 +72,26 @@ class AgentTopics:
         self._chunk = node.create_lifecycle_publisher(JointTrajectory, '~/chunk', node_qos)
         self._reset = node.create_client(Trigger, 'reset')
         self._subscriptions = [
-            self._subscribe(stream, tick_source == 'lockstep') for stream in contract.streams]
+            self._subscribe(stream, tick_source == 'lockstep') for stream in contract.streams
+        ]
         self._subscriptions.append(
-            node.create_subscription(JointState, 'guard/sent', self._on_sent, node_qos))
+            node.create_subscription(JointState, 'guard/sent', self._on_sent, node_qos)
+        )
         if contract.reward.topic:
-            self._subscriptions.append(node.create_subscription(
-                JointState, contract.reward.topic, self._on_reward, node_qos))
+            self._subscriptions.append(
+                node.create_subscription(
+                    JointState, contract.reward.topic, self._on_reward, node_qos
+                )
+            )
         self._services: list = []
 
     def serve(self, worker: Worker) -> None:
         """Offer the services that steer the worker."""
         self._worker = worker
-        for name, callback in (
-                ('start', self._on_start), ('end', self._on_end)):
+        for name, callback in (('start', self._on_start), ('end', self._on_end)):
             self._services.append(
-                self._node.create_service(Trigger, f'~/{name}_episode', callback))
+                self._node.create_service(Trigger, f'~/{name}_episode', callback)
+            )
         self._services.append(self._node.create_service(Trigger, '~/mark', self._on_mark))
 
     def close(self) -> None:
@@ -109,9 +124,13 @@ class AgentTopics:
             self.lost[name] = event.total_count
 
         return self._node.create_subscription(
-            Image if stream.kind == 'image' else JointState, stream.topic, store,
-            _common.RELIABLE_QOS if lockstep else _common.SENSOR_QOS, raw=True,
-            event_callbacks=SubscriptionEventCallbacks(message_lost=lost))
+            Image if stream.kind == 'image' else JointState,
+            stream.topic,
+            store,
+            _common.RELIABLE_QOS if lockstep else _common.SENSOR_QOS,
+            raw=True,
+            event_callbacks=SubscriptionEventCallbacks(message_lost=lost),
+        )
 
     def _on_sent(self, message: JointState) -> None:
         self._inputs.put_sent(*_wire.sent_values(self._contract, message))
@@ -169,11 +188,25 @@ class AgentTopics:
 
     def _publish_episode(self) -> None:
         episode = self._episode
-        self._announcement.publish(String(data=json.dumps({
-            **self._about, 'uuid': episode.uuid, 'index': episode.index,
-            'acting': episode.acting, 'first_tick': episode.first_tick, 'marks': self._marks,
-            'clock': {'source': self._source, 'now_ns': self._clock.now_ns(),
-                      'simulated': self._node.get_parameter('use_sim_time').value}})))
+        self._announcement.publish(
+            String(
+                data=json.dumps(
+                    {
+                        **self._about,
+                        'uuid': episode.uuid,
+                        'index': episode.index,
+                        'acting': episode.acting,
+                        'first_tick': episode.first_tick,
+                        'marks': self._marks,
+                        'clock': {
+                            'source': self._source,
+                            'now_ns': self._clock.now_ns(),
+                            'simulated': self._node.get_parameter('use_sim_time').value,
+                        },
+                    }
+                )
+            )
+        )
 
     def publish_tick(self, record: TickRecord) -> None:
         """Publish the record of a tick."""

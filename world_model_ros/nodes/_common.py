@@ -41,17 +41,30 @@ DRAIN_SEC = 1.0
 _PR_SET_PDEATHSIG = 1
 
 OK, WARN, ERROR, STALE = (
-    DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
 
 SENSOR_QOS = QoSProfile(
-    depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT,
-    durability=DurabilityPolicy.VOLATILE)
+    depth=10,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.BEST_EFFORT,
+    durability=DurabilityPolicy.VOLATILE,
+)
 RELIABLE_QOS = QoSProfile(
-    depth=50, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.VOLATILE)
+    depth=50,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+)
 LATCHED_QOS = QoSProfile(
-    depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
 
 
 def to_time(stamp_ns: int) -> Time:
@@ -93,7 +106,8 @@ class Diagnostics:
     def publish(self, level: bytes, message: str, values: dict[str, object]) -> None:
         """Publish one status; numbers are written short."""
         status = DiagnosticStatus(
-            level=level, name=self._name, message=message, hardware_id=self._hardware_id)
+            level=level, name=self._name, message=message, hardware_id=self._hardware_id
+        )
         status.values = [KeyValue(key=key, value=_short(value)) for key, value in values.items()]
         array = DiagnosticArray(status=[status])
         array.header.stamp = self._clock.now().to_msg()

@@ -103,8 +103,10 @@ class Inputs:
 
     def complete(self) -> bool:
         """Whether every stream has a message."""
-        return all(self.assembler.newest_stamp_ns(stream.name) is not None
-                   for stream in self.contract.streams)
+        return all(
+            self.assembler.newest_stamp_ns(stream.name) is not None
+            for stream in self.contract.streams
+        )
 
     def complete_at(self, t0_ns: int, t1_ns: int, first: bool) -> bool:
         """Lockstep: whether all that belongs to (t0, t1] is here."""
@@ -113,14 +115,18 @@ class Inputs:
         if first:
             return True
         rewarded = not self.contract.reward.topic or any(
-            stamp_ns >= t1_ns for stamp_ns, _, _ in self._rewards)
+            stamp_ns >= t1_ns for stamp_ns, _, _ in self._rewards
+        )
         return rewarded and self.sent.count(t0_ns, t1_ns) >= self.contract.commands_per_tick
 
     def reward(self, t0_ns: int, t1_ns: int) -> tuple[float, bool]:
         """Reward and terminal over (t0, t1]; NaN without a sample: missing is not zero."""
         with self.changed:
-            inside = [(reward, terminal) for stamp_ns, reward, terminal in self._rewards
-                      if t0_ns < stamp_ns <= t1_ns]
+            inside = [
+                (reward, terminal)
+                for stamp_ns, reward, terminal in self._rewards
+                if t0_ns < stamp_ns <= t1_ns
+            ]
         if not inside:
             return math.nan, False
         rewards = [reward for reward, _ in inside]

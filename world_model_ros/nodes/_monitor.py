@@ -71,13 +71,17 @@ class Monitor:
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node(
-            'monitor', context=self._context, namespace=namespace or None)
+            'monitor', context=self._context, namespace=namespace or None
+        )
         self._node.create_subscription(
-            JointState, 'agent/tick', self._on_tick, _common.RELIABLE_QOS)
+            JointState, 'agent/tick', self._on_tick, _common.RELIABLE_QOS
+        )
         self._node.create_subscription(
-            JointState, 'guard/sent', self._on_sent, _common.RELIABLE_QOS)
+            JointState, 'guard/sent', self._on_sent, _common.RELIABLE_QOS
+        )
         self._node.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS)
+            DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS
+        )
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name='monitor', daemon=True)
         self._thread.start()
@@ -99,8 +103,11 @@ class Monitor:
     def _on_tick(self, message: JointState) -> None:
         try:
             tick = TickRecord.from_doubles(
-                message.name, message.position, _common.to_ns(message.header.stamp),
-                message.header.frame_id)
+                message.name,
+                message.position,
+                _common.to_ns(message.header.stamp),
+                message.header.frame_id,
+            )
         except TickRecordError:
             return  # another version's agent; its diagnostics are still shown
         view = self.view
@@ -124,5 +131,7 @@ class Monitor:
             prefix, _, name = status.name.rpartition('/')
             if prefix == self._prefix:
                 self.view.nodes[name] = NodeStatus(
-                    status.level[0], status.message,
-                    {item.key: item.value for item in status.values})
+                    status.level[0],
+                    status.message,
+                    {item.key: item.value for item in status.values},
+                )

@@ -26,7 +26,11 @@ class Pictures:
     """Publishes ~/believed (now) and ~/imagined (the plan's steps, side by side)."""
 
     def __init__(
-        self, node: Node, bundle: Bundle, rate_hz: float, latest: Callable[[], Snapshot | None],
+        self,
+        node: Node,
+        bundle: Bundle,
+        rate_hz: float,
+        latest: Callable[[], Snapshot | None],
     ) -> None:
         self._latest = latest
         self._bundle = bundle
@@ -67,8 +71,9 @@ class Pictures:
         outputs = self._bundle.run('decode', {'belief': belief})
         images = [outputs[f'obs_{name}'][0] for name in self._streams]
         height = max(image.shape[0] for image in images)
-        return np.hstack([np.pad(
-            image, ((0, height - image.shape[0]), (0, 0), (0, 0))) for image in images])
+        return np.hstack(
+            [np.pad(image, ((0, height - image.shape[0]), (0, 0), (0, 0))) for image in images]
+        )
 
     def _film(self, snapshot: Snapshot) -> np.ndarray:
         """The pictures of the plan's steps, from left to right."""

@@ -26,7 +26,11 @@ class Schedule:
     """Ticks of one episode after the other."""
 
     def __init__(
-        self, contract: Contract, source: str, inputs: Inputs, clock: RobotClock,
+        self,
+        contract: Contract,
+        source: str,
+        inputs: Inputs,
+        clock: RobotClock,
     ) -> None:
         self.source = source or contract.tick_source
         self._stream = contract.tick_stream or contract.streams[0].name

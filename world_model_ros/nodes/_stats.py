@@ -32,8 +32,14 @@ class Stats:
         self.error = ''
         self._durations = np.zeros(_BINS, np.int64)
 
-    def add(self, tick: Tick, duration_s: float, lateness_s: float, decision: Decision,
-            observation: Observation) -> None:
+    def add(
+        self,
+        tick: Tick,
+        duration_s: float,
+        lateness_s: float,
+        decision: Decision,
+        observation: Observation,
+    ) -> None:
         """Count one tick."""
         self.ticks += 1
         self.skipped += tick.skipped

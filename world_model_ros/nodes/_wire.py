@@ -22,10 +22,18 @@ SENT_SOURCE = 'guard.source'
 SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped')
 REWARD_NAMES = ('reward', 'terminal', 'success')
 
-_POINT_FIELD = {'effort': 'effort', 'velocity': 'velocities', 'position': 'positions',
-                'position_delta': 'positions'}
-_STATE_FIELD = {'effort': 'effort', 'velocity': 'velocity', 'position': 'position',
-                'position_delta': 'position'}
+_POINT_FIELD = {
+    'effort': 'effort',
+    'velocity': 'velocities',
+    'position': 'positions',
+    'position_delta': 'positions',
+}
+_STATE_FIELD = {
+    'effort': 'effort',
+    'velocity': 'velocity',
+    'position': 'position',
+    'position_delta': 'position',
+}
 
 
 def command_type(contract: Contract) -> type:
@@ -44,8 +52,9 @@ def chunk_message(contract: Contract, start_ns: int, values: np.ndarray) -> Join
     points = []
     for i, row in enumerate(values):
         after_ns = i * period_ns
-        point = JointTrajectoryPoint(time_from_start=Duration(
-            sec=after_ns // NANOSECONDS, nanosec=after_ns % NANOSECONDS))
+        point = JointTrajectoryPoint(
+            time_from_start=Duration(sec=after_ns // NANOSECONDS, nanosec=after_ns % NANOSECONDS)
+        )
         setattr(point, field, [float(value) for value in row])
         points.append(point)
     message.points = points
@@ -53,7 +62,8 @@ def chunk_message(contract: Contract, start_ns: int, values: np.ndarray) -> Join
 
 
 def chunk_arrays(
-    contract: Contract, message: JointTrajectory,
+    contract: Contract,
+    message: JointTrajectory,
 ) -> tuple[list[str], list[int], np.ndarray]:
     """Names, times and values [H, A] of a chunk; ragged rows become NaN, which guards refuse."""
     field = _POINT_FIELD[contract.action.kind]
@@ -97,7 +107,11 @@ def command_values(contract: Contract, message) -> np.ndarray | None:
 
 
 def sent_message(
-    contract: Contract, t_ns: int, values: np.ndarray, source: str, reasons: tuple[str, ...],
+    contract: Contract,
+    t_ns: int,
+    values: np.ndarray,
+    source: str,
+    reasons: tuple[str, ...],
 ) -> JointState:
     """What the guard sent at t_ns, and why: in a code for machines, in frame_id for people."""
     message = JointState(name=[*contract.action.names, SENT_SOURCE])
@@ -125,5 +139,8 @@ def reward_message(t_ns: int, reward: float, terminal: bool, success: bool) -> J
 def reward_values(message: JointState) -> tuple[int, float, bool]:
     """Stamp, reward and terminal of a reward sample; a missing reward is NaN."""
     given = dict(zip(message.name, message.position, strict=False))
-    return (to_ns(message.header.stamp), float(given.get('reward', float('nan'))),
-            bool(given.get('terminal', 0.0)))
+    return (
+        to_ns(message.header.stamp),
+        float(given.get('reward', float('nan'))),
+        bool(given.get('terminal', 0.0)),
+    )

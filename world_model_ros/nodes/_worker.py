@@ -37,8 +37,15 @@ MAX_SKIPPED_STEPS = 64  # imagined after a long gap; beyond that the belief hold
 class Worker:
     """Runs ticks in a thread of its own."""
 
-    def __init__(self, contract: Contract, inputs: Inputs, schedule: Schedule, brain: Brain,
-                 port: Port, options: Options) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        inputs: Inputs,
+        schedule: Schedule,
+        brain: Brain,
+        port: Port,
+        options: Options,
+    ) -> None:
         self.contract = contract
         self.stats = Stats()
         self.episode: Episode | None = None
@@ -209,22 +216,26 @@ class Worker:
         if intervention:
             self._brain.drop_plan()
         decision = self._brain.step(
-            observation, sent, self._pending(tick.index, sent), first, tick.index,
-            self._deadline_s)
+            observation, sent, self._pending(tick.index, sent), first, tick.index, self._deadline_s
+        )
         self.snapshot = Snapshot(tick.t_ns, decision.belief, decision.chunk)
         ends = self._ends(tick.index)
         missing = '' if self._schedule.lockstep else self._too_old(tick.t_ns)
         acting = episode.acting and self.acting and not (terminal or ends or missing)
         if acting:
             acting = self._port.send_chunk(
-                tick.t_ns + self.contract.command_offset_ns, decision.chunk)
+                tick.t_ns + self.contract.command_offset_ns, decision.chunk
+            )
             self._committed.append((tick.index + self.contract.offset_ticks, decision.chunk))
         elif self._sending:
             self._port.drop_chunk()
             self._brain.drop_plan()
         self._sending = acting
-        lateness_s = 0.0 if self._schedule.lockstep else self._schedule.ticker.lateness_s(
-            tick, self._port.now_ns())
+        lateness_s = (
+            0.0
+            if self._schedule.lockstep
+            else self._schedule.ticker.lateness_s(tick, self._port.now_ns())
+        )
         record = self._record(tick, observation, decision, sent)
         record.first = tick.index == episode.first_tick
         record.terminal = terminal
@@ -285,14 +296,26 @@ class Worker:
             return
         self._finish()
 
-    def _record(self, tick: Tick, observation: Observation, decision: Decision,
-                sent: np.ndarray) -> TickRecord:
+    def _record(
+        self, tick: Tick, observation: Observation, decision: Decision, sent: np.ndarray
+    ) -> TickRecord:
         episode = self.episode
         return TickRecord(
-            episode=episode.uuid, t_ns=tick.t_ns, tick=tick.index, valid=observation.valid,
-            explore=self._options.explore, eval=self._options.eval, source=decision.source,
-            iterations=decision.iterations, noise_key=episode.noise_key,
-            surprise=decision.surprise, value=decision.value, skipped=tick.skipped,
+            episode=episode.uuid,
+            t_ns=tick.t_ns,
+            tick=tick.index,
+            valid=observation.valid,
+            explore=self._options.explore,
+            eval=self._options.eval,
+            source=decision.source,
+            iterations=decision.iterations,
+            noise_key=episode.noise_key,
+            surprise=decision.surprise,
+            value=decision.value,
+            skipped=tick.skipped,
             obs_crc=observation.crc if decision.observed else -1,
-            joints=self.contract.action.names, asked=decision.chunk[0].astype(np.float64),
-            sent=sent.astype(np.float64), streams=observation.samples)
+            joints=self.contract.action.names,
+            asked=decision.chunk[0].astype(np.float64),
+            sent=sent.astype(np.float64),
+            streams=observation.samples,
+        )

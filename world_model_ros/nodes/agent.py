@@ -58,13 +58,15 @@ class AgentNode(LifecycleNode):
         super().__init__('agent')
         self._value = {
             name: declare(self, name, default, text)
-            for name, (default, text) in PARAMETERS.items()}
+            for name, (default, text) in PARAMETERS.items()
+        }
         self._worker: Worker | None = None
         self._pictures: Pictures | None = None
         self._topics: AgentTopics | None = None
         self._diagnostics = _common.Diagnostics(self, self._value['robot_id'])
         self.create_timer(
-            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK)
+            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
+        )
         if self._value['autoconfigure'] or self._value['autostart']:
             self._auto = self.create_timer(0.0, self._on_auto, clock=_common.STEADY_CLOCK)
 
@@ -139,22 +141,26 @@ class AgentNode(LifecycleNode):
         bundle = load_bundle(value['bundle'], contract, threads=value['threads'])
         typestore()  # built before the first tick, not in it
         brain = Brain(
-            contract, bundle, plan=value['plan'], explore=value['explore'],
+            contract,
+            bundle,
+            plan=value['plan'],
+            explore=value['explore'],
             iteration_count=None if value['iteration_count'] < 0 else value['iteration_count'],
-            budget_s=value['budget'] or None)
+            budget_s=value['budget'] or None,
+        )
         inputs = Inputs(contract)
         source = value['tick_source'] or contract.tick_source
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
         self._topics = AgentTopics(
-            self, contract, bundle, inputs, clock, value['robot_id'], source)
+            self, contract, bundle, inputs, clock, value['robot_id'], source
+        )
         schedule = Schedule(contract, source, inputs, clock)
         options = Options(value['noise_seed'], value['eval'], value['explore'])
         self._worker = Worker(contract, inputs, schedule, brain, self._topics, options)
         self._topics.serve(self._worker)
         worker = self._worker
-        self._pictures = Pictures(
-            self, bundle, value['picture_rate'], lambda: worker.snapshot)
+        self._pictures = Pictures(self, bundle, value['picture_rate'], lambda: worker.snapshot)
         if not value['autostart']:  # else the first episode would be a shadow of a moment
             worker.start()
         self.get_logger().info(f'shadow: bundle {bundle.name}, robot {value["robot_id"]}')
@@ -186,15 +192,24 @@ class AgentNode(LifecycleNode):
             level, text = _common.ERROR, f'{text}: {stats.error}'
         elif worker.state != 'running':
             level = _common.WARN
-        self._diagnostics.publish(level, text, {
-            'ticks': stats.ticks, 'late_ticks': stats.late, 'skipped_ticks': stats.skipped,
-            'invalid_ticks': stats.invalid, 'episodes': stats.episodes,
-            'tick_ms.p50': stats.quantile_ms(0.5), 'tick_ms.p99': stats.quantile_ms(0.99),
-            'iterations': stats.iterations / max(1, stats.ticks),
-            **{f'age.{name}': age for name, age in stats.ages.items()},
-            **{f'source.{name}': count for name, count in stats.sources.items()},
-            **{f'lost.{name}': count for name, count in self._topics.lost.items() if count},
-            'input_error': stats.error})
+        self._diagnostics.publish(
+            level,
+            text,
+            {
+                'ticks': stats.ticks,
+                'late_ticks': stats.late,
+                'skipped_ticks': stats.skipped,
+                'invalid_ticks': stats.invalid,
+                'episodes': stats.episodes,
+                'tick_ms.p50': stats.quantile_ms(0.5),
+                'tick_ms.p99': stats.quantile_ms(0.99),
+                'iterations': stats.iterations / max(1, stats.ticks),
+                **{f'age.{name}': age for name, age in stats.ages.items()},
+                **{f'source.{name}': count for name, count in stats.sources.items()},
+                **{f'lost.{name}': count for name, count in self._topics.lost.items() if count},
+                'input_error': stats.error,
+            },
+        )
 
     @property
     def finished(self) -> bool:

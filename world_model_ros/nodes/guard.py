@@ -46,8 +46,11 @@ class GuardNode(Node):
         source = declare(self, 'tick_source', '', "Overrides the contract's control.tick.source")
         enabled = declare(self, 'enabled', True, 'Whether chunks may move the robot at start')
         self._patience_s = declare(
-            self, 'lockstep_patience', LOCKSTEP_PATIENCE_SEC,
-            'Lockstep: seconds to wait for a chunk before the safe action is sent')
+            self,
+            'lockstep_patience',
+            LOCKSTEP_PATIENCE_SEC,
+            'Lockstep: seconds to wait for a chunk before the safe action is sent',
+        )
         self.contract = load_contract(find_robot(name))
         self._guard = Guard(self.contract, enabled=enabled)
         self._lockstep = (source or self.contract.tick_source) == 'lockstep'
@@ -73,18 +76,21 @@ class GuardNode(Node):
             self.create_timer(0.05, self._on_patience, clock=_common.STEADY_CLOCK)
         else:
             self.create_timer(
-                self._command_period_ns / NANOSECONDS, self._on_timer,
-                clock=_common.STEADY_CLOCK)
+                self._command_period_ns / NANOSECONDS, self._on_timer, clock=_common.STEADY_CLOCK
+            )
         self.create_timer(
-            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK)
+            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
+        )
 
     def _create_topics(self) -> None:
         action = self.contract.action
         self._command = self.create_publisher(
-            _wire.command_type(self.contract), action.topic, _common.RELIABLE_QOS)
+            _wire.command_type(self.contract), action.topic, _common.RELIABLE_QOS
+        )
         self._sent = self.create_publisher(JointState, '~/sent', _common.RELIABLE_QOS)
         self.create_subscription(
-            JointTrajectory, 'agent/chunk', self._on_chunk, _common.RELIABLE_QOS)
+            JointTrajectory, 'agent/chunk', self._on_chunk, _common.RELIABLE_QOS
+        )
         self.create_service(Trigger, '~/stop', self._on_stop)
         self.create_service(Trigger, '~/release_stop', self._on_release_stop)
         self.create_service(SetBool, '~/enable', self._on_enable)
@@ -92,7 +98,8 @@ class GuardNode(Node):
             for stream in self.contract.joint_streams:
                 if set(action.names) <= set(stream.names):
                     self.create_subscription(
-                        JointState, stream.topic, self._on_joints, _common.SENSOR_QOS)
+                        JointState, stream.topic, self._on_joints, _common.SENSOR_QOS
+                    )
                     break
 
     # Inputs
@@ -156,7 +163,8 @@ class GuardNode(Node):
             self._publish(t_ns, self._last)  # the simulator asks again: it may have missed it
             return
         same_slot = self._sent_ns is not None and (
-            t_ns // self._command_period_ns == self._sent_ns // self._command_period_ns)
+            t_ns // self._command_period_ns == self._sent_ns // self._command_period_ns
+        )
         self._clock_ns = t_ns
         if same_slot:
             return
@@ -172,7 +180,8 @@ class GuardNode(Node):
         if time.monotonic() - self._pending_since_s > self._patience_s:
             self.get_logger().warning(
                 'lockstep: no chunk from the agent, moving on with what there is',
-                throttle_duration_sec=5.0)
+                throttle_duration_sec=5.0,
+            )
             self._send(self._pending_ns)
 
     def _try_pending(self) -> None:
@@ -191,7 +200,8 @@ class GuardNode(Node):
         if before is not None and before != command.source:
             self.get_logger().info(
                 f'{before} -> {command.source} {"; ".join(command.reasons)}'.rstrip(),
-                throttle_duration_sec=1.0)
+                throttle_duration_sec=1.0,
+            )
         self._last, self._sent_ns = command, t_ns
         self._counts[command.source] += 1
         self._reasons.update(command.reasons)
@@ -201,13 +211,20 @@ class GuardNode(Node):
         if not command.send:
             return
         self._command.publish(_wire.command_message(self.contract, t_ns, command.values))
-        self._sent.publish(_wire.sent_message(
-            self.contract, t_ns, command.values, command.source, command.reasons))
+        self._sent.publish(
+            _wire.sent_message(
+                self.contract, t_ns, command.values, command.source, command.reasons
+            )
+        )
 
     def _publish_diagnostics(self) -> None:
         source = self._last.source if self._last else 'no clock yet'
-        level = {'chunk': _common.OK, 'chunk_rest': _common.OK, 'disabled': _common.OK,
-                 'stopped': _common.ERROR}.get(source, _common.WARN)
+        level = {
+            'chunk': _common.OK,
+            'chunk_rest': _common.OK,
+            'disabled': _common.OK,
+            'stopped': _common.ERROR,
+        }.get(source, _common.WARN)
         values: dict[str, object] = {f'samples.{key}': n for key, n in self._counts.items()}
         values.update({f'reason.{key}': n for key, n in self._reasons.most_common(8)})
         values['refused_chunks'] = self._guard.refused

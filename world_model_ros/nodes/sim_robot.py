@@ -45,9 +45,15 @@ class SimRobotNode(Node):
         self._seed = declare(self, 'seed', 0, 'Episode i starts from seed + i')
         speed = declare(self, 'speed', 1.0, 'Simulated seconds per second; ignored in lockstep')
         start_s = declare(
-            self, 'start_time', 0.0, 'Simulated time at start (s); 0: the wall clock')
-        reality = declare(self, 'reality', 'nominal', 'File or name in config/reality; may be '
-                          'changed while running', changeable=True)
+            self, 'start_time', 0.0, 'Simulated time at start (s); 0: the wall clock'
+        )
+        reality = declare(
+            self,
+            'reality',
+            'nominal',
+            'File or name in config/reality; may be changed while running',
+            changeable=True,
+        )
         if speed <= 0.0:
             raise ValueError(f'parameter speed must be above 0, not {speed}')
         self.contract = load_contract(find_robot(name))
@@ -81,23 +87,33 @@ class SimRobotNode(Node):
         self._images: list[tuple[Stream, object, object]] = []
         for stream in contract.image_streams:
             info = '/'.join([*stream.topic.split('/')[:-1], 'camera_info'])
-            self._images.append((
-                stream, self.create_publisher(Image, stream.topic, _common.RELIABLE_QOS),
-                self.create_publisher(CameraInfo, info, _common.RELIABLE_QOS)))
+            self._images.append(
+                (
+                    stream,
+                    self.create_publisher(Image, stream.topic, _common.RELIABLE_QOS),
+                    self.create_publisher(CameraInfo, info, _common.RELIABLE_QOS),
+                )
+            )
         self._joints = [
             (stream, self.create_publisher(JointState, stream.topic, _common.RELIABLE_QOS))
-            for stream in contract.joint_streams]
+            for stream in contract.joint_streams
+        ]
         self._reward = None
         if contract.reward.topic:
             self._reward = self.create_publisher(
-                JointState, contract.reward.topic, _common.RELIABLE_QOS)
+                JointState, contract.reward.topic, _common.RELIABLE_QOS
+            )
         self.create_subscription(
-            _wire.command_type(contract), contract.action.topic, self._on_command,
-            _common.RELIABLE_QOS)
+            _wire.command_type(contract),
+            contract.action.topic,
+            self._on_command,
+            _common.RELIABLE_QOS,
+        )
         self.create_service(Trigger, 'reset', self._on_reset)
         self._diagnostics = _common.Diagnostics(self, contract.name)
-        self.create_timer(DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics,
-                          clock=_common.STEADY_CLOCK)
+        self.create_timer(
+            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
+        )
 
     # Executor thread
 
@@ -106,7 +122,8 @@ class SimRobotNode(Node):
         if values is None:
             self.get_logger().warning(
                 f'command ignored: expected finite values for {list(self.contract.action.names)}',
-                throttle_duration_sec=1.0)
+                throttle_duration_sec=1.0,
+            )
             return
         stamp = getattr(message, 'header', None)
         with self._wake:
@@ -119,7 +136,8 @@ class SimRobotNode(Node):
             asked = self._reset_asked
             self._wake.notify()
             done = self._wake.wait_for(
-                lambda: self._reset_done[0] >= asked or self._stopping, RESET_WAIT_SEC)
+                lambda: self._reset_done[0] >= asked or self._stopping, RESET_WAIT_SEC
+            )
             _, seed, t_ns = self._reset_done
         response.success = bool(done) and not self._stopping
         # Only messages stamped after this time show the new start.
@@ -140,9 +158,15 @@ class SimRobotNode(Node):
     def _publish_diagnostics(self) -> None:
         level = _common.WARN if self._timed_out else _common.OK
         text = 'no command: zero torque' if self._timed_out else 'commanded'
-        self._diagnostics.publish(level, text, {
-            'episodes': self._episodes, 'command_timeouts': self._timeouts,
-            'reality': self._robot.reality.name})
+        self._diagnostics.publish(
+            level,
+            text,
+            {
+                'episodes': self._episodes,
+                'command_timeouts': self._timeouts,
+                'reality': self._robot.reality.name,
+            },
+        )
 
     def close(self) -> None:
         """End the simulation thread, which alone may free its renderers."""
@@ -194,14 +218,16 @@ class SimRobotNode(Node):
 
     def _wait_for_lockstep(self) -> np.ndarray | None:
         """Wait for the command of this very time; return None to reset or stop."""
+
         def here() -> bool:
             return self._command is not None and (
-                self._command[0] == self._t_ns if self._command[0] is not None
-                else self._command[1] == self._t_ns)
+                self._command[0] == self._t_ns
+                if self._command[0] is not None
+                else self._command[1] == self._t_ns
+            )
 
         with self._wake:
-            while not self._wake.wait_for(
-                    lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
+            while not self._wake.wait_for(lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
                 self._publish_clock()
             self._timed_out = False
             return None if self._interrupted() else self._command[2]
@@ -232,8 +258,9 @@ class SimRobotNode(Node):
         stamp = _common.to_time(self._t_ns)
         if reward is not None and self._reward is not None:
             success = reward >= self._robot.frames_per_command
-            self._reward.publish(_wire.reward_message(
-                self._t_ns, reward, self._robot.terminal(), success))
+            self._reward.publish(
+                _wire.reward_message(self._t_ns, reward, self._robot.terminal(), success)
+            )
         state = self._robot.joints()
         for stream, publisher in self._joints:
             if all_streams or self._due(stream):

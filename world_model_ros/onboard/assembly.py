@@ -108,8 +108,10 @@ class Assembler:
         self._streams: tuple[Stream, ...] = tuple(contract.streams)
         self._by_name = {stream.name: stream for stream in self._streams}
         # Deep enough for a worker that wakes two periods late still to find its tick's message.
-        self._depth = {s.name: max(MIN_RING_DEPTH, 2 + math.ceil(
-            2.0 * contract.period_s * s.rate_hz)) for s in self._streams}
+        self._depth = {
+            s.name: max(MIN_RING_DEPTH, 2 + math.ceil(2.0 * contract.period_s * s.rate_hz))
+            for s in self._streams
+        }
         self.clear()
 
     def clear(self, after_ns: int = -(1 << 62)) -> None:
@@ -154,8 +156,9 @@ class Assembler:
                 errors[stream.name] = _missing(stream, future, ring.error)
         return self._build(t_ns, picks, errors)
 
-    def assemble_exact(self, t_ns: int, stamps: Mapping[str, int],
-                       checksums: Mapping[str, int], lookup: Lookup) -> Observation:
+    def assemble_exact(
+        self, t_ns: int, stamps: Mapping[str, int], checksums: Mapping[str, int], lookup: Lookup
+    ) -> Observation:
         """The observation of a recorded tick, from the very messages that the agent used.
 
         A message that is not in the recording makes the tick invalid, never another one used.
@@ -171,16 +174,21 @@ class Assembler:
                 continue
             cdr = lookup(name, stamps[name], wanted)
             if cdr is None or checksum(cdr) != wanted:
-                errors[name] = str(StreamError(
-                    name, f'the message stamped {stamps[name]} ns with checksum {wanted}',
-                    'no such message in the recording', 'it was lost by the recorder; the tick '
-                    'is left out'))
+                errors[name] = str(
+                    StreamError(
+                        name,
+                        f'the message stamped {stamps[name]} ns with checksum {wanted}',
+                        'no such message in the recording',
+                        'it was lost by the recorder; the tick is left out',
+                    )
+                )
             else:
                 picks[name] = _Stored(stamps[name], cdr)
         return self._build(t_ns, picks, errors)
 
-    def _build(self, t_ns: int, picks: Mapping[str, _Stored | None],
-               errors: Mapping[str, str]) -> Observation:
+    def _build(
+        self, t_ns: int, picks: Mapping[str, _Stored | None], errors: Mapping[str, str]
+    ) -> Observation:
         """The one way from picked messages to arrays."""
         arrays: dict[str, np.ndarray] = {}
         ages: np.ndarray = np.empty(len(self._streams), np.float32)
@@ -188,16 +196,18 @@ class Assembler:
         for i, stream in enumerate(self._streams):
             pick = picks[stream.name]
             if pick is None:
-                sample = StreamSample(0, NO_CHECKSUM, False, MISSING_AGE_S, False,
-                                      errors[stream.name])
+                sample = StreamSample(
+                    0, NO_CHECKSUM, False, MISSING_AGE_S, False, errors[stream.name]
+                )
             else:
                 sample = self._sample(t_ns, stream, pick, arrays)
             ages[i] = sample.age_s
             samples[stream.name] = sample
         return Observation(t_ns, arrays, ages, samples, all(s.valid for s in samples.values()))
 
-    def _sample(self, t_ns: int, stream: Stream, pick: _Stored,
-                arrays: dict[str, np.ndarray]) -> StreamSample:
+    def _sample(
+        self, t_ns: int, stream: Stream, pick: _Stored, arrays: dict[str, np.ndarray]
+    ) -> StreamSample:
         identity = (pick.stamp_ns, checksum(pick.cdr))
         fresh = self._used.get(stream.name) != identity
         self._used[stream.name] = identity
@@ -217,8 +227,12 @@ def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
             return decode_image(decode(IMAGE, cdr), stream)
         msg = decode(JOINT_STATE, cdr)
     except MessageError as problem:
-        raise StreamError(stream.name, f'a whole message on {stream.topic}', str(problem),
-                          'check the type of the topic and its transport') from problem
+        raise StreamError(
+            stream.name,
+            f'a whole message on {stream.topic}',
+            str(problem),
+            'check the type of the topic and its transport',
+        ) from problem
     return decode_joints(msg.name, msg.position, msg.velocity, msg.effort, stream)
 
 
@@ -226,19 +240,41 @@ def _too_old(stream: Stream, age_s: float, fresh: bool) -> str:
     """Why a decoded message does not count at this tick, or ''."""
     limit_s = stream.tolerance_s if stream.sampling == 'asof' else stream.max_age_s
     if age_s > limit_s:
-        return str(StreamError(
-            stream.name, f'a message not older than {limit_s} s', f'one of {age_s:.3f} s',
-            f'check that {stream.topic} runs at {stream.rate_hz} Hz on the same clock'))
+        return str(
+            StreamError(
+                stream.name,
+                f'a message not older than {limit_s} s',
+                f'one of {age_s:.3f} s',
+                f'check that {stream.topic} runs at {stream.rate_hz} Hz on the same clock',
+            )
+        )
     if stream.sampling == 'drop' and not fresh:
-        return str(StreamError(stream.name, 'a new message at each tick', 'the one used before',
-                               f'check that {stream.topic} keeps up with the control period'))
+        return str(
+            StreamError(
+                stream.name,
+                'a new message at each tick',
+                'the one used before',
+                f'check that {stream.topic} keeps up with the control period',
+            )
+        )
     return ''
 
 
 def _missing(stream: Stream, future: bool, broken: str) -> str:
     if future:
-        return str(StreamError(
-            stream.name, 'a message not later than the tick', 'only messages of the future',
-            'the clocks of sensor and agent differ: synchronise them, or set stamp: receive'))
-    return str(StreamError(stream.name, f'a message on {stream.topic}', broken or 'none',
-                           'check the topic name, the driver and its QoS'))
+        return str(
+            StreamError(
+                stream.name,
+                'a message not later than the tick',
+                'only messages of the future',
+                'the clocks of sensor and agent differ: synchronise them, or set stamp: receive',
+            )
+        )
+    return str(
+        StreamError(
+            stream.name,
+            f'a message on {stream.topic}',
+            broken or 'none',
+            'check the topic name, the driver and its QoS',
+        )
+    )

@@ -48,9 +48,16 @@ class Decision:
 class Brain:
     """Belief, policy and planner of one bundle on one robot."""
 
-    def __init__(self, contract: Contract, bundle: GraphBundle, plan: bool = True,
-                 iteration_count: int | None = None, budget_s: float | None = None,
-                 explore: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        bundle: GraphBundle,
+        plan: bool = True,
+        iteration_count: int | None = None,
+        budget_s: float | None = None,
+        explore: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.planner = Planner(bundle, contract, iteration_count if plan else 0, explore, clock)
         self.budget_s = BUDGET_SHARE * contract.period_s if budget_s is None else budget_s
         self._graphs = self.planner.graphs
@@ -81,8 +88,15 @@ class Brain:
         self._belief = self._graphs.imagine(self._belief, np.asarray(action, np.float32))
         self._skipped += 1
 
-    def step(self, observation: Observation, action_sent: np.ndarray, pending: np.ndarray,
-             is_first: bool, tick: int, deadline_s: float | None = None) -> Decision:
+    def step(
+        self,
+        observation: Observation,
+        action_sent: np.ndarray,
+        pending: np.ndarray,
+        is_first: bool,
+        tick: int,
+        deadline_s: float | None = None,
+    ) -> Decision:
         """Observe and decide.
 
         Args:
@@ -104,11 +118,27 @@ class Brain:
         seen = self._observe(observation, sent, is_first)
         if seen is not None:
             surprise, reward, value = seen.surprise, seen.reward, seen.value
-        plan = self.planner.plan(self._belief, np.asarray(pending, np.float32), deadline_s, tick,
-                                 self._key, 1 + self._skipped)
+        plan = self.planner.plan(
+            self._belief,
+            np.asarray(pending, np.float32),
+            deadline_s,
+            tick,
+            self._key,
+            1 + self._skipped,
+        )
         self._skipped = 0
-        return Decision(plan.chunk, plan.source, plan.iterations, surprise, reward, value,
-                        self._belief, seen is not None, plan.value, plan.policy_value)
+        return Decision(
+            plan.chunk,
+            plan.source,
+            plan.iterations,
+            surprise,
+            reward,
+            value,
+            self._belief,
+            seen is not None,
+            plan.value,
+            plan.policy_value,
+        )
 
     def burn_in(self, history: Iterable[tuple[Observation, np.ndarray, bool]]) -> None:
         """Form the belief from the last ticks (observation, action sent, is_first), unplanned."""
@@ -118,12 +148,14 @@ class Brain:
             self._observe(observation, np.asarray(action_sent, np.float32), is_first)
         self.planner.reset()
 
-    def _observe(self, observation: Observation, sent: np.ndarray,
-                 is_first: bool) -> Observed | None:
+    def _observe(
+        self, observation: Observation, sent: np.ndarray, is_first: bool
+    ) -> Observed | None:
         """Move the belief to this tick; None when it had to be imagined."""
         if observation.valid:
-            seen = self._graphs.observe(self._belief, sent, is_first, observation.arrays,
-                                        observation.ages)
+            seen = self._graphs.observe(
+                self._belief, sent, is_first, observation.arrays, observation.ages
+            )
             # One belief that is not finite would poison all that follow it.
             if np.all(np.isfinite(seen.belief)):
                 self._belief = seen.belief

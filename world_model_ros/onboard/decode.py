@@ -40,24 +40,38 @@ def decode_image(msg: Any, stream: Stream) -> np.ndarray:
     """An image message (height, width, encoding, step, data) as uint8 [h, w, 3] in RGB."""
     known = _ENCODINGS.get(msg.encoding)
     if known is None:
-        raise StreamError(stream.name, f'an encoding of {", ".join(_ENCODINGS)}',
-                          repr(msg.encoding), 'let the driver convert, or put image_proc between')
+        raise StreamError(
+            stream.name,
+            f'an encoding of {", ".join(_ENCODINGS)}',
+            repr(msg.encoding),
+            'let the driver convert, or put image_proc between',
+        )
     pixel_bytes, order = known
     height, width, step = int(msg.height), int(msg.width), int(msg.step)
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
-        raise StreamError(stream.name, 'a picture', f'height {height}, width {width}',
-                          'check the camera driver')
+        raise StreamError(
+            stream.name, 'a picture', f'height {height}, width {width}', 'check the camera driver'
+        )
     row_bytes = width * pixel_bytes
     if step < row_bytes:
-        raise StreamError(stream.name, f'step >= {row_bytes} for {width} {msg.encoding} pixels',
-                          f'step {step}', 'the driver must fill in the row length in bytes')
+        raise StreamError(
+            stream.name,
+            f'step >= {row_bytes} for {width} {msg.encoding} pixels',
+            f'step {step}',
+            'the driver must fill in the row length in bytes',
+        )
     data = np.frombuffer(msg.data, np.uint8)
     needed = step * (height - 1) + row_bytes  # the last row may come without its padding
     if data.size < needed:
-        raise StreamError(stream.name, f'{needed} bytes of data', f'{data.size}',
-                          'the picture is truncated: check the driver and its transport')
+        raise StreamError(
+            stream.name,
+            f'{needed} bytes of data',
+            f'{data.size}',
+            'the picture is truncated: check the driver and its transport',
+        )
     picture = np.lib.stride_tricks.as_strided(
-        data, (height, width, pixel_bytes), (step, pixel_bytes, 1), writeable=False)
+        data, (height, width, pixel_bytes), (step, pixel_bytes, 1), writeable=False
+    )
     want_h, want_w, _ = stream.shape
     if (height, width) != (want_h, want_w):
         picture = _resized(picture, want_h, want_w, stream)
@@ -66,14 +80,23 @@ def decode_image(msg: Any, stream: Stream) -> np.ndarray:
     return np.ascontiguousarray(picture[:, :, order])
 
 
-def decode_joints(names: Sequence[str], position: np.ndarray, velocity: np.ndarray,
-                  effort: np.ndarray, stream: Stream) -> np.ndarray:
+def decode_joints(
+    names: Sequence[str],
+    position: np.ndarray,
+    velocity: np.ndarray,
+    effort: np.ndarray,
+    stream: Stream,
+) -> np.ndarray:
     """Joint values by name, field-major: [position of all names..., velocity of all names...]."""
     names = list(names)
     missing = [name for name in stream.names if name not in names]
     if missing:
-        raise StreamError(stream.name, f'joints {list(stream.names)}', f'{names}, without '
-                          f'{missing}', 'correct names in the contract or the joint publisher')
+        raise StreamError(
+            stream.name,
+            f'joints {list(stream.names)}',
+            f'{names}, without {missing}',
+            'correct names in the contract or the joint publisher',
+        )
     columns = [names.index(name) for name in stream.names]
     available = {'position': position, 'velocity': velocity, 'effort': effort}
     out: np.ndarray = np.empty(len(columns) * len(stream.fields), np.float32)
@@ -81,13 +104,21 @@ def decode_joints(names: Sequence[str], position: np.ndarray, velocity: np.ndarr
     for field in stream.fields:
         values = available[field]
         if len(values) != len(names):
-            raise StreamError(stream.name, f'{len(names)} values of {field}', f'{len(values)}',
-                              f'the publisher must fill {field}, or take it out of fields')
+            raise StreamError(
+                stream.name,
+                f'{len(names)} values of {field}',
+                f'{len(values)}',
+                f'the publisher must fill {field}, or take it out of fields',
+            )
         for column in columns:
             value = float(values[column])
             if not abs(value) < 3.4e38:  # NaN, infinite, or infinite once it is float32
-                raise StreamError(stream.name, f'a finite {field} of {names[column]!r}',
-                                  f'{value}', 'check the sensor and its driver')
+                raise StreamError(
+                    stream.name,
+                    f'a finite {field} of {names[column]!r}',
+                    f'{value}',
+                    'check the sensor and its driver',
+                )
             out[at] = value
             at += 1
     return out
@@ -97,12 +128,15 @@ def _resized(picture: np.ndarray, height: int, width: int, stream: Stream) -> np
     """The picture in the model's size; only a size of the same aspect ratio is converted."""
     if picture.shape[0] * width != picture.shape[1] * height:
         raise StreamError(
-            stream.name, f'{width}x{height} pixels or a multiple of it',
+            stream.name,
+            f'{width}x{height} pixels or a multiple of it',
             f'{picture.shape[1]}x{picture.shape[0]}',
-            'crop in the driver, or change the shape in the contract: pictures are not distorted')
+            'crop in the driver, or change the shape in the contract: pictures are not distorted',
+        )
     cv2 = _cv2()
-    resized: np.ndarray = cv2.resize(np.ascontiguousarray(picture), (width, height),
-                                     interpolation=cv2.INTER_AREA)
+    resized: np.ndarray = cv2.resize(
+        np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_AREA
+    )
     return resized.reshape(height, width, picture.shape[2])
 
 
@@ -110,5 +144,6 @@ def _resized(picture: np.ndarray, height: int, width: int, stream: Stream) -> np
 def _cv2() -> ModuleType:
     """OpenCV, loaded where a picture must be resized, on the tick's own core only."""
     import cv2
+
     cv2.setNumThreads(1)
     return cv2

@@ -77,8 +77,14 @@ class Graphs:
         """Whether the bundle has a planner graph."""
         return self._plan is not None
 
-    def observe(self, belief: np.ndarray, action_sent: np.ndarray, is_first: bool,
-                arrays: Mapping[str, np.ndarray], ages: np.ndarray) -> Observed:
+    def observe(
+        self,
+        belief: np.ndarray,
+        action_sent: np.ndarray,
+        is_first: bool,
+        arrays: Mapping[str, np.ndarray],
+        ages: np.ndarray,
+    ) -> Observed:
         """Correct the belief by what was seen after `action_sent` was executed."""
         self._is_first[0, 0] = float(is_first)
         feed = self._observe_feed
@@ -89,9 +95,11 @@ class Graphs:
         for name, array in arrays.items():
             feed[f'obs_{name}'] = array[np.newaxis]
         out, surprise, reward, value, continuation = self._observe.run(
-            ('belief_out', 'surprise', 'reward', 'value', 'continuation'), feed)
-        return Observed(out, float(surprise[0]), float(reward[0]), float(value[0]),
-                        float(continuation[0]))
+            ('belief_out', 'surprise', 'reward', 'value', 'continuation'), feed
+        )
+        return Observed(
+            out, float(surprise[0]), float(reward[0]), float(value[0]), float(continuation[0])
+        )
 
     def imagine(self, belief: np.ndarray, action: np.ndarray) -> np.ndarray:
         """The belief [1, B] one tick later under an action [A]."""
@@ -112,5 +120,6 @@ class Graphs:
         self._plan_feed.update(feed)
         mean, std, best, value, index, policy_value = self._plan.run(
             ('mean_out', 'std_out', 'best', 'best_value', 'best_index', 'policy_value'),
-            self._plan_feed)
+            self._plan_feed,
+        )
         return Iteration(mean, std, best, float(value[0]), int(index[0]), float(policy_value[0]))

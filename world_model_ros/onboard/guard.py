@@ -64,7 +64,8 @@ class Guard:
         if not self._hold and (np.any(self.low > 0.0) or np.any(self.high < 0.0)):
             raise ValueError(
                 f'the safe action of contract {contract.name!r} is zero, but zero is outside '
-                f'low={action.low} high={action.high}: widen the limits or choose safe: hold')
+                f'low={action.low} high={action.high}: widen the limits or choose safe: hold'
+            )
         self._period_ns = round(contract.period_s * 1e9)
         self._command_period_ns = round(1e9 / contract.command_rate_hz)
         self._timeout_s = contract.command_timeout_s
@@ -134,8 +135,9 @@ class Guard:
         """Let chunks through, or (False) send the safe action whatever comes."""
         self._enabled = on
 
-    def on_chunk(self, names: Sequence[str], times_ns: Sequence[int], values: np.ndarray,
-                 steady_s: float) -> str:
+    def on_chunk(
+        self, names: Sequence[str], times_ns: Sequence[int], values: np.ndarray, steady_s: float
+    ) -> str:
         """Take a chunk [H, A]; returns why it was refused, or ''. It is taken whole or not at all.
 
         Columns are matched by name. Action i counts from times_ns[i] until the next time; the
@@ -151,8 +153,9 @@ class Guard:
         self._heartbeat_s = steady_s
         return ''
 
-    def sample(self, t_ns: int, steady_s: float,
-               measured: np.ndarray | None = None) -> GuardCommand:
+    def sample(
+        self, t_ns: int, steady_s: float, measured: np.ndarray | None = None
+    ) -> GuardCommand:
         """The command for time t_ns. `measured` are joint positions, for holding them."""
         reasons: list[str] = []
         if self._refusal:
@@ -185,21 +188,27 @@ class Guard:
             values = self._limited(self._value(chunk, t_ns), t_ns, measured, reasons)
         self._last = values
         self._last_ns = t_ns
-        return GuardCommand(values.copy(), source, tuple(reasons),
-                            chunk.start_ns if chunk else 0, self._last_known)
+        return GuardCommand(
+            values.copy(), source, tuple(reasons), chunk.start_ns if chunk else 0, self._last_known
+        )
 
-    def _checked(self, names: Sequence[str], times_ns: Sequence[int],
-                 values: np.ndarray) -> tuple[str, np.ndarray | None]:
+    def _checked(
+        self, names: Sequence[str], times_ns: Sequence[int], values: np.ndarray
+    ) -> tuple[str, np.ndarray | None]:
         """A chunk's rows in the contract's order, or why it must be refused."""
         if self._stopped:
             return 'chunk refused: stopped', None
         if len(names) != len(self.names) or set(names) != set(self.names):
-            return (f'chunk refused: names {list(names)}, expected {list(self.names)}; '
-                    'the agent runs with another contract'), None
+            return (
+                f'chunk refused: names {list(names)}, expected {list(self.names)}; '
+                'the agent runs with another contract'
+            ), None
         rows = np.asarray(values, np.float64)
         if rows.shape != (len(times_ns), len(names)) or not 0 < len(rows) <= MAX_CHUNK_STEPS:
-            return (f'chunk refused: shape {rows.shape} with {len(times_ns)} times, expected '
-                    f'[1..{MAX_CHUNK_STEPS}, {len(self.names)}] and as many times'), None
+            return (
+                f'chunk refused: shape {rows.shape} with {len(times_ns)} times, expected '
+                f'[1..{MAX_CHUNK_STEPS}, {len(self.names)}] and as many times'
+            ), None
         if not np.all(np.isfinite(rows)):
             return 'chunk refused: it holds NaN or infinity', None
         if any(b <= a for a, b in pairwise(times_ns)):
@@ -225,8 +234,9 @@ class Guard:
             row = (1.0 - share) * row + share * chunk.values[i + 1]
         return row
 
-    def _limited(self, target: np.ndarray, t_ns: int, measured: np.ndarray | None,
-                 reasons: list[str]) -> np.ndarray:
+    def _limited(
+        self, target: np.ndarray, t_ns: int, measured: np.ndarray | None, reasons: list[str]
+    ) -> np.ndarray:
         """The target inside the box, and no faster than the rate limit from the last command."""
         inside = np.clip(target, self.low, self.high)
         if np.any(inside != target):
@@ -238,8 +248,11 @@ class Guard:
                 reasons.append('no position measured yet: nothing is sent')
                 return self._last
         # One command period at most: a pause of the guard buys no larger step after it.
-        dt_ns = self._command_period_ns if self._last_ns is None else min(
-            t_ns - self._last_ns, self._command_period_ns)
+        dt_ns = (
+            self._command_period_ns
+            if self._last_ns is None
+            else min(t_ns - self._last_ns, self._command_period_ns)
+        )
         step = self._rate * (dt_ns * 1e-9)
         limited = np.clip(inside, self._last - step, self._last + step)
         if np.any(limited != inside):

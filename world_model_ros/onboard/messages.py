@@ -40,8 +40,9 @@ def decode(type_name: str, cdr: bytes) -> Any:
     try:
         return typestore().deserialize_cdr(cdr, type_name)
     except SerdeError as error:
-        raise MessageError(f'expected a {type_name}, got {len(cdr)} bytes that are none '
-                           f'({error})') from error
+        raise MessageError(
+            f'expected a {type_name}, got {len(cdr)} bytes that are none ({error})'
+        ) from error
 
 
 def encode(type_name: str, message: Any) -> bytes:

@@ -32,8 +32,13 @@ class Noise:
         self._counter: np.ndarray = np.zeros(4, np.uint64)
         self._key: np.ndarray = np.zeros(2, np.uint64)
         self._state: Any = {
-            'bit_generator': 'Philox', 'state': {'counter': self._counter, 'key': self._key},
-            'buffer': np.zeros(4, np.uint64), 'buffer_pos': 4, 'has_uint32': 0, 'uinteger': 0}
+            'bit_generator': 'Philox',
+            'state': {'counter': self._counter, 'key': self._key},
+            'buffer': np.zeros(4, np.uint64),
+            'buffer_pos': 4,
+            'has_uint32': 0,
+            'uinteger': 0,
+        }
         self.rekey(key)
 
     def rekey(self, key: int) -> None:

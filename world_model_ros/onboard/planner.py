@@ -53,7 +53,7 @@ def shift_plan(plan: np.ndarray, shift: int, out: np.ndarray, mask: np.ndarray) 
     x repeats the last action and has mask 0; the rest has mask 1.
     """
     keep = max(0, len(plan) - shift)
-    out[:keep] = plan[len(plan) - keep:]
+    out[:keep] = plan[len(plan) - keep :]
     out[keep:] = plan[-1]
     mask[:keep] = 1.0
     mask[keep:] = 0.0
@@ -62,9 +62,14 @@ def shift_plan(plan: np.ndarray, shift: int, out: np.ndarray, mask: np.ndarray) 
 class Planner:
     """Anytime planning over one bundle; `iteration_count` 0 leaves the policy alone."""
 
-    def __init__(self, bundle: GraphBundle, contract: Contract,
-                 iteration_count: int | None = None, explore: bool = False,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        bundle: GraphBundle,
+        contract: Contract,
+        iteration_count: int | None = None,
+        explore: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         settings = bundle.manifest['planner']
         self.graphs = Graphs(bundle)
         self.horizon = int(settings['horizon'])
@@ -80,8 +85,9 @@ class Planner:
         self._safe = np.zeros_like(self._low)
         shape = (self.horizon, self._low.size)
         half = (self._high - self._low) / 2.0
-        self._wide = np.tile((float(settings['max_std']) * half).astype(np.float32),
-                             (self.horizon, 1))
+        self._wide = np.tile(
+            (float(settings['max_std']) * half).astype(np.float32), (self.horizon, 1)
+        )
         self._noise = np.zeros((int(settings['batch_size']), *shape), np.float32)
         self._row_noise = np.zeros(shape, np.float32)
         self._random = Noise()
@@ -97,8 +103,15 @@ class Planner:
         """Drop the warm start: at a reset, an intervention, a stop or a swap."""
         self._warm = False
 
-    def plan(self, belief: np.ndarray, pending: np.ndarray, deadline_s: float, tick: int,
-             key: int, shift: int = 1) -> PlanResult:
+    def plan(
+        self,
+        belief: np.ndarray,
+        pending: np.ndarray,
+        deadline_s: float,
+        tick: int,
+        key: int,
+        shift: int = 1,
+    ) -> PlanResult:
         """A chunk for the belief at this tick, not later than `deadline_s` of the clock.
 
         Args:
@@ -123,8 +136,9 @@ class Planner:
         self._warm = True
         return result
 
-    def _search(self, belief: np.ndarray, pending: np.ndarray, deadline_s: float, tick: int,
-                shift: int) -> PlanResult | None:
+    def _search(
+        self, belief: np.ndarray, pending: np.ndarray, deadline_s: float, tick: int, shift: int
+    ) -> PlanResult | None:
         """The best plan of all iterations that had time; None when there was none."""
         if not self.iteration_count:
             return None
@@ -139,10 +153,16 @@ class Planner:
         while done < self.iteration_count and (done == 0 or self._fits(deadline_s)):
             begun_s = self._clock()
             out = self.graphs.plan_iteration(
-                belief=belief, mean=mean, std=std,
-                noise=self._random.normal(tick, done, self._noise), previous=self._previous,
-                previous_mask=self._previous_mask, low=self._low, high=self._high,
-                safe=self._safe)
+                belief=belief,
+                mean=mean,
+                std=std,
+                noise=self._random.normal(tick, done, self._noise),
+                previous=self._previous,
+                previous_mask=self._previous_mask,
+                low=self._low,
+                high=self._high,
+                safe=self._safe,
+            )
             self.latency.add(self._clock() - begun_s)
             if not (math.isfinite(out.best_value) and np.all(np.isfinite(out.mean))):
                 break  # a broken model must not steer; the policy is asked instead

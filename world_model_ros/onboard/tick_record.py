@@ -23,11 +23,34 @@ if TYPE_CHECKING:
 
 TICK_SCHEMA = 1
 # The position in this tuple is the code on the wire: append only.
-SOURCES = ('none', 'plan', 'policy', 'chunk_rest', 'safe', 'teleop', 'explore', 'disabled',
-           'stopped')
+SOURCES = (
+    'none',
+    'plan',
+    'policy',
+    'chunk_rest',
+    'safe',
+    'teleop',
+    'explore',
+    'disabled',
+    'stopped',
+)
 FLAGS = ('first', 'last', 'terminal', 'truncated', 'intervention', 'explore', 'eval', 'valid')
-_HEAD = ('schema', 'tick', *FLAGS, 'source', 'release', 'iterations', 'noise_key_hi',
-         'noise_key_lo', 'reward', 'lateness', 'surprise', 'value', 'skipped', 'obs_crc')
+_HEAD = (
+    'schema',
+    'tick',
+    *FLAGS,
+    'source',
+    'release',
+    'iterations',
+    'noise_key_hi',
+    'noise_key_lo',
+    'reward',
+    'lateness',
+    'surprise',
+    'value',
+    'skipped',
+    'obs_crc',
+)
 _STREAM = ('stamp_sec', 'stamp_nanosec', 'checksum', 'fresh', 'age')
 _SENT = 'action.sent.'  # + joint
 _MARK = '.checksum'  # behind the name of a stream
@@ -82,34 +105,54 @@ class TickRecord:
         """All numbers of the record, exact."""
         out = [float(TICK_SCHEMA), float(self.tick)]
         out += [float(getattr(self, flag)) for flag in FLAGS]
-        out += [float(SOURCES.index(self.source)), float(self.release), float(self.iterations),
-                float(self.noise_key >> 32), float(self.noise_key & 0xFFFFFFFF), self.reward,
-                self.lateness, self.surprise, self.value, float(self.skipped),
-                float(self.obs_crc)]
+        out += [
+            float(SOURCES.index(self.source)),
+            float(self.release),
+            float(self.iterations),
+            float(self.noise_key >> 32),
+            float(self.noise_key & 0xFFFFFFFF),
+            self.reward,
+            self.lateness,
+            self.surprise,
+            self.value,
+            float(self.skipped),
+            float(self.obs_crc),
+        ]
         out += [float(value) for value in self.asked]
         out += [float(value) for value in self.sent]
         for sample in self.streams.values():
             # A stamp in ns needs 61 bits and a double has 53: seconds and the rest are exact.
             sec, nanosec = divmod(sample.stamp_ns, _NS_PER_SEC)
-            out += [float(sec), float(nanosec), float(sample.checksum), float(sample.fresh),
-                    sample.age_s]
+            out += [
+                float(sec),
+                float(nanosec),
+                float(sample.checksum),
+                float(sample.fresh),
+                sample.age_s,
+            ]
         return out
 
     @classmethod
-    def from_doubles(cls, names: Sequence[str], values: Sequence[float], t_ns: int,
-                     frame_id: str) -> TickRecord:
+    def from_doubles(
+        cls, names: Sequence[str], values: Sequence[float], t_ns: int, frame_id: str
+    ) -> TickRecord:
         """Read a record back; names that this version does not know are left alone."""
         if len(names) != len(values):
-            raise TickRecordError(f'expected as many numbers as names, got {len(values)} and '
-                                  f'{len(names)}: the message is damaged')
+            raise TickRecordError(
+                f'expected as many numbers as names, got {len(values)} and '
+                f'{len(names)}: the message is damaged'
+            )
         got = dict(zip(names, (float(v) for v in values), strict=True))
         schema = got.get('schema', 0.0)
         if schema != TICK_SCHEMA:
-            raise TickRecordError(f'expected a tick record of schema {TICK_SCHEMA}, got '
-                                  f'{schema:g}: read it with the version that wrote it, or newer')
-        joints = tuple(n[len(_SENT):] for n in names if n.startswith(_SENT))
-        streams = tuple(n[:-len(_MARK)] for n in names
-                        if n.endswith(_MARK) and not n.startswith('action.'))
+            raise TickRecordError(
+                f'expected a tick record of schema {TICK_SCHEMA}, got '
+                f'{schema:g}: read it with the version that wrote it, or newer'
+            )
+        joints = tuple(n[len(_SENT) :] for n in names if n.startswith(_SENT))
+        streams = tuple(
+            n[: -len(_MARK)] for n in names if n.endswith(_MARK) and not n.startswith('action.')
+        )
         missing = [n for n in _names(joints, streams) if n not in got]
         if missing:
             raise TickRecordError(f'a tick record of schema {TICK_SCHEMA} lacks {missing}')
@@ -117,16 +160,25 @@ class TickRecord:
         if not 0 <= code < len(SOURCES):
             raise TickRecordError(f'unknown source code {code}, known are 0..{len(SOURCES) - 1}')
         return cls(
-            episode=frame_id.rsplit('/', 1)[0], t_ns=t_ns, tick=int(got['tick']),
-            **{flag: bool(got[flag]) for flag in FLAGS}, source=SOURCES[code],
-            release=int(got['release']), iterations=int(got['iterations']),
+            episode=frame_id.rsplit('/', 1)[0],
+            t_ns=t_ns,
+            tick=int(got['tick']),
+            **{flag: bool(got[flag]) for flag in FLAGS},
+            source=SOURCES[code],
+            release=int(got['release']),
+            iterations=int(got['iterations']),
             noise_key=int(got['noise_key_hi']) << 32 | int(got['noise_key_lo']),
-            reward=got['reward'], lateness=got['lateness'], surprise=got['surprise'],
-            value=got['value'], skipped=int(got['skipped']),
-            obs_crc=int(got['obs_crc']), joints=joints,
+            reward=got['reward'],
+            lateness=got['lateness'],
+            surprise=got['surprise'],
+            value=got['value'],
+            skipped=int(got['skipped']),
+            obs_crc=int(got['obs_crc']),
+            joints=joints,
             asked=np.array([got[f'action.asked.{joint}'] for joint in joints]),
             sent=np.array([got[f'action.sent.{joint}'] for joint in joints]),
-            streams={name: _sample(got, name) for name in streams})
+            streams={name: _sample(got, name) for name in streams},
+        )
 
 
 def tick_names(contract: Contract) -> list[str]:
@@ -135,14 +187,18 @@ def tick_names(contract: Contract) -> list[str]:
 
 
 def _names(joints: Sequence[str], streams: Sequence[str]) -> list[str]:
-    return [*_HEAD, *(f'action.asked.{joint}' for joint in joints),
-            *(f'action.sent.{joint}' for joint in joints),
-            *(f'{stream}.{part}' for stream in streams for part in _STREAM)]
+    return [
+        *_HEAD,
+        *(f'action.asked.{joint}' for joint in joints),
+        *(f'action.sent.{joint}' for joint in joints),
+        *(f'{stream}.{part}' for stream in streams for part in _STREAM),
+    ]
 
 
 def _sample(got: dict[str, float], name: str) -> StreamSample:
     """A stream's part; whether it was valid is found out again when it is assembled."""
     stamp_ns = int(got[f'{name}.stamp_sec']) * _NS_PER_SEC + int(got[f'{name}.stamp_nanosec'])
     number = int(got[f'{name}.checksum'])
-    return StreamSample(stamp_ns, number, bool(got[f'{name}.fresh']), got[f'{name}.age'],
-                        number >= 0, '')
+    return StreamSample(
+        stamp_ns, number, bool(got[f'{name}.fresh']), got[f'{name}.age'], number >= 0, ''
+    )

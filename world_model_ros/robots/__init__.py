@@ -17,6 +17,18 @@ from world_model_ros.robots.reality import (
 from world_model_ros.robots.sim_robot import SimRobot
 
 __all__ = [
-    'NOMINAL', 'BodyError', 'Env', 'EnvError', 'Reality', 'RealityError', 'SimRobot', 'Step',
-    'load_ranges', 'load_reality', 'make_env', 'parse_ranges', 'parse_reality', 'sample_reality',
+    'NOMINAL',
+    'BodyError',
+    'Env',
+    'EnvError',
+    'Reality',
+    'RealityError',
+    'SimRobot',
+    'Step',
+    'load_ranges',
+    'load_reality',
+    'make_env',
+    'parse_ranges',
+    'parse_reality',
+    'sample_reality',
 ]

@@ -143,8 +143,7 @@ class MujocoBody:
         """Every joint: position, velocity, effort."""
         data = self.data
         return {
-            name: (
-                float(data.qpos[pos]), float(data.qvel[dof]), float(data.qfrc_actuator[dof]))
+            name: (float(data.qpos[pos]), float(data.qvel[dof]), float(data.qfrc_actuator[dof]))
             for name, (pos, dof) in self._joint_ids.items()
         }
 
@@ -197,7 +196,9 @@ class ReacherBody(MujocoBody):
         self.data.qpos[1] = rng.uniform(*self._wrist_range)
         angle, radius_m = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.20)
         self.model.geom_pos[self._target, :2] = (
-            radius_m * np.sin(angle), radius_m * np.cos(angle))
+            radius_m * np.sin(angle),
+            radius_m * np.cos(angle),
+        )
 
     def reward(self) -> float:
         """1 while the finger touches the target."""
@@ -255,14 +256,18 @@ def _close_all() -> None:
 
 
 BODIES: dict[str, Callable[[], Body]] = {
-    'reacher': ReacherBody, 'cartpole': CartpoleBody, 'counter': CounterBody}
+    'reacher': ReacherBody,
+    'cartpole': CartpoleBody,
+    'counter': CounterBody,
+}
 
 
 def make_body(name: str, reality: Reality = NOMINAL) -> Body:
     """Build the body a contract's name asks for."""
     if name not in BODIES:
         raise BodyError(
-            f'no simulated body for robot {name!r}; there are: {", ".join(sorted(BODIES))}')
+            f'no simulated body for robot {name!r}; there are: {", ".join(sorted(BODIES))}'
+        )
     body = BODIES[name]()
     body.set_reality(reality)
     return body

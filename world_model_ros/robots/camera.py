@@ -22,11 +22,14 @@ def colour_matrix(reality: Reality) -> np.ndarray | None:
     # Turning RGB about the grey axis (Rodrigues) keeps greys grey.
     c, s = math.cos(reality.camera_hue_rad), math.sin(reality.camera_hue_rad)
     third, root = (1 - c) / 3, s / math.sqrt(3)
-    turn = np.array([
-        [c + third, third - root, third + root],
-        [third + root, c + third, third - root],
-        [third - root, third + root, c + third],
-    ], np.float32)
+    turn = np.array(
+        [
+            [c + third, third - root, third + root],
+            [third + root, c + third, third - root],
+            [third - root, third + root, c + third],
+        ],
+        np.float32,
+    )
     return turn * np.float32(reality.camera_exposure)
 
 

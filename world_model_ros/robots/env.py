@@ -57,7 +57,10 @@ class Env:
     """A simulated robot stepped by decisions."""
 
     def __init__(
-        self, contract: Contract, seed: int, reality: Reality | None = None,
+        self,
+        contract: Contract,
+        seed: int,
+        reality: Reality | None = None,
         body: Body | None = None,
     ) -> None:
         """Build the robot and its guard; call `reset` before the first step."""
@@ -92,7 +95,8 @@ class Env:
         rest: np.ndarray = (self._measured() if safe is None else safe).astype(np.float32)
         self._sent = SentHistory(rest)
         self._pending = deque(
-            [rest] * self.contract.offset_ticks, maxlen=self.contract.offset_ticks)
+            [rest] * self.contract.offset_ticks, maxlen=self.contract.offset_ticks
+        )
         self._assembler.clear()
         return self._step(0.0, is_first=True)
 
@@ -157,7 +161,10 @@ class Env:
 
 
 def make_env(
-    contract: Contract, seed: int, reality: Reality | None = None, body: Body | None = None,
+    contract: Contract,
+    seed: int,
+    reality: Reality | None = None,
+    body: Body | None = None,
 ) -> Env:
     """Build the simulated robot a contract describes (or one around a given body)."""
     return Env(contract, seed, reality, body)

@@ -23,7 +23,10 @@ class SimRobot:
     """One simulated robot that obeys commands at the contract's command rate."""
 
     def __init__(
-        self, contract: Contract, seed: int, reality: Reality | None = None,
+        self,
+        contract: Contract,
+        seed: int,
+        reality: Reality | None = None,
         body: Body | None = None,
     ) -> None:
         """Build the body named by the contract, unless one is given, and reset it."""
@@ -34,18 +37,22 @@ class SimRobot:
         if rest or frames < 1:
             raise BodyError(
                 f'control.frames_per_tick {contract.frames_per_tick} must be a multiple of the '
-                f'{contract.commands_per_tick} commands per tick')
+                f'{contract.commands_per_tick} commands per tick'
+            )
         if abs(frame_s - self.body.frame_s) > 1e-9:
             raise BodyError(
                 f'control.period / frames_per_tick is {frame_s:.6g} s, but the simulated '
-                f'{contract.name} runs in frames of {self.body.frame_s:.6g} s')
+                f'{contract.name} runs in frames of {self.body.frame_s:.6g} s'
+            )
         if sorted(contract.action.names) != sorted(self.body.actuators):
             raise BodyError(
                 f'action names {list(contract.action.names)} are not the actuators '
-                f'{list(self.body.actuators)} of the simulated {contract.name}')
+                f'{list(self.body.actuators)} of the simulated {contract.name}'
+            )
         if contract.action.kind != 'effort':
-            raise BodyError(f'the simulated {contract.name} takes effort, '
-                            f'not {contract.action.kind}')
+            raise BodyError(
+                f'the simulated {contract.name} takes effort, not {contract.action.kind}'
+            )
         self.frames_per_command = frames
         self._order = [contract.action.names.index(n) for n in self.body.actuators]
         self._rest = np.zeros(len(self._order))

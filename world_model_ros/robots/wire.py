@@ -20,16 +20,23 @@ def image_cdr(image: np.ndarray, t_ns: int, frame_id: str = '') -> bytes:
     """Serialise a picture uint8 [h, w, 3] as sensor_msgs/Image, rgb8."""
     height, width, channels = image.shape
     message = typestore().types[IMAGE](
-        _header(t_ns, frame_id), height, width, 'rgb8', 0, width * channels,
-        np.ascontiguousarray(image).reshape(-1))
+        _header(t_ns, frame_id),
+        height,
+        width,
+        'rgb8',
+        0,
+        width * channels,
+        np.ascontiguousarray(image).reshape(-1),
+    )
     return encode(IMAGE, message)
 
 
 def joints_cdr(joints: dict[str, JointState], t_ns: int) -> bytes:
     """Serialise all joints as sensor_msgs/JointState."""
     columns = np.array(list(joints.values()), np.float64).reshape(-1, 3).T.copy()  # [3, J]
-    return encode(JOINT_STATE, typestore().types[JOINT_STATE](
-        _header(t_ns, ''), list(joints), *columns))
+    return encode(
+        JOINT_STATE, typestore().types[JOINT_STATE](_header(t_ns, ''), list(joints), *columns)
+    )
 
 
 def _header(t_ns: int, frame_id: str) -> object:
