@@ -58,8 +58,8 @@ setup(
     ],
     extras_require={
         # cpu and gpu exclude each other: both packages install the same module.
-        'cpu': ['onnxruntime'],
-        'gpu': ['onnxruntime-gpu'],
+        'cpu': ['onnxruntime>=1.20'],
+        'gpu': ['onnxruntime-gpu>=1.20'],
         'sim': RENDERING,
         'train': [
             'matplotlib',

@@ -111,7 +111,7 @@ class GuardNode(Node):
     def _on_chunk(self, message: JointTrajectory) -> None:
         names, times, values = _wire.chunk_arrays(self.contract, message)
         if not times:  # the agent gives up its last chunk: an episode ended
-            self._guard.reset()
+            self._guard.drop_chunks()
             self._newest_start_ns = None
             return
         refused = self._guard.on_chunk(names, times, values, self._steady_s())

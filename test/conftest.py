@@ -1,0 +1,17 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of every test, before anything is imported: rendering, DDS, hypothesis."""
+
+import os
+
+from hypothesis import settings
+
+# mujoco reads this when it is first imported; DDS when the first node starts.
+os.environ.setdefault('MUJOCO_GL', 'egl')
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+
+# Machines are shared and slow at times; a deadline would test the machine, not the code.
+settings.register_profile('default', deadline=None)
+# CI must not fail today for an example that it did not draw yesterday; developers explore.
+settings.register_profile('ci', deadline=None, derandomize=True)
+settings.load_profile('ci' if os.environ.get('CI') else 'default')
