@@ -2,10 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """One planner iteration: right on a problem with a known answer, and never outside the box."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from world_model_ros.planning.mppi import FIXED, MEAN, PREVIOUS, SAFE, PlanIteration, PlannerConfig
+from world_model_ros.planning.mppi import (
+    FIXED,
+    MEAN,
+    POLICY,
+    PREVIOUS,
+    SAFE,
+    PlanIteration,
+    PlannerConfig,
+)
 
 GAMMA = 0.97
 A, B, Q, R = 1.05, 0.4, 1.0, 0.3
@@ -42,13 +52,21 @@ class Linear:
 
 
 CONFIG = PlannerConfig(
-    horizon=5, batch_size=256, num_elites=16, temperature=0.02, min_std=0.005, gamma=GAMMA
+    horizon=5,
+    batch_size=256,
+    num_elites=16,
+    temperature=0.02,
+    min_std=0.005,
+    gamma=GAMMA,
+    policy_margin=0.0,
 )
 
 
-def run(model, x: float, iterations: int, scale: float = 1.0, previous=None, mask=None):
+def run(
+    model, x: float, iterations: int, scale: float = 1.0, previous=None, mask=None, config=CONFIG
+):
     torch.manual_seed(0)
-    step = PlanIteration(model, CONFIG, scale)
+    step = PlanIteration(model, config, scale)
     box = torch.tensor([2.0])
     mean, std = torch.zeros(CONFIG.horizon, 1), torch.ones(CONFIG.horizon, 1)
     previous = torch.zeros(CONFIG.horizon, 1) if previous is None else previous
@@ -108,3 +126,13 @@ def test_masked_tail_of_the_previous_plan_is_filled_by_the_policy():
     wanted = run(Linear(), 1.0, 1, previous=explicit)[7][PREVIOUS]
     assert float(filled) == pytest.approx(float(wanted))
     assert float(filled) != pytest.approx(float(full))
+
+
+def test_policy_is_left_only_for_more_than_the_margin():
+    free = run(Linear(), 1.0, 1)
+    gain = float(free[3] - free[6])
+    assert gain > 0 and int(free[4]) != POLICY
+    wary = dataclasses.replace(CONFIG, policy_margin=1.01 * gain)
+    held = run(Linear(), 1.0, 1, config=wary)
+    assert int(held[4]) == POLICY
+    torch.testing.assert_close(held[3], held[6])  # the margin is no part of the value

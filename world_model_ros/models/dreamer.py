@@ -33,7 +33,7 @@ class DreamerConfig:
     head: int = 128
     embed: int = 128
     widths: tuple[int, int, int] = (16, 32, 64)
-    imagine_rule: str = 'mode'  # 'mode' or 'expected': latents imagined without noise
+    imagine_rule: str = 'expected'  # or 'mode': latents imagined without noise
 
 
 class Dreamer(nn.Module):

@@ -35,6 +35,9 @@ class PlannerConfig:
     min_std: float = 0.05
     max_std: float = 1.0
     gamma: float = 0.99
+    # What a plan must promise beyond the policy's own rollout, in units of the return scale: less
+    # than the model's error is no reason to leave what was learned over thousands of episodes.
+    policy_margin: float = 0.02
 
     def as_dict(self) -> dict[str, float]:
         """Return the settings for the manifest."""
@@ -98,7 +101,8 @@ class PlanIteration(nn.Module):
         plans = torch.stack(actions, 1)  # [N + 4, H, A]
         values = self._returns(torch.cat(states), count) / self.return_scale  # [N + 4]
 
-        top, index = torch.topk(values, c.num_elites)
+        favoured = torch.cat([values[:PREVIOUS] + c.policy_margin, values[PREVIOUS:]])
+        top, index = torch.topk(favoured, c.num_elites)
         elites = plans.index_select(0, index)  # [E, H, A]
         weight = torch.softmax(top / c.temperature, 0).reshape(-1, 1, 1)
         mean_out = (weight * elites).sum(0)
@@ -110,7 +114,7 @@ class PlanIteration(nn.Module):
             mean_out,
             std_out,
             plans.index_select(0, best).squeeze(0),
-            top[:1],
+            values.index_select(0, best),
             best,
             plans[POLICY],
             values[POLICY : POLICY + 1],
