@@ -175,7 +175,7 @@ class Run:
 
     def summary(self) -> dict[str, object]:
         """Return what the run cost and where the time of this process went."""
-        total = sum(self.spent.values()) or float('nan')
+        total = sum(self.spent.values())
         return {
             'robot': self.contract.name,
             'seed': self.config.seed,
@@ -184,7 +184,7 @@ class Run:
             'updates': self.learner.updates,
             'replay_ratio': self.replay_ratio,
             'wall_s': round(self.wall_s, 1),
-            'share': {k: round(v / total, 3) for k, v in self.spent.items()},
+            'share': {k: round(v / total, 3) for k, v in self.spent.items()} if total else None,
             'return': self.scored,
         }
 
