@@ -141,7 +141,8 @@ def _parse_yaml(text: str, file: str) -> Any:
             [Problem('file', 'too large', f'at most {MAX_TEXT_BYTES} bytes', 'give a robot file')],
         )
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+        # A SafeLoader that refuses doubled keys.
+        return _StrictLoader(text).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())[:300]
         raise ContractError(
