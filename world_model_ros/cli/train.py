@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -26,6 +27,9 @@ def train_command(
     plan: Annotated[bool, typer.Option('--plan', help='Measure one update, print, stop.')] = False,
     max_hours: Annotated[float, typer.Option(help='Refuse longer runs.')] = 2.0,
     bundle: Annotated[Path | None, typer.Option(help='Export a bundle here at the end.')] = None,
+    policy_margin: Annotated[
+        float | None, typer.Option(help="The bundle's planner leaves the policy only for more.")
+    ] = None,
 ) -> None:
     """Train at full speed through Env; --frames 0 --bundle DIR exports an untrained bundle."""
     from world_model_ros.robots import load_ranges, sample_reality
@@ -77,6 +81,7 @@ def train_command(
         plot_curve(folder / 'curve.csv', folder / 'curve.png')
         typer.echo(json.dumps(run.summary()))
     if bundle is not None:
+        from world_model_ros.planning.mppi import PlannerConfig
         from world_model_ros.training.export import export_bundle
 
         provenance = {
@@ -85,7 +90,10 @@ def train_command(
             'replay_ratio': run.replay_ratio,
             'seed': seed,
         }
-        export_bundle(run.learner, bundle, provenance)
+        planner = PlannerConfig(gamma=run.learner.discount)
+        if policy_margin is not None:
+            planner = dataclasses.replace(planner, policy_margin=policy_margin)
+        export_bundle(run.learner, bundle, provenance, planner)
         typer.echo(f'bundle written to {bundle}')
 
 
