@@ -46,7 +46,7 @@ def tick_command(
     contract = loaded.contract
     rival = _eager(folder, threads) if eager else None
     figures = measure(loaded, contract, ticks, rival)
-    figures |= {'bundle': str(folder), 'threads': threads, 'machine': machine()}
+    figures |= {'bundle': folder.name, 'threads': threads, 'machine': machine()}
     tick = figures['tick_ms']
     typer.echo(f'tick     p50 {tick["p50"]:.2f} ms   p99 {tick["p99"]:.2f} ms   ({ticks} ticks)')
     typer.echo(f'planner  p50 {figures["planner_ms"]["p50"]:.2f} ms')
