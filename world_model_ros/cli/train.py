@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import time
@@ -109,8 +110,6 @@ def _plan(run) -> float:
     for _ in range(20):
         run.lanes.act(run.model)
     live = (time.monotonic() - clock) / 20 / config.lanes
-    import copy
-
     trial = copy.deepcopy(run.learner)
     trial.update(run.batch())
     clock = time.monotonic()
