@@ -131,11 +131,13 @@ class Dreamer(nn.Module):
         """Return the latent's log probabilities given ``embed`` of the observation, [B, G, C]."""
         return self._log_probs(self.post_out(F.silu(self.post_hidden(deter) + embedded)))
 
-    def _log_probs(self, logits: torch.Tensor) -> torch.Tensor:
+    def _probs(self, logits: torch.Tensor) -> torch.Tensor:
         c = self.config
         logits = logits.reshape(*logits.shape[:-1], c.groups, c.classes)
-        probs = (1.0 - UNIMIX) * torch.softmax(logits, -1) + UNIMIX / c.classes
-        return torch.log(probs)
+        return (1.0 - UNIMIX) * torch.softmax(logits, -1) + UNIMIX / c.classes
+
+    def _log_probs(self, logits: torch.Tensor) -> torch.Tensor:
+        return torch.log(self._probs(logits))
 
     def latent(self, logp: torch.Tensor, noise: torch.Tensor | None, rule: str) -> torch.Tensor:
         """Return a latent [B, G * C]: Gumbel-max of ``noise`` (uniform), or ``rule``.
@@ -150,6 +152,14 @@ class Dreamer(nn.Module):
         if torch.is_grad_enabled():
             hard = hard + probs - probs.detach()
         return hard.flatten(-2)
+
+    def _plain_latent(self, scores: torch.Tensor) -> torch.Tensor:
+        """Return the latent [B, G * C] of logits [B, G * C] by the imagination's rule."""
+        c = self.config
+        if c.imagine_rule == 'expected':
+            return self._probs(scores).flatten(-2)
+        likely = scores.reshape(-1, c.groups, c.classes).argmax(-1)
+        return F.one_hot(likely, c.classes).to(scores.dtype).flatten(-2)
 
     # ---- protocol --------------------------------------------------------------------------
 
@@ -204,13 +214,12 @@ class Dreamer(nn.Module):
         """As ``imagine``, for an action in [-1, 1]."""
         c = self.config
         deter = self.advance(belief, unit_action)
-        if noise is None and c.imagine_rule == 'mode' and not torch.is_grad_enabled():
-            # The most likely class needs no probabilities; planning spends its time here.
+        if noise is None and not torch.is_grad_enabled():
+            # Neither rule needs logarithms; planning spends its time here.
             scores = self.prior_out(F.silu(self.prior_hidden(deter)))
-            logp = scores.reshape(-1, c.groups, c.classes)
+            latent = self._plain_latent(scores)
         else:
-            logp = self.prior_logits(deter)
-        latent = self.latent(logp, noise, c.imagine_rule)
+            latent = self.latent(self.prior_logits(deter), noise, c.imagine_rule)
         return torch.cat([deter, latent], -1)
 
     def reward(self, belief: torch.Tensor) -> torch.Tensor:

@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
 from world_model_ros.contract import Contract
 from world_model_ros.planning.mppi import PlannerConfig
-from world_model_ros.training.checkpoint import learner_tensors
+from world_model_ros.training.checkpoint import shipped_tensors
 from world_model_ros.training.golden import golden_cases
 from world_model_ros.training.graphs import Graph, bundle_graphs
 from world_model_ros.training.learner import Learner
@@ -38,8 +38,6 @@ WEIGHTS = 'weights.bin'
 # Tensors below this stay inside the graph: shapes, axes and scalars.
 INLINE_BYTES = 256
 ALIGN = 64
-# Optimiser moments are three quarters of a checkpoint and warm up again in a few hundred updates.
-MOMENTS = 'optimiser.'
 
 
 def export_bundle(
@@ -53,7 +51,7 @@ def export_bundle(
     Raises:
         BundleError: if the bundle does not pass its own check; nothing is left in place then.
     """
-    model = copy.deepcopy(learner.model).float().eval().requires_grad_(False)
+    model = copy.deepcopy(learner.average).float().eval().requires_grad_(False)
     contract: Contract = model.contract
     planner = planner or PlannerConfig(gamma=learner.discount)
     scale = float(learner.return_scale.clamp(min=1.0))
@@ -95,8 +93,7 @@ def export_bundle(
     problems = check_bundle(temporary, contract)
     if problems:
         raise BundleError(temporary, problems)
-    tensors = {k: v for k, v in learner_tensors(learner).items() if not k.startswith(MOMENTS)}
-    save_file(tensors, folder.with_name(folder.name + '.learner.safetensors'))
+    save_file(shipped_tensors(learner), folder.with_name(folder.name + '.learner.safetensors'))
     old = folder.with_name(folder.name + '.old')
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -4,7 +4,8 @@
 
 Owns losses and optimisers; knows no environment and no disk. Sources: world-model loss from
 DreamerV3 (free nats, KL scales, two-hot reward), policy by gradients through imagined dynamics
-from DreamerV1/V2 with DreamerV3's return scale, replay value loss from DreamerV3.
+from DreamerV1/V2 with DreamerV3's return scale, replay value loss from DreamerV3, averaged weights
+from Polyak (1992).
 """
 
 from __future__ import annotations
@@ -41,18 +42,24 @@ class LearnerConfig:
     policy_lr: float = 2e-4
     clip: float = 100.0
     slow_value: float = 0.02  # EMA rate of the value used as target
+    average: float = 2e-3  # EMA rate of the weights that are scored and shipped
     warmup_updates: int = 200
     bf16: bool = True
 
 
 class Learner:
-    """Holds model, slow value and optimisers; ``update`` takes one batch of windows."""
+    """Holds model, slow value and optimisers; ``update`` takes one batch of windows.
+
+    ``model`` explores and learns; ``average`` trails it and is what gets scored and shipped: one
+    late bad step of the policy does not reach a robot.
+    """
 
     def __init__(self, model: Dreamer, config: LearnerConfig) -> None:
         self.model, self.config = model, config
         ticks = model.contract.episode.max_ticks
         # TD-MPC2's rule for the discount, from the length of an episode in ticks.
         self.discount = min(max((ticks / 5 - 1) / (ticks / 5), 0.95), 0.995)
+        self.average = copy.deepcopy(model).requires_grad_(False)
         self.slow_value = copy.deepcopy(model.value_head)
         self.slow_value.requires_grad_(False)
         self.value_params = list(model.value_head.parameters())
@@ -78,8 +85,16 @@ class Learner:
         with torch.no_grad():
             for slow, fast in zip(self.slow_value.parameters(), self.value_params, strict=True):
                 slow.lerp_(fast, self.config.slow_value)
+            self._average_weights()
         self.updates += 1
         return figures
+
+    def _average_weights(self) -> None:
+        rate = max(self.config.average, 1.0 / (self.updates + 1))  # no memory of random weights
+        ours, theirs = self.average.parameters(), self.model.parameters()
+        torch._foreach_lerp_(list(ours), list(theirs), rate)
+        for mine, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(new)
 
     # ---- world model -----------------------------------------------------------------------
 

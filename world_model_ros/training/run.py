@@ -160,7 +160,7 @@ class Run:
     def evaluate(self, episodes: int) -> None:
         """Score the policy on selection seeds and append one row per episode to curve.csv."""
         seeds = [SELECTION_SEED + i for i in range(episodes)]
-        returns = evaluate(self.model, self.contract, seeds)
+        returns = evaluate(self.learner.average, self.contract, seeds)
         self.scored = float(np.mean(returns))
         self.evaluated_at = self.frames
         path = self.folder / 'curve.csv'
