@@ -25,12 +25,15 @@ from world_model_ros.nodes_table import (
 # Settings that a user of a launch file may give, with the words that --show-args prints.
 MEANINGS = {
     'contract': 'Robot contract: a shipped name or a path to its YAML',
-    'bundle': 'Directory of the exported model',
+    'bundle': 'Directory of the exported model; empty, with explore: begin without one',
     'robot_id': 'Name of this robot in all records',
     'namespace': 'Namespace of all nodes and topics',
     'directory': 'Folder of the recorded episodes',
+    'store': 'Folder or URL that episodes go to and releases come from; empty: none',
+    'slots': "Folder of this robot's bundles that came from the store",
     'use_sim_time': 'Follow /clock',
     'autostart': 'Act at once; false: think in shadow until activated',
+    'explore': 'Explore, and flag every tick as exploration',
     'plan': 'Plan in imagination; false: the policy alone',
     'tick_source': "Overrides the contract's tick source",
     'seed': 'Simulated episode i starts from seed + i',
@@ -42,7 +45,7 @@ _CHOICES = {
     'tick_source': ['', 'timer', 'sim_time', 'stream', 'lockstep'],
     'log_level': ['debug', 'info', 'warn', 'error', 'fatal'],
 }
-_REQUIRED = ('contract', 'bundle')
+_REQUIRED = ('contract',)
 
 
 def declared(entries: Sequence[NodeEntry], **defaults: str) -> list[dict[str, Any]]:
@@ -102,7 +105,7 @@ def node_arguments(entry: NodeEntry, settings: Settings) -> dict[str, Any]:
     }
 
 
-def processes(context, entries: Sequence[NodeEntry]) -> list:
+def processes(context: Any, entries: Sequence[NodeEntry]) -> list:
     """The launch actions of these nodes; called by OpaqueFunction once arguments are known."""
     from launch_ros.actions import LifecycleNode, Node
 
@@ -110,6 +113,7 @@ def processes(context, entries: Sequence[NodeEntry]) -> list:
     return [
         (LifecycleNode if entry.lifecycle else Node)(**node_arguments(entry, settings))
         for entry in entries
+        if settings.starts(entry)
     ]
 
 

@@ -134,7 +134,9 @@ def _plan(contract, planner):
         helper.make_node('Mul', ['std', 'shrink'], ['std_out']),
         helper.make_node('Reshape', ['previous_mask', 'mask_shape'], ['mask']),
         helper.make_node('Mul', ['previous', 'mask'], ['masked']),
-        helper.make_node('Add', ['masked', 'safe'], ['best']),
+        helper.make_node('Add', ['masked', 'safe'], ['kept']),
+        helper.make_node('Add', ['kept', 'mean_out'], ['both']),
+        helper.make_node('Mul', ['both', 'half'], ['best']),
         helper.make_node('ReduceMean', ['noise', 'axes12'], ['sampled'], keepdims=0),
         helper.make_node('Concat', ['fixed', 'sampled'], ['values'], axis=0),
         helper.make_node('ReduceMax', ['values'], ['best_value'], keepdims=1),
@@ -146,6 +148,7 @@ def _plan(contract, planner):
         'axis0': np.array([0]),
         'axes12': np.array([1, 2]),
         'shrink': np.float32(0.9),
+        'half': np.float32(0.5),
         'fixed': np.arange(FIXED_CANDIDATES, dtype=np.float32) / 10,
     }
 

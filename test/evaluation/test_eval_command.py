@@ -3,6 +3,8 @@
 """The command: one JSON object on the last line, rows on disk, clear refusals."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,15 +13,19 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from world_model_ros import evaluation
 from world_model_ros.cli.eval import eval_command
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.evaluation import Job, read_rows, run_arms
+from world_model_ros.evaluation import Job, git_state, read_rows, run_arms
+from world_model_ros.evaluation import rows as rows_module
 from world_model_ros.evaluation.bundle_actor import scrambled_weights
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'bundle'))
 tiny = pytest.importorskip('tiny_bundle')
+
+COUNTER = ('--robot', 'counter', '--bundle')
 
 app = Typer()
 app.command()(eval_command)
@@ -37,19 +43,8 @@ def _run(*args):
 
 def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
     rows = tmp_path / 'rows.csv'
-    done = _run(
-        '--robot',
-        'counter',
-        '--bundle',
-        bundle,
-        '--episodes',
-        2,
-        '--json',
-        '--arms',
-        'plan,policy,blanked,scrambled,random',
-        '--csv',
-        rows,
-    )
+    every = 'plan,policy,blanked,scrambled,random'
+    done = _run(*COUNTER, bundle, '--episodes', 2, '--json', '--arms', every, '--csv', rows)
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout.splitlines()[-1])
     for name in ('mean_return', 'policy_return', 'blanked_return', 'plan_minus_policy'):
@@ -58,24 +53,12 @@ def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
     assert 0 <= report['plan_differs_share'] <= 1
     assert report['label'] == 'quick' and report['seeds'] == [20_000, 20_001]
     written = read_rows(rows, allow_dirty=True)
-    assert [row['arm'] for row in written] == [
-        arm for arm in ('plan', 'policy', 'blanked', 'scrambled', 'random') for _ in range(2)
-    ]
+    assert [row['arm'] for row in written] == [arm for arm in every.split(',') for _ in range(2)]
     assert written[0]['bundle_sha'] == report['bundle_sha']
 
 
 def test_policy_alone_never_plans(bundle):
-    done = _run(
-        '--robot',
-        'counter',
-        '--bundle',
-        bundle,
-        '--episodes',
-        1,
-        '--json',
-        '--arms',
-        'plan,policy',
-    )
+    done = _run(*COUNTER, bundle, '--episodes', 1, '--json', '--arms', 'plan,policy')
     assert json.loads(done.stdout.splitlines()[-1])['iterations'] == 2.0
     results = run_arms(Job(load_contract(find_robot('counter')).text, bundle), ['policy'], [1])
     assert results['policy'][0].figures == {'plan_differs': 0.0, 'iterations': 0.0}
@@ -90,6 +73,55 @@ def test_scrambling_shuffles_the_dynamics_and_nothing_else(bundle):
     np.testing.assert_array_equal(before[dynamics.stop :], after[dynamics.stop :])
 
 
+@pytest.fixture(autouse=True)
+def _no_git_of_others(monkeypatch):
+    """Inside a git hook these name the repository of the hook, whatever -C says."""
+    for name in [name for name in os.environ if name.startswith('GIT_')]:
+        monkeypatch.delenv(name)
+
+
+def _commit(repository: Path, text: str) -> str:
+    (repository / 'code.py').write_text(text)
+    git = ['git', '-C', str(repository), '-c', 'user.name=t', '-c', 'user.email=t@t']
+    for command in (['init', '-q'], ['add', 'code.py'], ['commit', '-q', '-m', text]):
+        subprocess.run([*git, *command], check=True)
+    done = subprocess.run([*git, 'rev-parse', 'HEAD'], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_rows_name_the_code_that_ran_although_the_tree_moved_on(bundle, tmp_path, monkeypatch):
+    repository = tmp_path / 'checkout'
+    repository.mkdir()
+    began_at = _commit(repository, 'before')
+    monkeypatch.setattr(rows_module, 'SOURCE', repository)
+
+    def run_and_meanwhile(*args):
+        results = run_arms(*args)
+        assert _commit(repository, 'after') != began_at
+        (repository / 'code.py').write_text('and dirty')
+        return results
+
+    monkeypatch.setattr(evaluation, 'run_arms', run_and_meanwhile)
+    rows = tmp_path / 'rows.csv'
+    done = _run(*COUNTER, bundle, '--episodes', 1, '--arms', 'random', '--csv', rows)
+    assert done.exit_code == 0, done.output
+    [row] = read_rows(rows)
+    assert (row['commit'], row['dirty']) == (began_at, 'False')
+
+
+def test_git_state_tells_results_from_code(tmp_path):
+    assert git_state(tmp_path) == ('unknown', True)
+    commit = _commit(tmp_path, 'one')
+    assert git_state(tmp_path) == (commit, False)
+    results = tmp_path / 'benchmarks' / 'results' / 'cell.csv'
+    results.parent.mkdir(parents=True)
+    results.write_text('rows')
+    subprocess.run(['git', '-C', tmp_path, 'add', results], check=True)
+    assert git_state(tmp_path) == (commit, False)
+    (tmp_path / 'code.py').write_text('two')
+    assert git_state(tmp_path) == (commit, True)
+
+
 @pytest.mark.parametrize(
     ('args', 'said'),
     [
@@ -99,6 +131,6 @@ def test_scrambling_shuffles_the_dynamics_and_nothing_else(bundle):
     ],
 )
 def test_refusals_are_one_clear_line(bundle, args, said):
-    done = _run('--robot', 'counter', '--bundle', bundle, *args)
+    done = _run(*COUNTER, bundle, *args)
     assert done.exit_code == 1
     assert said in done.output and 'Traceback' not in done.output

@@ -9,13 +9,15 @@ and is executed one offset later; the reward of tick k is the action executed be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType, SimpleNamespace
 
+import cv2
 import numpy as np
 
 from world_model_ros.contract import Contract, contract_hash, interface_hash, load_contract
 from world_model_ros.experience import EpisodeInfo, Topic
+from world_model_ros.experience.pictures import COMPRESSED_IMAGE, MODEL_INPUT_SUFFIX
 from world_model_ros.onboard.assembly import Assembler
 from world_model_ros.onboard.messages import encode, typestore
 from world_model_ros.onboard.tick_record import TickRecord
@@ -32,6 +34,13 @@ TOPICS = {
     'sent': Topic('/guard/sent', 'sensor_msgs/msg/JointState'),
     'tick': Topic('/agent/tick', 'sensor_msgs/msg/JointState'),
     'episode': Topic('/agent/episode', 'std_msgs/msg/String'),
+}
+
+# By the contract's `record`: how the camera's topic is called in the bag.
+CAMERA_TOPICS = {
+    'raw': TOPICS['stream.camera'],
+    'model_input': Topic(f'/camera/image_raw{MODEL_INPUT_SUFFIX}', 'sensor_msgs/msg/Image'),
+    'compressed': Topic('/camera/image_raw/compressed', COMPRESSED_IMAGE),
 }
 
 
@@ -77,6 +86,14 @@ def picture(k: int) -> np.ndarray:
     return pixels
 
 
+def scene(k: int) -> np.ndarray:
+    """A camera's picture: three times the model's size, smooth and with edges, other in each k."""
+    y, x = np.mgrid[:192, :192]
+    pixels = np.stack([x + k, y + 2 * k, (x * y) // 150 + 3 * k], -1).astype(np.uint8)
+    pixels[40 : 90 + k, 60:130] = (250, 30, 5 * k)
+    return pixels
+
+
 def announcement(uuid: str = UUID, robot: Contract | None = None) -> bytes:
     robot = robot or contract()
     return string(
@@ -94,7 +111,15 @@ def announcement(uuid: str = UUID, robot: Contract | None = None) -> bytes:
     )
 
 
-def info(uuid: str = UUID) -> EpisodeInfo:
+def compressed_image(t_ns: int, pixels: np.ndarray, suffix: str) -> bytes:
+    """As image_transport compresses: `pixels` in RGB, `suffix` .png or .jpg."""
+    kind = typestore().types['sensor_msgs/msg/CompressedImage']
+    _, data = cv2.imencode(suffix, pixels[:, :, ::-1])
+    message = kind(_header(t_ns, 'camera'), f'rgb8; {suffix[1:]} compressed bgr8', data.ravel())
+    return encode('sensor_msgs/msg/CompressedImage', message)
+
+
+def info(uuid: str = UUID, topics: Mapping[str, Topic] = MappingProxyType(TOPICS)) -> EpisodeInfo:
     robot = contract()
     return EpisodeInfo(
         uuid=uuid,
@@ -105,13 +130,17 @@ def info(uuid: str = UUID) -> EpisodeInfo:
         bundle='untrained',
         clock='lockstep',
         started_ns=T0_NS,
-        topics={role: topic.name for role, topic in TOPICS.items()},
+        topics={role: topic.name for role, topic in topics.items()},
         announced='{}',
     )
 
 
 def run(
-    ticks: int, uuid: str = UUID, first: int = 0, t0_ns: int = T0_NS
+    ticks: int,
+    uuid: str = UUID,
+    first: int = 0,
+    t0_ns: int = T0_NS,
+    draw: Callable[[int], np.ndarray] = picture,
 ) -> Iterator[SimpleNamespace]:
     """Messages in the order of time: role, cdr, t_ns. The tick record is published last."""
     robot = contract()
@@ -129,7 +158,7 @@ def run(
             angle = [float(k), -float(k)] if stamp == t_ns else [k - 0.5, 0.5 - k]
             data = joint_state(stamp, names, angle, velocity=[1.0, 2.0])
             out.append(('stream.joints', data, stamp))
-        out.append(('stream.camera', image(t_ns, picture(k)), t_ns))
+        out.append(('stream.camera', image(t_ns, draw(k)), t_ns))
         reward = joint_state(t_ns, ['reward', 'terminal', 'success'], [float(sent[0]), 0.0, 0.0])
         out.append(('reward', reward, t_ns))
         for role, data, stamp in out:

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
@@ -29,13 +31,14 @@ from rclpy.qos import (  # noqa: E402
     qos_profile_sensor_data,
 )
 
+from world_model_ros.contract import parse_contract  # noqa: E402
 from world_model_ros.experience import (  # noqa: E402
     EpisodeReader,
     check_episode,
     list_episodes,
     parity,
 )
-from world_model_ros.nodes.recorder_topics import message_class  # noqa: E402
+from world_model_ros.nodes.recorder_topics import message_class, wanted_topics  # noqa: E402
 
 pytestmark = pytest.mark.ros
 DOMAIN = '87'
@@ -84,9 +87,9 @@ class Robot:
             p.get_subscription_count() for role, p in self.publishers.items() if role not in but
         )
 
-    def play(self, uuid: str, ticks: int) -> None:
+    def play(self, uuid: str, ticks: int, **options: Any) -> None:
         self.publishers['episode'].publish(counter.announcement(uuid))
-        for message in counter.run(ticks, uuid):
+        for message in counter.run(ticks, uuid, **options):
             self.publishers[message.role].publish(message.cdr)
             if message.role == 'tick':
                 self.executor.spin_once(timeout_sec=0.005)
@@ -153,6 +156,42 @@ def test_two_episodes_are_recorded_and_rebuilt(
     assert reader.topics['/camera/image_raw'].qos[0].reliability == 'best_effort'
     assert reader.topics['/joint_states'].qos[0].reliability == 'reliable'
     assert reader.topics['/agent/episode'].qos[0].durability == 'transient_local'
+
+
+def recorded_as(how: str) -> str:
+    """The reacher's file with the camera recorded otherwise."""
+    return counter.contract().text.replace('kind: image', f'kind: image\n    {how}')
+
+
+def test_model_input_is_recorded_small_and_rebuilt(
+    robot: Robot, start: Callable[..., subprocess.Popen], tmp_path: Path
+) -> None:
+    file = tmp_path / 'small.yaml'
+    file.write_text(recorded_as('record: model_input'))
+    folder = tmp_path / 'episodes'
+    recorder = start(contract=file, directory=folder)
+    robot.wait(robot.heard, 'subscriptions')
+    noise = np.random.default_rng(0).integers(0, 256, (30, 128, 128, 3), np.uint8)
+    robot.play('small', 30, draw=lambda k: noise[k])
+    robot.wait(lambda: robot.status.get('episodes') == '1', 'the sealed episode')
+    recorder.send_signal(signal.SIGINT)
+    assert recorder.wait(5) == 0
+    reader = EpisodeReader(folder / 'small')
+    assert '/camera/image_raw' not in reader.topics
+    topic = reader.topics['/camera/image_raw/model_input']
+    assert topic.type == 'sensor_msgs/msg/Image' and topic.qos[0].reliability == 'best_effort'
+    assert all(len(m.data) < 13_000 for m in reader.messages({topic.name}))
+    report = parity(reader)
+    # The camera is best effort: a lost picture is counted, never replaced.
+    assert (report.ticks, report.different, report.approximate) == (30, 0, 0)
+    assert report.rebuilt + report.unrebuilt == 30 and report.rebuilt >= 27
+
+
+@pytest.mark.parametrize('record', ['compressed', 'model_input'])
+def test_what_no_tick_could_find_again_is_refused(record: str) -> None:
+    contract = parse_contract(recorded_as(f'record: {record}\n    stamp: receive'))
+    with pytest.raises(ValueError, match=rf'streams.camera.record is {record}.*stamp: header'):
+        wanted_topics(contract, clock=False)
 
 
 def test_a_killed_recorder_is_recovered_by_the_next(

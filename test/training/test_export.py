@@ -9,17 +9,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from safetensors.torch import load_file
+from small_learner import SMALL
 
 from world_model_ros.bundle import check_bundle, load_bundle
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.models.dreamer import Dreamer, DreamerConfig
+from world_model_ros.models.dreamer import Dreamer
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.export import export_bundle
 from world_model_ros.training.learner import Learner, LearnerConfig
-
-SMALL = DreamerConfig(
-    deter=32, groups=4, classes=4, hidden=32, head=32, widths=(4, 4, 8), embed=16
-)
 
 
 @pytest.fixture(scope='module')
@@ -31,9 +29,12 @@ def exported(tmp_path_factory):
         for head in (model.reward_head, model.value_head, model.policy_head):
             head.out.weight.normal_(0.0, 0.3)
     learner = Learner(model, LearnerConfig())
+    with torch.no_grad():  # what still learns has gone elsewhere since
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
     planner = PlannerConfig(horizon=3, batch_size=8, num_elites=3)
     folder = export_bundle(learner, tmp_path_factory.mktemp('b') / 'small', {}, planner)
-    return folder, model.eval(), contract
+    return folder, learner, contract
 
 
 def test_bundle_is_whole_and_names_no_path_of_the_exporter(exported):
@@ -45,7 +46,7 @@ def test_bundle_is_whole_and_names_no_path_of_the_exporter(exported):
 
 
 def test_each_weight_is_stored_once(exported):
-    folder, model, _ = exported
+    folder, learner, _ = exported
     places: dict[tuple[int, int], int] = {}
     for path in folder.glob('*.onnx'):
         graph = onnx.load(path, load_external_data=False).graph
@@ -58,12 +59,13 @@ def test_each_weight_is_stored_once(exported):
     ends = sorted(places)
     assert all(a + n <= b for (a, n), (b, _) in itertools.pairwise(ends))
     assert (folder / 'weights.bin').stat().st_size < 1.3 * 4 * sum(
-        p.numel() for p in model.parameters()
+        p.numel() for p in learner.average.parameters()
     )
 
 
 def test_recurrent_sequence_agrees_with_torch(exported):
-    folder, model, contract = exported
+    folder, learner, contract = exported
+    model = learner.average.eval()
     bundle = load_bundle(folder, contract)
     rng = np.random.default_rng(0)
     ours = bundle.initial_belief
@@ -93,6 +95,21 @@ def test_recurrent_sequence_agrees_with_torch(exported):
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
         np.testing.assert_allclose(out['surprise'], surprise.numpy(), atol=1e-4)
         np.testing.assert_allclose(out['value'], value.numpy(), atol=1e-3)
+
+
+def test_bundle_acts_with_the_averaged_weights(exported):
+    folder, learner, contract = exported
+    belief = np.random.default_rng(1).normal(size=(1, learner.model.belief_dim))
+    feeds = {'belief': belief.astype(np.float32)}
+    shipped = load_bundle(folder, contract).run('policy', feeds)['action_mean']
+    with torch.no_grad():
+        average, _ = learner.average.policy(torch.from_numpy(feeds['belief']))
+        newest, _ = learner.model.policy(torch.from_numpy(feeds['belief']))
+    np.testing.assert_allclose(shipped, average.numpy(), atol=1e-6)
+    assert np.abs(shipped - newest.numpy()).max() > 1e-3
+    beside = load_file(folder.with_name('small.learner.safetensors'))
+    for name, value in learner.average.named_parameters():
+        assert torch.equal(beside[f'model.{name}'], value)
 
 
 def test_plan_graph_holds_no_random_numbers(exported):

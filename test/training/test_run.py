@@ -6,16 +6,14 @@ import json
 
 import numpy as np
 import torch
+from small_learner import SMALL
 
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.training import checkpoint
+from world_model_ros.training.collect import evaluate
 from world_model_ros.training.learner import LearnerConfig
-from world_model_ros.training.run import Run, RunConfig
+from world_model_ros.training.run import SELECTION_SEED, Run, RunConfig
 
-SMALL = DreamerConfig(
-    deter=32, groups=4, classes=4, hidden=32, head=32, widths=(4, 4, 8), embed=16
-)
 QUICK = LearnerConfig(batch=4, length=8, starts=8, horizon=3, bf16=False)
 
 
@@ -50,6 +48,17 @@ def test_checkpoint_is_found_after_a_kill_between_its_two_renames(tmp_path):
     found = checkpoint.find(folder)
     assert found is not None
     assert json.loads((found / 'state.json').read_text())['updates'] == run.learner.updates
+
+
+def test_scores_are_those_of_the_averaged_weights(tmp_path):
+    run = make(tmp_path, frames=400)
+    with torch.no_grad():  # push one way; the newest weights would push the other
+        run.learner.average.policy_head.out.bias[0] = 3.0
+        run.model.policy_head.out.bias[0] = -3.0
+        run.model.policy_head.out.weight.normal_(0.0, 5.0)
+    run.evaluate(1)
+    average = evaluate(run.learner.average, run.contract, [SELECTION_SEED])
+    assert [run.scored] == average != evaluate(run.model, run.contract, [SELECTION_SEED])
 
 
 def test_normalisation_is_taken_from_data_and_frozen(tmp_path):

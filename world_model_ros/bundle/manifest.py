@@ -24,6 +24,7 @@ from world_model_ros.bundle.layout import (
     REQUIRED_FILES,
     BundleError,
 )
+from world_model_ros.bundle.strict_json import strict_json
 from world_model_ros.contract import (
     Contract,
     ContractError,
@@ -119,9 +120,7 @@ def read_manifest(directory: Path) -> tuple[dict[str, Any], str, list[str]]:
         return {}, '', [f'{MANIFEST}: {reason}; {directory} is not a whole bundle']
     digest = hashlib.sha256(raw).hexdigest()
     try:
-        manifest = json.loads(
-            raw, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_doubles
-        )
+        manifest = strict_json(raw)
     except (ValueError, RecursionError) as error:
         return {}, digest, [f'{MANIFEST}: not readable as JSON: {str(error)[:200]}']
     return (manifest if isinstance(manifest, dict) else {}), digest, manifest_problems(manifest)
@@ -281,21 +280,3 @@ def _type_name(kind: type) -> str:
 def _show(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f'{text[:77]}...'
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f'{constant} is not a JSON number')
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f'{digits[:20]} is too large')
-    return number
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError('a key is written twice in one object')
-    return result

@@ -52,6 +52,7 @@ def eval_command(
         Job,
         RowsError,
         append_rows,
+        git_state,
         make_rows,
         report_seeds,
         run_arms,
@@ -59,6 +60,7 @@ def eval_command(
     )
     from world_model_ros.robots import BodyError, RealityError, load_reality
 
+    source = git_state()
     contract = load_contract(find_robot(robot))
     chosen = [arm.strip() for arm in arms.split(',') if arm.strip()]
     learned = any(arm != 'random' for arm in chosen)
@@ -83,7 +85,7 @@ def eval_command(
             rows = [
                 row
                 for arm in results.values()
-                for row in make_rows(arm, contract, shifted, manifest, digest, iterations)
+                for row in make_rows(arm, contract, shifted, manifest, digest, source, iterations)
             ]
             append_rows(csv, rows)
     except (BodyError, RealityError, RowsError, ValueError) as error:

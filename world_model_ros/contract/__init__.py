@@ -22,6 +22,7 @@ from world_model_ros.contract.schema import (
     Action,
     Contract,
     Episode,
+    Recording,
     Reward,
     Stream,
 )
@@ -34,6 +35,7 @@ __all__ = [
     'ContractError',
     'Episode',
     'Problem',
+    'Recording',
     'Reward',
     'Stream',
     'config_directories',

@@ -12,12 +12,8 @@ from typing import Any
 
 import yaml
 
-from world_model_ros.contract.checks import (
-    check_topic,
-    read_action,
-    read_control,
-    read_streams,
-)
+from world_model_ros.contract.action import read_action
+from world_model_ros.contract.control import read_control
 from world_model_ros.contract.find import find_robot
 from world_model_ros.contract.problems import (
     MISSING,
@@ -26,7 +22,9 @@ from world_model_ros.contract.problems import (
     Problems,
     Section,
 )
+from world_model_ros.contract.rules import read_topic
 from world_model_ros.contract.schema import CONTRACT_FORMAT, Contract, Episode, Reward
+from world_model_ros.contract.streams import read_streams
 
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
 TOP_KEYS = ('format', 'name', 'control', 'streams', 'action', 'reward', 'episode')
@@ -165,9 +163,7 @@ def _is_name(name: str) -> bool:
 def _read_reward(top: Section, problems: Problems) -> Reward:
     data = top.get('reward', {})
     section = Section(data, 'reward', problems, ('topic', 'sampling'))
-    topic = section.text('topic', '')
-    if topic:
-        check_topic(section, 'topic', topic)
+    topic = read_topic(section, '')
     return Reward(topic=topic, sampling=section.choice('sampling', ('sum', 'last'), 'sum'))
 
 

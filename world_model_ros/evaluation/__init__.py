@@ -10,9 +10,11 @@ from world_model_ros.evaluation.episodes import ARMS, EpisodeResult, Job, run_ar
 from world_model_ros.evaluation.report import summarise
 from world_model_ros.evaluation.rows import (
     COLUMNS,
+    GitState,
     Row,
     RowsError,
     append_rows,
+    git_state,
     make_rows,
     read_rows,
 )
@@ -34,12 +36,14 @@ __all__ = [
     'Actor',
     'BlankedCamera',
     'EpisodeResult',
+    'GitState',
     'Interval',
     'Job',
     'RandomActor',
     'Row',
     'RowsError',
     'append_rows',
+    'git_state',
     'iqm',
     'iqm_interval',
     'make_rows',

@@ -14,7 +14,7 @@ import numpy as np
 
 from world_model_ros.evaluation.episodes import EpisodeResult
 from world_model_ros.evaluation.seeds import FINAL_EPISODES
-from world_model_ros.evaluation.statistics import Interval, mean_interval, paired_interval
+from world_model_ros.evaluation.statistics import mean_interval, paired_interval
 
 # Differences worth a line: name, the arm, the arm it is compared with
 _PAIRS = (
@@ -40,10 +40,10 @@ def summarise(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
         'label': 'final' if count == FINAL_EPISODES else 'quick',
     }
     for arm, values in returns.items():
-        out |= _entry(_NAMES[arm], mean_interval(values))
+        out |= mean_interval(values).entry(_NAMES[arm])
     for name, a, b in _PAIRS:
         if a in returns and b in returns:
-            out |= _entry(name, paired_interval(returns[a], returns[b]))
+            out |= paired_interval(returns[a], returns[b]).entry(name)
     if 'plan' in returns:
         if 'blanked' in returns and out['mean_return'] > 0:
             out['blanked_loss'] = round(1 - out['blanked_return'] / out['mean_return'], 4)
@@ -53,10 +53,3 @@ def summarise(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
                 float(np.mean(figures)), 4
             )
     return out
-
-
-def _entry(name: str, interval: Interval) -> dict[str, Any]:
-    return {
-        name: round(interval.mean, 3),
-        f'{name}_interval': [round(interval.low, 3), round(interval.high, 3)],
-    }

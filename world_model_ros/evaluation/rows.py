@@ -16,9 +16,11 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from world_model_ros.contract import Contract, contract_hash
+
+SOURCE = Path(__file__).resolve().parents[2]  # the checkout that runs, where it is one
 
 
 class RowsError(ValueError):
@@ -49,6 +51,13 @@ class Row:
     planner: str
     episode_return: float  # column name: return
     length: int
+
+
+class GitState(NamedTuple):
+    """Which code ran. Taken when an evaluation starts: by its end the tree may have moved on."""
+
+    commit: str
+    dirty: bool
 
 
 COLUMNS = tuple('return' if f.name == 'episode_return' else f.name for f in fields(Row))
@@ -91,12 +100,12 @@ def _check_header(path: Path) -> None:
         raise RowsError(f'{path}: {what}; write to a new file')
 
 
-def git_state() -> tuple[str, bool]:
-    """Return commit and dirtiness of the running source; ('unknown', True) outside of git."""
-    root = Path(__file__).resolve().parents[2]
+def git_state(root: Path | None = None) -> GitState:
+    """Return the state of the running source; ('unknown', True) outside of git."""
+    root = root or SOURCE
     git = shutil.which('git')
     if git is None or not (root / '.git').exists():
-        return 'unknown', True
+        return GitState('unknown', True)
     commit = _git(git, root, 'rev-parse', 'HEAD')
     # Results themselves may change: rows are appended to files that are tracked.
     changes = _git(
@@ -109,7 +118,7 @@ def git_state() -> tuple[str, bool]:
         '.',
         ':!benchmarks/results',
     )
-    return commit or 'unknown', bool(changes) or not commit
+    return GitState(commit or 'unknown', bool(changes) or not commit)
 
 
 def _git(git: str, root: Path, *args: str) -> str:
@@ -141,10 +150,13 @@ def make_rows(
     reality: Any,
     manifest: Mapping[str, Any],
     bundle_sha: str,
+    source: GitState,
     iteration_count: int | None = None,
 ) -> list[Row]:
-    """Turn EpisodeResults into rows; what the manifest does not say stays empty."""
-    commit, dirty = git_state()
+    """Turn EpisodeResults into rows; what the manifest does not say stays empty.
+
+    `source` is what `git_state` said before the first episode ran.
+    """
     made = manifest.get('provenance', {})
     planner = describe_planner(manifest['planner'], iteration_count) if manifest else ''
     common: dict[str, Any] = {
@@ -152,8 +164,8 @@ def make_rows(
         'obs': '+'.join(stream.name for stream in contract.streams),
         'reality': f'{reality.name}@{reality.sha256[:12]}',
         'machine': machine(),
-        'commit': commit,
-        'dirty': dirty,
+        'commit': source.commit,
+        'dirty': source.dirty,
         'config_hash': contract_hash(contract),
     }
     learned: dict[str, Any] = {

@@ -28,6 +28,13 @@ class Interval:
         """As it stands in a table."""
         return f'{self.mean:.1f} [{self.low:.1f}, {self.high:.1f}]'
 
+    def entry(self, name: str) -> dict[str, object]:
+        """As it stands in JSON: NAME and NAME_interval."""
+        return {
+            name: round(self.mean, 3),
+            f'{name}_interval': [round(self.low, 3), round(self.high, 3)],
+        }
+
 
 def mean_interval(values: Sequence[float]) -> Interval:
     """Mean over episodes with its percentile bootstrap interval."""
@@ -40,6 +47,18 @@ def paired_interval(a: Sequence[float], b: Sequence[float]) -> Interval:
     if len(a) != len(b):
         raise ValueError(f'paired arms need the same episodes: {len(a)} against {len(b)}')
     return mean_interval(_checked(a) - _checked(b))
+
+
+def ratio_interval(
+    over: Sequence[float] | np.ndarray, under: Sequence[float] | np.ndarray
+) -> Interval:
+    """Ratio of the means of two figures of the same episodes, resampled as pairs."""
+    if len(over) != len(under):
+        raise ValueError(f'paired arms need the same episodes: {len(over)} against {len(under)}')
+    top, bottom = _checked(over), _checked(under)
+    picks = _picks(len(top))
+    resampled = top[picks].mean(axis=1) / bottom[picks].mean(axis=1)
+    return _interval(float(top.mean() / bottom.mean()), resampled)
 
 
 def iqm(values: np.ndarray) -> float:

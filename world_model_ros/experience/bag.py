@@ -131,6 +131,38 @@ class EpisodeInfo:
         )
 
 
+@dataclass(frozen=True)
+class EpisodeEnd:
+    """How the recording ended, and what did not make it into the file; counts are by topic."""
+
+    status: str  # whole, truncated, or unsealed: no end was written
+    reason: str = ''
+    counts: Mapping[str, int] = field(default_factory=dict)  # written
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by the recorder: queue full, disk
+    lost: Mapping[str, int] = field(default_factory=dict)  # reported by the middleware
+
+    def to_record(self) -> dict[str, str]:
+        """As the strings of a metadata record."""
+        by_topic = {'counts': self.counts, 'dropped': self.dropped, 'lost': self.lost}
+        return {'status': self.status, 'reason': self.reason} | {
+            name: json.dumps(dict(counts), sort_keys=True) for name, counts in by_topic.items()
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> EpisodeEnd:
+        """Read a metadata record."""
+        by_topic = {name: json.loads(record[name]) for name in ('counts', 'dropped', 'lost')}
+        return cls(record['status'], record['reason'], **by_topic)
+
+
+def custom_data(begin: Mapping[str, str], end: EpisodeEnd) -> dict[str, str]:
+    """What metadata.yaml repeats of the file's first record and of its end."""
+    known = {
+        name: text for name, text in begin.items() if name != 'announced'
+    }  # long, and a topic
+    return {'status': end.status, 'reason': end.reason, **known}
+
+
 @cache
 def typestore() -> Any:
     """Message definitions of Jazzy, without a ROS install."""

@@ -7,14 +7,13 @@ Owns the list of what must hold of a sealed episode. Must not import ROS or torc
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from world_model_ros.experience.bag import (
     ACTIVE_SUFFIX,
-    END_RECORD,
     METADATA_FILE,
     ROSBAG2_VERSION,
     EpisodeError,
@@ -55,16 +54,13 @@ def check_episode(path: Path | str, *, rebuilt: bool = False) -> list[str]:
     return problems
 
 
-def _listed(counts: dict[str, int]) -> str:
+def _listed(counts: Mapping[str, int]) -> str:
     return ', '.join(f'{count} of {topic}' for topic, count in sorted(counts.items()))
 
 
 def _check_counts(reader: EpisodeReader) -> list[str]:
-    record = reader.contents.record(END_RECORD)
-    if record is None:
-        return []
-    said, found = json.loads(record['counts']), reader.contents.topic_counts()
-    if said == found:
+    said, found = reader.end.counts, reader.contents.topic_counts()
+    if reader.end.status == 'unsealed' or said == found:
         return []
     return [f'{reader.file}: {found} messages in the file, {said} were written']
 

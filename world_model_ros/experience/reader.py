@@ -10,11 +10,9 @@ torch.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +24,7 @@ from world_model_ros.experience.bag import (
     ACTIVE_SUFFIX,
     BEGIN_RECORD,
     END_RECORD,
+    EpisodeEnd,
     EpisodeError,
     EpisodeInfo,
     Topic,
@@ -53,16 +52,6 @@ class Place(NamedTuple):
 
     chunk: int
     number: int
-
-
-@dataclass(frozen=True)
-class EpisodeEnd:
-    """How the episode ended, and what did not make it into the file."""
-
-    status: str  # whole, truncated, or unsealed: no end was written
-    reason: str
-    dropped: dict[str, int]  # by the recorder: queue full, disk
-    lost: dict[str, int]  # reported by the middleware
 
 
 class EpisodeReader:
@@ -102,9 +91,8 @@ class EpisodeReader:
         """How the recording ended."""
         record = self.contents.record(END_RECORD)
         if record is None:
-            return EpisodeEnd('unsealed', self.contents.damage, {}, {})
-        dropped, lost = json.loads(record['dropped']), json.loads(record['lost'])
-        return EpisodeEnd(record['status'], record['reason'], dropped, lost)
+            return EpisodeEnd('unsealed', self.contents.damage)
+        return EpisodeEnd.from_record(record)
 
     def topic(self, role: str) -> str:
         """The recorded name of a role (`tick`, `stream.camera`, ...); '' where it is unknown."""

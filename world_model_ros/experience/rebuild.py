@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rebuilds what the agent saw at every tick from the recorded messages, and compares.
 
-Owns the way from a bag to ticks with observations. Messages are picked by the stamp and checksum
-that the tick record names, never by arrival order; the arrays come from the agent's own assembly.
-A tick whose message was lost is unrebuilt, never filled with another one.
+Owns the way from a bag to ticks with observations. The messages are those that the tick record
+names (stream_messages.py); the arrays come from the agent's own assembly. A tick whose message was
+lost is unrebuilt, never filled with another one.
 Must not import ROS or torch.
 """
 
@@ -17,21 +17,16 @@ from pathlib import Path
 from typing import Literal
 
 from world_model_ros.contract import Contract
-from world_model_ros.experience.bag import EpisodeError
-from world_model_ros.experience.reader import EpisodeReader, Place
+from world_model_ros.experience.reader import EpisodeReader
+from world_model_ros.experience.stream_messages import Picked, StreamMessages
 from world_model_ros.onboard.assembly import NO_CHECKSUM, Assembler, Observation
-from world_model_ros.onboard.messages import (
-    JOINT_STATE,
-    MessageError,
-    checksum,
-    decode,
-    header_stamp_ns,
-)
+from world_model_ros.onboard.messages import JOINT_STATE, decode, header_stamp_ns
 from world_model_ros.onboard.tick_record import TickRecord
 
-# rebuilt: bit for bit what the agent used. different: not. unrebuilt: a message is missing in the
-# bag. unobserved: the agent itself had no valid observation, there is nothing to compare.
-Status = Literal['rebuilt', 'different', 'unrebuilt', 'unobserved']
+# rebuilt: bit for bit what the agent used. approximate: not, a picture was stored with lossy
+# compression. different: not, and nothing explains it. unrebuilt: a message is missing in the bag.
+# unobserved: the agent itself had no valid observation, there is nothing to compare.
+Status = Literal['rebuilt', 'approximate', 'different', 'unrebuilt', 'unobserved']
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,11 @@ class RebuiltTick:
     status: Status
     reason: str = ''
 
+    @property
+    def usable(self) -> bool:
+        """Whether the arrays are what the agent saw, but for what compression cost."""
+        return self.status in ('rebuilt', 'approximate')
+
 
 @dataclass
 class ParityReport:
@@ -50,6 +50,7 @@ class ParityReport:
 
     ticks: int = 0
     rebuilt: int = 0
+    approximate: int = 0
     different: int = 0
     unrebuilt: int = 0
     unobserved: int = 0
@@ -92,85 +93,45 @@ def rebuild(
     """
     reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
     contract = contract or reader.contract
-    places = _index(reader, contract)
+    messages = StreamMessages(reader, contract)
     assembler = Assembler(contract)
+    picked: dict[str, Picked] = {}
 
-    def lookup(stream: str, stamp_ns: int, wanted: int) -> bytes | None:
-        place = places.get((stream, stamp_ns, wanted))
-        return None if place is None else reader.at(place).data
+    def lookup(stream: str, stamp_ns: int, number: int) -> bytes:
+        return picked[stream].cdr
 
     for record in read_ticks(reader):
-        lacking = [
-            name
-            for name, sample in record.streams.items()
-            if sample.checksum != NO_CHECKSUM
-            and (name, sample.stamp_ns, sample.checksum) not in places
-        ]
+        used = {n: s for n, s in record.streams.items() if s.checksum != NO_CHECKSUM}
+        found = {name: messages.pick(name, sample) for name, sample in used.items()}
+        picked = {name: message for name, message in found.items() if message is not None}
+        lacking = [name for name in used if name not in picked]
         if lacking:
             reason = f'tick {record.tick}: the message of {", ".join(lacking)} is not in the bag'
             yield RebuiltTick(record, None, 'unrebuilt', reason)
             continue
         observation = assembler.assemble_exact(
             record.t_ns,
-            {name: sample.stamp_ns for name, sample in record.streams.items()},
-            {name: sample.checksum for name, sample in record.streams.items()},
+            {name: sample.stamp_ns for name, sample in used.items()},
+            {name: message.checksum for name, message in picked.items()},
             lookup,
         )
-        yield _compare(record, observation)
+        lossless = all(message.lossless for message in picked.values())
+        yield _compare(record, observation, lossless)
 
 
-def _compare(record: TickRecord, observation: Observation) -> RebuiltTick:
+def _compare(record: TickRecord, observation: Observation, lossless: bool) -> RebuiltTick:
     if record.obs_crc < 0 and not record.valid:
         return RebuiltTick(record, observation, 'unobserved')
     if observation.crc == record.obs_crc:
         return RebuiltTick(record, observation, 'rebuilt')
     errors = [s.error for s in observation.samples.values() if s.error]
+    if not lossless and len(observation.arrays) == len(observation.samples):
+        return RebuiltTick(record, observation, 'approximate')
     reason = (
         f'tick {record.tick}: arrays have CRC {observation.crc}, the agent recorded '
         f'{record.obs_crc}{"; " + errors[0] if errors else ""}'
     )
     return RebuiltTick(record, observation, 'different', reason)
-
-
-def _index(reader: EpisodeReader, contract: Contract) -> dict[tuple[str, int, int], Place]:
-    """Where each message of a stream lies, by stream, stamp and checksum."""
-    streams = {stream_topic(reader, contract, s.name): s for s in contract.streams}
-    by_checksum: dict[tuple[str, int], Place] = {}
-    places: dict[tuple[str, int, int], Place] = {}
-    receive = {stream.name for stream in contract.streams if stream.stamp == 'receive'}
-    for place, message in reader.places(set(streams)):
-        name, number = streams[message.topic].name, checksum(message.data)
-        if name in receive:
-            by_checksum[name, number] = place
-            continue
-        try:
-            places[name, header_stamp_ns(message.data), number] = place
-        except MessageError:
-            continue  # not usable by the agent either
-    if receive:
-        # The agent's receive time is known to its tick records only; the checksum must do.
-        for record in read_ticks(reader):
-            for name in receive & set(record.streams):
-                sample = record.streams[name]
-                found = by_checksum.get((name, sample.checksum))
-                if found is not None:
-                    places[name, sample.stamp_ns, sample.checksum] = found
-    return places
-
-
-def stream_topic(reader: EpisodeReader, contract: Contract, name: str) -> str:
-    """The recorded topic of a stream; raises EpisodeError naming the stream that is missing."""
-    found = reader.topic(f'stream.{name}')
-    if found:
-        return found
-    wanted = contract.stream(name).topic.strip('/')
-    matches = [topic for topic in reader.topics if f'/{topic.strip("/")}'.endswith(f'/{wanted}')]
-    if len(matches) == 1:
-        return matches[0]
-    raise EpisodeError(
-        f'{reader.file}: no recorded topic for stream {name!r} ({wanted}); '
-        f'the bag holds {", ".join(sorted(reader.topics)) or "nothing"}'
-    )
 
 
 def parity(episode: Path | str | EpisodeReader, contract: Contract | None = None) -> ParityReport:

@@ -8,7 +8,6 @@ torn end goes. Must not import ROS or torch.
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Mapping
@@ -23,10 +22,12 @@ from world_model_ros.experience.bag import (
     BEGIN_RECORD,
     END_RECORD,
     ROSBAG2_RECORD,
+    EpisodeEnd,
     EpisodeError,
     Qos,
     Topic,
     bag_information,
+    custom_data,
     find_mcap,
     information_text,
     metadata_text,
@@ -77,24 +78,19 @@ def seal_truncated(
         log.warning('%s holds no message; removed', active)
         shutil.rmtree(active)
         return False
-    end = contents.record(END_RECORD) if contents.whole else None
+    sealed = contents.record(END_RECORD) if contents.whole else None
     counts = contents.topic_counts()
-    if end is None:
-        end = {
-            'status': 'truncated',
-            'reason': reason,
-            'counts': json.dumps(counts, sort_keys=True),
-            'dropped': json.dumps(dict(dropped or {}), sort_keys=True),
-            'lost': '{}',
-        }
-    custom = {'status': end['status'], 'reason': end['reason'], **begin}
-    custom.pop('announced', None)
+    if sealed is None:
+        end = EpisodeEnd('truncated', reason, counts, dropped or {})
+    else:
+        end = EpisodeEnd.from_record(sealed)
+    custom = custom_data(begin, end)
     information = bag_information(
         file.name, topics_of(contents), counts, contents.start_ns, contents.end_ns, custom
     )
     if not contents.whole:
         records = {
-            END_RECORD: end,
+            END_RECORD: end.to_record(),
             ROSBAG2_RECORD: {'serialized_metadata': information_text(information)},
         }
         close_in_place(contents, records)

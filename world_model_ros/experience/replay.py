@@ -26,7 +26,8 @@ def to_arrays(
     """All ticks of an episode, T rows each.
 
     `obs_STREAM` (uint8 or float32), `ages` [T, S], `observed` (False: the message was lost or the
-    tick invalid; its rows are zeros), `action_sent` [T, A], `reward` (NaN: none was measured),
+    tick invalid; its rows are zeros), `approximate` (a picture went through lossy compression: not
+    bit for bit what the agent saw), `action_sent` [T, A], `reward` (NaN: none was measured),
     `is_first`, `terminal`, `truncated`, `intervention`, `explore`, `eval`, `gap` (ticks are
     missing before this row), `tick`, `t_ns`.
     """
@@ -41,6 +42,7 @@ def to_arrays(
     }
     arrays['ages'] = np.zeros((size, len(contract.streams)), np.float32)
     arrays['observed'] = np.zeros(size, bool)
+    arrays['approximate'] = np.array([tick.status == 'approximate' for tick in ticks], bool)
     for row, tick in enumerate(ticks):
         _fill_observation(arrays, row, tick)
     records = [tick.record for tick in ticks]
@@ -60,7 +62,7 @@ def to_arrays(
 
 
 def _fill_observation(arrays: dict[str, np.ndarray], row: int, tick: RebuiltTick) -> None:
-    if tick.observation is None or tick.status != 'rebuilt':
+    if tick.observation is None or not tick.usable:
         return
     for name, array in tick.observation.arrays.items():
         arrays[f'obs_{name}'][row] = array

@@ -117,6 +117,8 @@ class RecordingSession:
     open_writer: Callable[[EpisodeInfo], EpisodeWriter]
     robot_id: str = ''
     contract_text: str = ''
+    # role -> how its messages are stored, where not as received; see pictures.py
+    convert: Mapping[str, Callable[[bytes], bytes]] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     current: Open | None = None
     ending: list[Open] = field(default_factory=list)
@@ -131,6 +133,8 @@ class RecordingSession:
         self, role: str, data: bytes, log_ns: int, publish_ns: int, steady_s: float
     ) -> None:
         """Take one raw message of any role."""
+        if role in self.convert:
+            data = self.convert[role](data)
         if role not in self._kept:
             self._kept[role] = deque(maxlen=1 if role.startswith(SLOW) else PREROLL_MESSAGES)
         self._kept[role].append(Kept(data, log_ns, publish_ns))

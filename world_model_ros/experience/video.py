@@ -84,7 +84,7 @@ def _frame(
     ]
     top = size[1] - LINE_PX * len(text)
     for number, line in enumerate(text):
-        color = _RED if number == 0 and tick.status != 'rebuilt' else _WHITE
+        color = _RED if number == 0 and not tick.usable else _WHITE
         place = (4, top + LINE_PX * number + 8)
         cv2.putText(canvas, line, place, _FONT, 0.42, color, 1, cv2.LINE_AA)
     return canvas

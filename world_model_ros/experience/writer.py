@@ -11,7 +11,6 @@ Must not import ROS or torch.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -20,7 +19,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from mcap.exceptions import McapError
 from mcap.writer import CompressionType, Writer
@@ -30,10 +28,12 @@ from world_model_ros.experience.bag import (
     BEGIN_RECORD,
     END_RECORD,
     ROSBAG2_RECORD,
+    EpisodeEnd,
     EpisodeError,
     EpisodeInfo,
     Topic,
     bag_information,
+    custom_data,
     information_text,
     message_definition,
     metadata_text,
@@ -250,28 +250,19 @@ class EpisodeWriter:
         self._topics.append(topic)
         return channel
 
-    def _end_record(self, counts: dict[str, int]) -> dict[str, str]:
-        status, reason = self._status or ('truncated', 'recorder stopped')
-        return {
-            'status': status,
-            'reason': reason,
-            'counts': json.dumps(counts, sort_keys=True),
-            'dropped': json.dumps(self.dropped, sort_keys=True),
-            'lost': json.dumps(self.lost, sort_keys=True),
-        }
-
-    def _information(self, counts: dict[str, int]) -> dict[str, Any]:
-        status, reason = self._status or ('truncated', 'recorder stopped')
-        custom = {'status': status, 'reason': reason, **self.info.to_record()}
-        custom.pop('announced')  # the file's first record has it, and the bag the message itself
-        return bag_information(
-            self._file.name, self._topics, counts, self._start_ns, self._end_ns, custom
-        )
-
     def _seal(self) -> None:
-        information = self._information(self.written)
+        status, reason = self._status or ('truncated', 'recorder stopped')
+        end = EpisodeEnd(status, reason, self.written, self.dropped, self.lost)
+        information = bag_information(
+            self._file.name,
+            self._topics,
+            self.written,
+            self._start_ns,
+            self._end_ns,
+            custom_data(self.info.to_record(), end),
+        )
         self._writer.flush()
-        self._writer.add_metadata(END_RECORD, self._end_record(self.written))
+        self._writer.add_metadata(END_RECORD, end.to_record())
         text = information_text(information)
         self._writer.add_metadata(ROSBAG2_RECORD, {'serialized_metadata': text})
         self._writer.finish()

@@ -21,12 +21,14 @@ from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recove
 from world_model_ros.experience.session import RecordingSession
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._common import declare
-from world_model_ros.nodes.recorder_topics import TopicFollower, wanted_topics
+from world_model_ros.nodes._shipper import Shipper, ShippingFigures
+from world_model_ros.nodes.recorder_topics import TopicFollower, conversions, wanted_topics
 
 DISCOVERY_PERIOD_SEC = 0.25
 POLL_PERIOD_SEC = 0.1
 DIAGNOSTICS_PERIOD_SEC = 1.0
 SEAL_PATIENCE_SEC = 3.0  # at shutdown, within what a stop signal allows
+SHIP_PATIENCE_SEC = 0.5  # at shutdown; what did not go is shipped after the next start
 MIB = 1 << 20
 
 
@@ -48,6 +50,7 @@ class RecorderNode(Node):
             self, 'min_free_mb', 512, 'Recording stops when less than this many MiB are free'
         )
         clock = declare(self, 'record_clock', False, 'Record /clock too')
+        store = declare(self, 'store', '', 'URL of the store that sealed episodes go to; none: ""')
         contract = load_contract(find_robot(name))
         self._contract_hash = contract_hash(contract)
         self._root = Path(directory).expanduser().resolve()
@@ -55,16 +58,22 @@ class RecorderNode(Node):
         wanted = wanted_topics(contract, clock=clock)
         self.session = RecordingSession(
             root=self._root,
-            topics={w.role: Topic(self.resolve_topic_name(w.topic), w.type) for w in wanted},
+            topics={
+                w.role: Topic(self.resolve_topic_name(w.topic) + w.stored, w.type) for w in wanted
+            },
             open_writer=self._open_writer,
             robot_id=robot_id,
             contract_text=contract.text,
+            convert=conversions(contract),
         )
+        self._shipper = Shipper(self._root, store, robot_id) if store else None
         self._recovered: list[Path] = []
         # A long leftover takes seconds to check; its lock and name keep it apart from new ones.
         threading.Thread(target=self._recover, name='recover', daemon=True).start()
         self._followers = [TopicFollower(self, w, self._on_message, self._on_lost) for w in wanted]
         self._diagnostics = _common.Diagnostics(self, robot_id)
+        if self._shipper:
+            self._shipper.start()
         steady = _common.STEADY_CLOCK
         self._follow()
         self.create_timer(DISCOVERY_PERIOD_SEC, self._follow, clock=steady)
@@ -115,12 +124,15 @@ class RecorderNode(Node):
         totals, current = self.session.totals, self.session.current
         dropped = totals.dropped + (sum(current.writer.dropped.values()) if current else 0)
         problems = [f.problem for f in self._followers if f.problem]
+        shipping = self._shipper.figures if self._shipper else ShippingFigures()
         if totals.error:
             level, text = _common.ERROR, totals.error
         elif problems:
             level, text = _common.ERROR, problems[0]
         elif dropped:
             level, text = _common.WARN, f'{dropped} messages dropped: the disk is too slow'
+        elif shipping.error:
+            level, text = _common.WARN, f'recording; not shipped: {shipping.error}'
         else:
             level, text = _common.OK, 'recording' if current else 'waiting for an episode'
         values: dict[str, object] = {
@@ -136,12 +148,20 @@ class RecorderNode(Node):
             'last_episode': totals.last_episode,
             'last_return': totals.last_return,
             'silent': ' '.join(f.name for f in self._followers if not f.found),
+            'shipped': shipping.shipped,
+            'waiting': shipping.waiting,
+            'unshippable': shipping.refused,
+            'shipping_error': shipping.error,
         }
         self._diagnostics.publish(level, text, values)
 
     def close(self) -> None:
         """Seal what is open; the agent has ended its episode before, if it could."""
+        if self._shipper:
+            self._shipper.stop(0.0)
         self.session.close(SEAL_PATIENCE_SEC)
+        if self._shipper:
+            self._shipper.stop(SHIP_PATIENCE_SEC)
 
 
 def main(args=None) -> None:

@@ -4,6 +4,7 @@
 
 Owns the list of roles of an episode and the rule that a subscription takes after its publishers:
 reliable where all of them are, else best effort. Subscriptions are raw; nothing is decoded here.
+What is stored in another form than received says so in its name in the bag.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
@@ -20,8 +22,14 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from world_model_ros.contract import Contract
 from world_model_ros.experience import Qos, Topic
+from world_model_ros.experience.pictures import (
+    COMPRESSED_IMAGE,
+    COMPRESSED_SUFFIX,
+    MODEL_INPUT_SUFFIX,
+    model_input,
+)
+from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
 
-JOINT_STATE = 'sensor_msgs/msg/JointState'
 # Queues of the subscriptions, filled only while this process is held up: 2 s of the fastest
 # topics, 3 s of a camera (90 MB of VGA). A simulator in lockstep runs faster than any of them.
 DEPTH = 500
@@ -40,6 +48,7 @@ class Wanted:
     type: str
     depth: int = DEPTH
     own: bool = False  # published by our nodes, reliably: subscribed before they are there
+    stored: str = ''  # ending of its name in the bag, where it is not stored as received
 
 
 def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
@@ -47,19 +56,21 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
     wanted = []
     for stream in contract.streams:
         role = f'stream.{stream.name}'
-        if stream.record == 'model_input':
+        if stream.record != 'raw' and stream.stamp == 'receive':
             raise ValueError(
-                f'stream {stream.name!r}: record: model_input is not available in this version; '
-                'use raw or compressed'
+                f'{contract.name}: streams.{stream.name}.record is {stream.record} with stamp: '
+                'receive; pictures not stored as received are found again by the stamp in their '
+                'header: write stamp: header, or record: raw'
             )
         if stream.kind != 'image':
             wanted.append(Wanted(role, stream.topic, JOINT_STATE))
             continue
         if stream.record == 'compressed':
-            kind = 'sensor_msgs/msg/CompressedImage'
-            wanted.append(Wanted(role, f'{stream.topic}/compressed', kind, IMAGE_DEPTH))
+            topic = f'{stream.topic}{COMPRESSED_SUFFIX}'
+            wanted.append(Wanted(role, topic, COMPRESSED_IMAGE, IMAGE_DEPTH))
         else:
-            wanted.append(Wanted(role, stream.topic, 'sensor_msgs/msg/Image', IMAGE_DEPTH))
+            stored = MODEL_INPUT_SUFFIX if stream.record == 'model_input' else ''
+            wanted.append(Wanted(role, stream.topic, IMAGE, IMAGE_DEPTH, stored=stored))
         folder = stream.topic.rsplit('/', 1)[0]
         info = f'{folder}/camera_info' if '/' in stream.topic else 'camera_info'
         wanted.append(Wanted(f'info.{stream.name}', info, 'sensor_msgs/msg/CameraInfo'))
@@ -76,6 +87,15 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
     if clock:
         wanted.append(Wanted('clock', '/clock', 'rosgraph_msgs/msg/Clock'))
     return wanted
+
+
+def conversions(contract: Contract) -> dict[str, Callable[[bytes], bytes]]:
+    """Role to how its messages are stored, of those that are not stored as received."""
+    return {
+        f'stream.{stream.name}': partial(model_input, stream)
+        for stream in contract.image_streams
+        if stream.record == 'model_input'
+    }
 
 
 def message_class(type_name: str) -> type:
@@ -125,9 +145,8 @@ class TopicFollower:
         if self._subscription is None or not works:
             self._subscribe(reliable, latched)
         self.found = True
-        return Topic(
-            self.name, self.wanted.type, tuple(sorted({_qos(info) for info in fitting}, key=repr))
-        )
+        qos = tuple(sorted({_qos(info) for info in fitting}, key=repr))
+        return Topic(self.name + self.wanted.stored, self.wanted.type, qos)
 
     def _subscribe(self, reliable: bool, latched: bool) -> None:
         if self._subscription is not None:

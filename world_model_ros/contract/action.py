@@ -1,0 +1,120 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The section `action` of a robot file: the one action group, its limits and its safe action."""
+
+from world_model_ros.contract.problems import Problems, Section
+from world_model_ros.contract.rules import read_topic
+from world_model_ros.contract.schema import Action
+
+COMMAND_TYPES = ('sensor_msgs/msg/JointState', 'std_msgs/msg/Float64MultiArray')
+SAFE_BY_KIND = {
+    'effort': 'zero',
+    'velocity': 'zero',
+    'position': 'hold',
+    'position_delta': 'zero',
+}
+UNIT_BY_KIND = {
+    'effort': 'N·m or N',
+    'velocity': 'rad/s or m/s',
+    'position': 'rad or m',
+    'position_delta': 'rad or m',
+}
+ACTION_KEYS = (
+    'topic',
+    'type',
+    'kind',
+    'names',
+    'low',
+    'high',
+    'rate_limit',
+    'safe',
+    'gravity_safe',
+)
+
+
+def read_action(top: Section, problems: Problems) -> Action | None:
+    """Read `action`: the one group, its limits and its safe action; None where it is absent."""
+    data = top.get('action', None)
+    groups = (
+        [str(key)[:80] for key in data]
+        if isinstance(data, dict)
+        and data
+        and all(isinstance(value, dict) for value in data.values())
+        else []
+    )
+    if groups or isinstance(data, list):
+        problems.add(
+            'action',
+            groups or data,
+            'one action group in format 1',
+            'put the keys of one group directly under action',
+        )
+        return None
+    section = Section(data, 'action', problems, ACTION_KEYS)
+    kind = section.choice('kind', tuple(SAFE_BY_KIND))
+    unit = UNIT_BY_KIND[kind]
+    names = section.words('names')
+    action = Action(
+        topic=read_topic(section),
+        type=section.choice('type', COMMAND_TYPES, COMMAND_TYPES[0]),
+        kind=kind,
+        names=names,
+        low=section.numbers('low', unit, len(names)),
+        high=section.numbers('high', unit, len(names)),
+        rate_limit=section.numbers('rate_limit', f'{unit} per second', len(names)),
+        safe=section.choice('safe', ('zero', 'hold')),
+        gravity_safe=section.flag('gravity_safe', False),
+    )
+    _check_box(section, action, problems)
+    _check_safe(section, action, problems)
+    return action
+
+
+def _check_box(section: Section, action: Action, problems: Problems) -> None:
+    if problems.clean('action.low', 'action.high'):
+        for index, (low, high) in enumerate(zip(action.low, action.high, strict=False)):
+            if low >= high:
+                section.note(
+                    f'low[{index}]',
+                    low,
+                    f'less than high[{index}] ({high:g})',
+                    f'correct the limits of {action.names[index]!r}',
+                )
+    if problems.clean('action.rate_limit'):
+        for index, rate in enumerate(action.rate_limit):
+            if rate <= 0:
+                section.note(
+                    f'rate_limit[{index}]',
+                    rate,
+                    'more than 0',
+                    'say how fast the command may change, per second',
+                )
+
+
+def _check_safe(section: Section, action: Action, problems: Problems) -> None:
+    if not problems.clean('action.kind', 'action.safe', 'action.gravity_safe'):
+        return
+    wanted = SAFE_BY_KIND[action.kind]
+    if action.safe != wanted:
+        section.note(
+            'safe', action.safe, f'{wanted} for kind {action.kind}', f'write safe: {wanted}'
+        )
+        return
+    if action.kind == 'effort' and not action.gravity_safe:
+        section.note(
+            'gravity_safe',
+            section.get('gravity_safe'),
+            'true for kind effort',
+            'zero effort lets the robot fall: write gravity_safe: true only if it '
+            'cannot do harm, else command velocity or position',
+        )
+    if wanted == 'zero' and problems.clean('action.low', 'action.high'):
+        for index, (low, high) in enumerate(zip(action.low, action.high, strict=False)):
+            if not low <= 0.0 <= high:
+                section.note(
+                    f'low[{index}]',
+                    low,
+                    'a box that contains 0, the safe action',
+                    f'correct the limits of {action.names[index]!r}',
+                )

@@ -1,0 +1,82 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures that a bag holds in another form than the agent received them.
+
+Owns what `record: compressed` and `record: model_input` look like in a bag, and the way back to an
+Image that the agent's own code decodes. `model_input` is the picture as the model sees it, made by
+that same code, so nothing is lost; `compressed` is what the driver's transport publishes, without
+loss (PNG) or with it (JPEG). Must not import ROS or torch.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from world_model_ros.contract import Recording, Stream
+from world_model_ros.experience.bag import Topic
+from world_model_ros.onboard.assembly import decode_stream
+from world_model_ros.onboard.decode import StreamError
+from world_model_ros.onboard.messages import IMAGE, MessageError, decode, encode, typestore
+
+COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
+COMPRESSED_SUFFIX = '/compressed'  # where image_transport publishes, beside the raw topic
+# Not the camera's own topic: these messages never were on it.
+MODEL_INPUT_SUFFIX = '/model_input'
+_PNG = b'\x89PNG\r\n\x1a\n'
+# OpenCV's channel orders by number of channels; none is converted, the agent's decoder does that.
+_ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
+
+
+def stored_form(topic: Topic) -> Recording:
+    """In which form a topic of a bag holds its stream, by what the bag itself says."""
+    if topic.type == COMPRESSED_IMAGE:
+        return 'compressed'
+    if topic.type == IMAGE and topic.name.endswith(MODEL_INPUT_SUFFIX):
+        return 'model_input'
+    return 'raw'
+
+
+def model_input(stream: Stream, cdr: bytes) -> bytes:
+    """An Image message as the model sees it: rgb8, the stream's size, the original header.
+
+    What the agent cannot decode either comes back as it is, for the bag to show what was sent.
+    """
+    try:
+        pixels = decode_stream(stream, cdr)
+        header = decode(IMAGE, cdr).header
+    except (StreamError, MessageError):
+        return cdr
+    return _image(header, 'rgb8', pixels)
+
+
+def decompressed(cdr: bytes) -> tuple[bytes, bool]:
+    """A CompressedImage as an Image, and whether its compression loses nothing.
+
+    Raises:
+        MessageError: it is no such message, or holds no picture of 8 bits a channel.
+    """
+    message = decode(COMPRESSED_IMAGE, cdr)
+    data = np.asarray(message.data, np.uint8)
+    try:
+        # Unchanged: no turning by EXIF, no dropped channels. The agent got the camera's own.
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except cv2.error as error:
+        raise MessageError(f'a picture that cannot be decompressed: {error}') from error
+    if pixels is None or pixels.dtype != np.uint8:
+        raise MessageError(
+            f'expected a compressed picture of 8 bits a channel, got {data.size} bytes of format '
+            f'{message.format!r}'
+        )
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels not in _ENCODINGS:
+        raise MessageError(f'a compressed picture of {channels} channels')
+    lossless = data[: len(_PNG)].tobytes() == _PNG
+    return _image(message.header, _ENCODINGS[channels], pixels), lossless
+
+
+def _image(header: object, encoding: str, pixels: np.ndarray) -> bytes:
+    height, width = pixels.shape[:2]
+    flat = np.ascontiguousarray(pixels).reshape(-1)
+    kind = typestore().types[IMAGE]
+    return encode(IMAGE, kind(header, height, width, encoding, 0, flat.size // height, flat))
