@@ -43,12 +43,13 @@ setup(
     maintainer_email='maintainers@world-model-ros.invalid',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['**/*.yaml', '**/*.xml', '**/*.json']},
+    package_data={PACKAGE: ['**/*.yaml', '**/*.xml', '**/*.json', '**/*.html']},
     data_files=shared_files(),
     zip_safe=False,
     install_requires=[
         'mcap>=1.6',
         'numpy',
+        'obstore',
         'opencv-python-headless',
         'psutil',
         'pyyaml',
@@ -62,6 +63,7 @@ setup(
         'gpu': ['onnxruntime-gpu>=1.20'],
         'sim': RENDERING,
         'train': [
+            'jinja2',
             'matplotlib',
             'onnx',
             'onnxscript',
@@ -88,6 +90,7 @@ setup(
             'guard = world_model_ros.nodes.guard:main',
             'recorder = world_model_ros.nodes.recorder:main',
             'sim_robot = world_model_ros.nodes.sim_robot:main',
+            'updater = world_model_ros.nodes.updater:main',
         ],
     },
 )

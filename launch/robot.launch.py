@@ -1,10 +1,11 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One robot's side: guard, recorder and agent, as nodes_table.ROBOT says.
+"""One robot's side: guard, recorder and agent, as nodes_table.ROBOT says; with a store, updater.
 
 ros2 launch world_model_ros robot.launch.py contract:=/path/robot.yaml bundle:=/path/bundle \
     robot_id:=arm_07
 
+With store:=URL sealed episodes go there, and the updater brings the releases that come of them.
 The agent starts in shadow: it thinks and records, and commands nothing. To let it act:
 `ros2 lifecycle set /agent activate`, or start with autostart:=true.
 """
@@ -13,9 +14,11 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from launch import LaunchDescription
 from world_model_ros.launching import declared, processes
-from world_model_ros.nodes_table import ROBOT
+from world_model_ros.nodes_table import ROBOT, UPDATER
+
+ENTRIES = (*ROBOT, UPDATER)
 
 
 def generate_launch_description():
-    arguments = [DeclareLaunchArgument(**entry) for entry in declared(ROBOT)]
-    return LaunchDescription([*arguments, OpaqueFunction(function=processes, args=[ROBOT])])
+    arguments = [DeclareLaunchArgument(**entry) for entry in declared(ENTRIES)]
+    return LaunchDescription([*arguments, OpaqueFunction(function=processes, args=[ENTRIES])])

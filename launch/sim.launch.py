@@ -12,9 +12,13 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
 from launch import LaunchDescription
 from world_model_ros.launching import declared, processes
-from world_model_ros.nodes_table import SIM
+from world_model_ros.nodes_table import SIM, UPDATER
+
+ENTRIES = (*SIM, UPDATER)
 
 
 def generate_launch_description():
-    arguments = [DeclareLaunchArgument(**entry) for entry in declared(SIM, use_sim_time='true')]
-    return LaunchDescription([*arguments, OpaqueFunction(function=processes, args=[SIM])])
+    arguments = [
+        DeclareLaunchArgument(**entry) for entry in declared(ENTRIES, use_sim_time='true')
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=processes, args=[ENTRIES])])

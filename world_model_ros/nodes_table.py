@@ -13,8 +13,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 PACKAGE = 'world_model_ros'
-# A child that finds this variable ends with the process whose id it holds.
-PARENT_ENV = 'WORLD_MODEL_PARENT_PID'
 # Fast DDS settings of a camera driver: with the stock shared-memory segment a third of a VGA
 # camera's pictures is lost without a word. The segment belongs to the writer.
 DDS_PROFILE = 'dds/fastdds_large_messages.xml'
@@ -29,6 +27,7 @@ class NodeEntry:
     executable: str
     lifecycle: bool
     settings: tuple[str, ...]
+    needs: str = ''  # a setting without which it is not started
 
     @property
     def module(self) -> str:
@@ -38,9 +37,10 @@ class NodeEntry:
 
 _ALL = ('contract', 'robot_id', 'use_sim_time')
 SIM_ROBOT = NodeEntry('sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
-AGENT = NodeEntry('agent', True, (*_ALL, 'tick_source', 'bundle', 'plan', 'autostart'))
+AGENT = NodeEntry('agent', True, (*_ALL, 'tick_source', 'bundle', 'explore', 'plan', 'autostart'))
 GUARD = NodeEntry('guard', False, (*_ALL, 'tick_source'))
-RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory'))
+RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory', 'store'))
+UPDATER = NodeEntry('updater', False, (*_ALL, 'store', 'slots'), needs='store')
 
 ROBOT = (GUARD, RECORDER, AGENT)
 SIM = (SIM_ROBOT, *ROBOT)
@@ -55,8 +55,11 @@ class Settings:
     robot_id: str = 'robot'
     namespace: str = ''
     directory: str = 'episodes'
+    store: str = ''
+    slots: str = 'slots'
     use_sim_time: bool = False
     autostart: bool = False
+    explore: bool = False
     plan: bool = True
     tick_source: str = ''
     seed: int = 0
@@ -67,6 +70,10 @@ class Settings:
     def parameters(self, entry: NodeEntry) -> dict[str, object]:
         """The ROS parameters of one process."""
         return {name: getattr(self, name) for name in entry.settings}
+
+    def starts(self, entry: NodeEntry) -> bool:
+        """Whether a process has what it cannot do without."""
+        return not entry.needs or bool(getattr(self, entry.needs))
 
     def remappings(self) -> list[tuple[str, str]]:
         """Topic remappings of every process.

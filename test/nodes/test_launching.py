@@ -18,6 +18,7 @@ from world_model_ros.nodes_table import (
     ROBOT,
     SIM,
     SIM_ROBOT,
+    UPDATER,
     Settings,
     arguments,
     extra_environment,
@@ -30,7 +31,7 @@ SETTINGS = Settings(
 )
 
 
-@pytest.mark.parametrize('entry', SIM, ids=lambda entry: entry.executable)
+@pytest.mark.parametrize('entry', (*SIM, UPDATER), ids=lambda entry: entry.executable)
 def test_launch_and_supervisor_give_a_node_the_same_parameters(entry):
     launched = node_arguments(entry, SETTINGS)
     line = arguments(entry, SETTINGS, shared_parameters())
@@ -42,7 +43,7 @@ def test_launch_and_supervisor_give_a_node_the_same_parameters(entry):
     assert entry.module == f'world_model_ros.nodes.{launched["executable"]}'
 
 
-@pytest.mark.parametrize('entry', SIM, ids=lambda entry: entry.executable)
+@pytest.mark.parametrize('entry', (*SIM, UPDATER), ids=lambda entry: entry.executable)
 def test_every_setting_is_a_parameter_that_its_node_declares(entry):
     path = ROOT / 'world_model_ros' / 'nodes' / f'{entry.executable}.py'
     texts = {
@@ -63,11 +64,19 @@ def test_robot_does_not_move_at_launch_unless_asked():
     assert not Settings(contract='reacher').autostart
 
 
-@pytest.mark.parametrize('entries', [ROBOT, SIM], ids=['robot', 'sim'])
+@pytest.mark.parametrize('entries', [(*ROBOT, UPDATER), (*SIM, UPDATER)], ids=['robot', 'sim'])
 def test_default_launch_texts_make_the_default_settings(entries):
     texts = {row['name']: row.get('default_value', '') for row in declared(entries)}
     assert settings_from(entries, {**texts, 'contract': 'x'}) == Settings(contract='x')
     assert set(texts) == set(setting_names(entries))
+
+
+def test_only_a_robot_with_a_store_starts_an_updater():
+    started = [entry for entry in (*ROBOT, UPDATER) if SETTINGS.starts(entry)]
+    assert started == list(ROBOT)
+    assert Settings(contract='reacher', store='/s').starts(UPDATER)
+    store = next(row for row in declared((*ROBOT, UPDATER)) if row['name'] == 'store')
+    assert store['default_value'] == ''
 
 
 def test_launch_text_that_does_not_fit_is_refused_by_name():

@@ -20,7 +20,7 @@ SHARED = [
     for path in sorted((ROOT / top).rglob('*'))
     if path.is_file() and '__pycache__' not in path.parts and path.suffix != '.safetensors'
 ]
-EXECUTABLES = ('world-model', 'agent', 'guard', 'recorder', 'sim_robot')
+EXECUTABLES = ('world-model', 'agent', 'guard', 'recorder', 'sim_robot', 'updater')
 
 
 def copy_package(target):

@@ -13,6 +13,7 @@ PACKAGE = ROOT / 'world_model_ros'
 # Folder -> what it may import of the others: the table of docs/architecture.md.
 MAY_IMPORT = {
     'contract': set(),
+    'store': {'contract'},
     'bundle': {'contract'},
     'onboard': {'contract', 'bundle'},
     'experience': {'contract', 'onboard'},
@@ -20,8 +21,17 @@ MAY_IMPORT = {
     'evaluation': {'contract', 'bundle', 'onboard', 'robots'},
     'models': {'contract'},
     'planning': {'models'},
-    'training': {'models', 'planning', 'experience', 'bundle', 'evaluation', 'robots', 'contract'},
-    'fleet': {'contract', 'bundle'},
+    'training': {
+        'models',
+        'planning',
+        'experience',
+        'bundle',
+        'evaluation',
+        'robots',
+        'contract',
+        'store',
+    },
+    'fleet': {'contract', 'bundle', 'onboard', 'store'},
 }
 MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'models', 'planning', 'training'}
 MAY_IMPORT['cli'] = set(MAY_IMPORT) - {'cli'}

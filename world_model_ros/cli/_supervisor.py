@@ -16,42 +16,39 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import yaml
 
 from world_model_ros.contract import config_directories
 from world_model_ros.nodes_table import (
     PARAMETERS_FILE,
-    PARENT_ENV,
     NodeEntry,
     Settings,
     arguments,
     extra_environment,
 )
+from world_model_ros.parent import PARENT_ENV
 
 STOP_WITHIN_SEC = 5.0  # promised to the user, from Ctrl-C to the last process gone
-# The agent ends its episode first, then the recorder seals it; the driver goes last.
-STOP_ORDER = (('agent',), ('recorder',), ('guard', 'sim_robot'))
+# The agent ends its episode first, then the recorder seals it; the driver goes last. The trainer
+# has all the time there is to save what it learned.
+STOP_ORDER = (('agent', 'trainer', 'updater'), ('recorder',), ('guard', 'sim_robot', 'trainer'))
 _STAGE_SEC = (1.5, 1.5, 1.0)
 _KILL_WAIT_SEC = 0.5
 
 
 @dataclass
 class Child:
-    """One running node."""
+    """One running process."""
 
-    entry: NodeEntry
+    name: str
     process: subprocess.Popen
     log: Path
     expected: bool = True  # False: it was asked to end
-
-    @property
-    def name(self) -> str:
-        """The executable's name."""
-        return self.entry.executable
 
     @property
     def died(self) -> bool:
@@ -74,7 +71,7 @@ class StopRequest:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
-    def _on_signal(self, _number: int, _frame) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.asked.set()
 
 
@@ -99,12 +96,21 @@ class Supervisor:
             yaml.safe_dump({'/**': {'ros__parameters': settings.parameters(entry)}}),
             encoding='utf-8',
         )
-        log = self.folder / f'{stem}.log'
-        command = [sys.executable, '-m', entry.module]
-        command += arguments(entry, settings, [*shared_parameters(), own])
-        environment = dict(os.environ)
-        environment |= extra_environment(entry, config_directories(), environment)
-        environment[PARENT_ENV] = str(os.getpid())
+        line = [entry.module, *arguments(entry, settings, [*shared_parameters(), own])]
+        extra = extra_environment(entry, config_directories(), os.environ)
+        self.start_module(entry.executable, line, stem, extra)
+
+    def start_module(
+        self,
+        name: str,
+        line: Sequence[str],
+        stem: str = '',
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `python -m` with a module and its arguments, under a name of the stop order."""
+        log = self.folder / f'{stem or name}.log'
+        command = [sys.executable, '-m', *line]
+        environment = {**os.environ, **(extra or {}), PARENT_ENV: str(os.getpid())}
         environment.setdefault('RCUTILS_LOGGING_BUFFERED_STREAM', '1')
         with log.open('wb') as stream:
             process = subprocess.Popen(
@@ -115,7 +121,7 @@ class Supervisor:
                 env=environment,
                 start_new_session=True,
             )
-        self.children.append(Child(entry, process, log))
+        self.children.append(Child(name, process, log))
 
     def died(self) -> list[Child]:
         """Children that ended without being asked."""

@@ -8,11 +8,9 @@ nothing heavier.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import struct
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +26,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
-from world_model_ros.nodes_table import PARENT_ENV
+from world_model_ros.parent import follow_parent
 
 NANOSECONDS = 1_000_000_000
 SPIN_TIMEOUT_SEC = 0.1  # how soon a signal is noticed; an untimed spin would never notice
@@ -38,7 +36,6 @@ STOP_PATIENCE_SEC = 4.0
 # ROS time stands still, and may jump, with a simulator; what times out or repeats uses this one.
 STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
 DRAIN_SEC = 1.0
-_PR_SET_PDEATHSIG = 1
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -138,16 +135,6 @@ class StopSignals:
         timer = threading.Timer(STOP_PATIENCE_SEC, os._exit, args=(128 + number,))
         timer.daemon = True
         timer.start()
-
-
-def follow_parent() -> None:
-    """End with the supervisor that started this process, if one did, however it died."""
-    parent = os.environ.get(PARENT_ENV)
-    if not parent or not sys.platform.startswith('linux'):
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != int(parent):  # it died before the line above
-        sys.exit(1)
 
 
 def make_executor():

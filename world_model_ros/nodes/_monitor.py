@@ -8,10 +8,13 @@ likes. All subscriptions are to topics that are published anyway.
 
 from __future__ import annotations
 
+import json
 import math
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -19,6 +22,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 
 from world_model_ros.nodes import _common
 from world_model_ros.onboard.tick_record import TickRecord, TickRecordError
@@ -42,6 +46,16 @@ class NodeStatus:
             return default
 
 
+@dataclass(frozen=True)
+class Score:
+    """The return of a whole episode."""
+
+    time_s: float  # Unix time of its end
+    value: float
+    release: int  # that acted; 0: the bundle the robot started with, or none
+    eval: bool  # without exploration: only these are figures
+
+
 @dataclass
 class RobotView:
     """What has been heard of one robot."""
@@ -50,7 +64,10 @@ class RobotView:
     tick: TickRecord | None = None
     guard: str = ''  # what was sent last and why
     episode_return: float = 0.0
-    returns: list[float] = field(default_factory=list)  # of whole episodes
+    returns: list[Score] = field(default_factory=list)  # of whole episodes
+    release: dict[str, Any] = field(default_factory=dict)  # the agent's ~/release
+    ready_s: dict[str, float] = field(default_factory=dict)  # bundle_sha -> Unix time
+    acting_s: dict[str, float] = field(default_factory=dict)
     ticks: int = 0
     lateness: deque[float] = field(default_factory=lambda: deque(maxlen=_KEEP))
 
@@ -81,6 +98,9 @@ class Monitor:
         )
         self._node.create_subscription(
             DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS
+        )
+        self._node.create_subscription(
+            String, 'agent/release', self._on_release, _common.LATCHED_QOS
         )
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name='monitor', daemon=True)
@@ -120,8 +140,22 @@ class Monitor:
         view.lateness.append(tick.lateness)
         view.tick = tick
         if tick.last and self._from_first and (tick.terminal or tick.tick >= self._max_ticks):
-            view.returns.append(view.episode_return)
+            view.returns.append(
+                Score(time.time(), view.episode_return, tick.release, not tick.explore)
+            )
             self._from_first = False
+
+    def _on_release(self, message: String) -> None:
+        try:
+            told = json.loads(message.data)
+        except ValueError:
+            return
+        self.view.release = told
+        candidate, acting = told.get('candidate') or {}, told.get('acting') or {}
+        if candidate.get('state') == 'ready':
+            self.view.ready_s.setdefault(candidate['bundle_sha'], time.time())
+        if acting.get('bundle_sha'):
+            self.view.acting_s.setdefault(acting['bundle_sha'], time.time())
 
     def _on_sent(self, message: JointState) -> None:
         self.view.guard = message.header.frame_id

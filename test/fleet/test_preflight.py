@@ -1,0 +1,164 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Preflight as the updater runs it: a process of its own, whatever a bundle does to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import fleet_bundles
+import pytest
+
+pytest.importorskip('onnxruntime')
+
+from world_model_ros.fleet.preflight import COMMAND, examine, run_preflight
+
+
+@pytest.fixture(scope='module')
+def contract_file(tmp_path_factory):
+    return fleet_bundles.write_contract(tmp_path_factory.mktemp('robot') / 'robot.yaml')
+
+
+@pytest.fixture(scope='module')
+def pristine(tmp_path_factory, contract_file):
+    return fleet_bundles.make_bundle(tmp_path_factory.mktemp('pristine') / 'b', contract_file)
+
+
+@pytest.fixture
+def bundle(pristine, tmp_path):
+    return Path(shutil.copytree(pristine, tmp_path / 'bundle'))
+
+
+def test_a_sound_bundle_passes_with_its_figures(bundle, contract_file):
+    verdict = run_preflight(bundle, contract_file)
+    assert verdict.ok and verdict.reason == ''
+    figures = verdict.figures
+    assert figures['runs'] == 100 and figures['period_ms'] == 40.0
+    assert 0 < figures['cpu_ms.p50'] <= figures['cpu_ms.p99'] < 40.0
+    assert 0 < figures['wall_ms.p50'] <= figures['wall_ms.p99']
+
+
+def test_the_command_prints_one_object_and_says_it_by_its_status(bundle, contract_file):
+    for robot, status in ((str(contract_file), 0), ('cartpole', 1)):
+        done = subprocess.run([*COMMAND, str(bundle), robot], capture_output=True, check=False)
+        report = json.loads(done.stdout)
+        assert (done.returncode, report['ok'], bool(report['problems'])) == (
+            status,
+            not status,
+            bool(status),
+        )
+        assert report['format'] == 1
+
+
+def test_a_flipped_byte_is_refused_with_the_files_name(bundle, contract_file):
+    path = bundle / 'weights.bin'
+    content = bytearray(path.read_bytes())
+    content[7] ^= 1
+    path.write_bytes(content)
+    assert (
+        'weights.bin: changed since it was written' in run_preflight(bundle, contract_file).reason
+    )
+
+
+def test_a_bundle_for_another_interface_is_refused_with_the_field(bundle):
+    reason = run_preflight(bundle, 'cartpole').reason
+    assert 'made for another interface: streams.joints.names' in reason
+
+
+def test_a_contract_that_is_not_there_is_refused_by_name(bundle, tmp_path):
+    assert 'none.yaml' in run_preflight(bundle, tmp_path / 'none.yaml').reason
+
+
+def test_weights_other_than_those_of_the_golden_vectors_are_refused(
+    bundle, contract_file, tmp_path
+):
+    other = fleet_bundles.make_bundle(tmp_path / 'other', contract_file, seed=5)
+    shutil.copy(other / 'weights.bin', bundle)
+    manifest = json.loads((bundle / 'manifest.json').read_text())
+    files = json.loads((other / 'manifest.json').read_text())['files']
+    manifest['files']['weights.bin'] = files['weights.bin']
+    (bundle / 'manifest.json').write_text(json.dumps(manifest))
+    assert 'differs from its golden vector' in run_preflight(bundle, contract_file).reason
+
+
+def test_weights_that_become_infinite_while_it_acts_are_refused(contract_file, tmp_path):
+    bundle = fleet_bundles.make_bundle(
+        tmp_path / 'bundle', contract_file, observe=fleet_bundles.exploding_observe
+    )
+    reason = run_preflight(bundle, contract_file).reason
+    assert 'observe: belief_out is not finite, at tick' in reason
+
+
+def test_actions_outside_the_contracts_box_are_refused(contract_file, tmp_path):
+    bundle = fleet_bundles.make_bundle(
+        tmp_path / 'bundle', contract_file, policy=fleet_bundles.growing_policy
+    )
+    reason = run_preflight(bundle, contract_file).reason
+    assert 'policy: action_mean' in reason and "outside the contract's box" in reason
+
+
+def test_a_bundle_too_slow_for_the_period_is_refused(bundle, contract_file):
+    from world_model_ros.contract import parse_contract
+
+    contract = parse_contract(contract_file.read_text(), str(contract_file))
+    object.__setattr__(contract, 'period_s', 1e-7)  # no machine is that fast
+    verdict = _only_drive(bundle, contract)
+    assert 'too slow for this machine' in verdict.reason
+    assert verdict.figures['cpu_ms.p99'] > 1e-4
+
+
+def _only_drive(bundle, contract):
+    from world_model_ros.bundle import load_bundle
+    from world_model_ros.fleet.preflight import _drive
+
+    return _drive(load_bundle(bundle), contract, runs=10)
+
+
+def test_a_preflight_that_hangs_is_ended_and_refused(bundle, contract_file):
+    sleeper = (sys.executable, '-c', 'import signal; signal.pause()')
+    verdict = run_preflight(bundle, contract_file, timeout_s=0.5, command=sleeper)
+    assert verdict.reason == 'preflight: not done within 0.5 s; it was ended'
+
+
+@pytest.mark.parametrize(
+    ('code', 'words'),
+    [
+        ('import os; os.kill(os.getpid(), 11)', 'crashed (SIGSEGV)'),
+        ('raise MemoryError("no room")', 'ended with status 1 and said: MemoryError: no room'),
+        ('print("{")', 'ended with status 0'),
+        ('print(\'{"ok": true, "problems": []}\'); exit(1)', 'contradicts itself'),
+        ('print(\'{"ok": true, "problems": ["x"]}\')', 'contradicts itself'),
+        ('print("[]")', 'ended with status 0'),
+    ],
+)
+def test_a_preflight_that_crashes_or_babbles_is_a_refusal(bundle, contract_file, code, words):
+    verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
+    assert not verdict.ok and words in verdict.reason
+
+
+def test_a_preflight_that_cannot_be_started_is_a_refusal(bundle, contract_file):
+    verdict = run_preflight(bundle, contract_file, command=('/nowhere/python',))
+    assert 'cannot be started' in verdict.reason
+
+
+def test_a_preflight_that_nobody_waits_for_ends_itself(bundle, contract_file):
+    code = (
+        'import signal, sys; from world_model_ros.fleet import preflight\n'
+        'preflight.examine = lambda *_: signal.pause()\n'
+        'preflight.main(sys.argv[1:])'
+    )
+    line = [sys.executable, '-c', code, str(bundle), str(contract_file), '--limit', '1']
+    assert subprocess.run(line, check=False, timeout=60).returncode == -signal.SIGALRM
+
+
+def test_examine_lists_everything_that_is_wrong(bundle, contract_file):
+    from world_model_ros.contract import load_contract
+
+    (bundle / 'weights.bin').write_bytes(b'')
+    problems = examine(bundle, load_contract('cartpole'), threads=1).problems
+    assert len(problems) > 2 and any('weights.bin' in problem for problem in problems)

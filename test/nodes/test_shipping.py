@@ -1,0 +1,194 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sealed episodes go into the store: by the recorder's own process, once, whatever fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / 'experience')]
+
+import counter  # noqa: E402
+import robot_processes  # noqa: E402
+
+from world_model_ros.contract import find_robot, interface_hash, load_contract  # noqa: E402
+from world_model_ros.experience import check_episode  # noqa: E402
+from world_model_ros.nodes import _common  # noqa: E402
+from world_model_ros.nodes.recorder_topics import message_class  # noqa: E402
+from world_model_ros.store import (  # noqa: E402
+    complete_episodes,
+    download_episode,
+    open_store,
+)
+from world_model_ros.store.episodes import episode_record  # noqa: E402
+
+pytestmark = pytest.mark.ros
+FIXTURE = HERE.parent / 'fixtures' / 'episode_v1'
+INTERFACE = interface_hash(load_contract(find_robot('reacher')))
+
+
+@pytest.fixture
+def robot(tmp_path):
+    (tmp_path / 'logs').mkdir()
+    with robot_processes.Robot(61, tmp_path / 'logs') as robot:
+        yield robot
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A folder with two sealed episodes of an earlier process."""
+    folder = tmp_path / 'recorded'
+    folder.mkdir()
+    seal(folder / 'earlier-1')
+    seal(folder / 'earlier-2')
+    return folder
+
+
+def seal(folder):
+    """Put a sealed episode there as the recorder does: by rename."""
+    made = folder.with_name(f'{folder.name}.active')
+    shutil.copytree(FIXTURE, made)
+    made.rename(folder)
+
+
+def start(robot, folder, store, **parameters):
+    robot.start(
+        'recorder',
+        contract='reacher',
+        robot_id='arm_07',
+        directory=folder,
+        store=store,
+        **parameters,
+    )
+
+
+def values(robot):
+    return robot.values.get('/recorder', {})
+
+
+def uuids(store):
+    return [ref.uuid for ref in complete_episodes(store)]
+
+
+def test_what_lies_sealed_goes_up_under_its_contracts_interface(robot, recorded, tmp_path):
+    start(robot, recorded, tmp_path / 'store')
+    robot.until(lambda: values(robot).get('shipped') == '2', 'two shipped episodes')
+    store = open_store(tmp_path / 'store')
+    assert uuids(store) == ['earlier-1', 'earlier-2']
+    ref = complete_episodes(store, INTERFACE)[0]
+    assert ref.robot_id == 'counter-1'  # who recorded it, not who ships it
+    record = episode_record(store, ref)
+    assert (record['ticks'], record['status']) == (10, 'whole')
+    back = download_episode(store, ref, tmp_path / 'back')
+    assert check_episode(back, rebuilt=True) == []
+    assert values(robot)['waiting'] == '0' and values(robot)['shipping_error'] == ''
+
+
+def test_an_episode_goes_up_as_soon_as_it_is_sealed(robot, tmp_path):
+    start(robot, tmp_path / 'recorded', tmp_path / 'store')
+    publishers = {
+        role: robot.node.create_publisher(
+            message_class(topic.type),
+            topic.name,
+            _common.LATCHED_QOS if role == 'episode' else _common.RELIABLE_QOS,
+        )
+        for role, topic in counter.TOPICS.items()
+    }
+    robot.until(
+        lambda: all(each.get_subscription_count() for each in publishers.values()), 'the recorder'
+    )
+    publishers['episode'].publish(counter.announcement())
+    for message in counter.run(20):
+        publishers[message.role].publish(message.cdr)
+        robot.executor.spin_once(timeout_sec=0.005)
+    robot.until(lambda: values(robot).get('shipped') == '1', 'the shipped episode')
+    (ref,) = complete_episodes(open_store(tmp_path / 'store'), INTERFACE)
+    assert ref.uuid == counter.UUID
+    back = download_episode(open_store(tmp_path / 'store'), ref, tmp_path / 'back')
+    here = tmp_path / 'recorded' / counter.UUID
+    assert {f.name: f.read_bytes() for f in back.iterdir()} == {
+        f.name: f.read_bytes() for f in here.iterdir()
+    }
+
+
+def test_nothing_is_sent_twice_and_the_rest_goes_after_the_next_start(robot, recorded, tmp_path):
+    start(robot, recorded, tmp_path / 'store')
+    robot.until(lambda: values(robot).get('shipped') == '2', 'two shipped episodes')
+    assert robot.end('recorder') == 0
+    robot.values.clear()
+    store = open_store(tmp_path / 'store')
+    before = {e.key: (store.folder / e.key).stat().st_mtime_ns for e in store.list('episodes')}
+    seal(recorded / 'later')
+
+    start(robot, recorded, tmp_path / 'store')
+    robot.until(lambda: values(robot).get('shipped') == '1', 'the episode that was left')
+    assert uuids(store) == ['earlier-1', 'earlier-2', 'later']
+    after = {e.key: (store.folder / e.key).stat().st_mtime_ns for e in store.list('episodes')}
+    assert {key: after[key] for key in before} == before
+
+
+def test_a_store_that_vanishes_and_returns_loses_nothing(robot, recorded, tmp_path):
+    store = open_store(tmp_path / 'store', create=True)
+    start(robot, recorded, store.url)
+    robot.until(lambda: values(robot).get('shipped') == '2', 'two shipped episodes')
+    os.rename(store.folder, tmp_path / 'away')
+    seal(recorded / 'later')
+    robot.until(lambda: values(robot).get('shipping_error'), 'word of the missing store')
+    level, text = robot.status('/recorder')
+    assert level == _common.WARN[0] and f'store {store.url}' in text and 'no such folder' in text
+    assert values(robot)['waiting'] == '1' and not store.folder.exists()
+
+    os.rename(tmp_path / 'away', store.folder)
+    robot.until(lambda: values(robot).get('shipped') == '3', 'the episode that waited')
+    assert uuids(store) == ['earlier-1', 'earlier-2', 'later']
+    robot.until(lambda: robot.status('/recorder')[0] == _common.OK[0], 'no more complaint')
+
+
+def test_a_recorder_killed_while_it_ships_leaves_nothing_half_done(robot, recorded, tmp_path):
+    for number in range(20):
+        seal(recorded / f'more-{number:02}')
+    store = open_store(tmp_path / 'store', create=True)
+    start(robot, recorded, store.url)
+    robot.until(lambda: len(store.list('episodes')) > 4, 'some objects')
+    robot.kill('recorder')
+    shutil.copytree(FIXTURE, recorded / 'open.active')  # as a killed recorder leaves one
+    for ref in complete_episodes(store):
+        download_episode(store, ref, tmp_path / 'back')
+    robot.values.clear()
+    start(robot, recorded, store.url)
+    robot.until(lambda: len(uuids(store)) == 23, 'all episodes, the recovered one among them')
+    for ref in complete_episodes(store):
+        download_episode(store, ref, tmp_path / 'again')
+    assert 'open' in uuids(store) and not (recorded / 'open.active').exists()
+
+
+def test_an_episode_that_cannot_go_is_named_and_the_others_go(robot, recorded, tmp_path):
+    metadata = recorded / 'earlier-1' / 'metadata.yaml'
+    metadata.write_text('rosbag2_bagfile_information: {}\n')  # of another recorder
+    start(robot, recorded, tmp_path / 'store')
+    robot.until(lambda: values(robot).get('unshippable') == '1', 'the refused episode')
+    robot.until(lambda: values(robot).get('shipped') == '1', 'the other episode')
+    assert str(metadata) in values(robot)['shipping_error']
+    assert uuids(open_store(tmp_path / 'store')) == ['earlier-2']
+
+
+def test_a_robot_without_a_name_is_refused_at_the_start(robot, tmp_path):
+    robot.start('recorder', contract='reacher', directory=tmp_path / 'r', store=tmp_path / 'store')
+    robot.until(lambda: robot.processes['recorder'].poll() is not None, 'the end')
+    assert robot.processes['recorder'].returncode == 1
+    assert 'parameter robot_id is empty' in robot.logs()
+    assert not (tmp_path / 'store').exists()
+
+
+def test_without_a_store_nothing_is_shipped(robot, recorded, tmp_path):
+    robot.start('recorder', contract='reacher', robot_id='arm_07', directory=recorded)
+    robot.until(lambda: 'shipped' in values(robot), 'diagnostics')
+    assert (values(robot)['shipped'], values(robot)['waiting']) == ('0', '0')
+    assert robot.end('recorder') == 0

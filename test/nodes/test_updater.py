@@ -1,0 +1,271 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The updater as a process between a folder store and an agent in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / 'fleet')]
+
+import fleet_bundles  # noqa: E402
+import robot_processes  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+
+from world_model_ros.contract import interface_hash, load_contract  # noqa: E402
+from world_model_ros.nodes import _common  # noqa: E402
+from world_model_ros.parent import PARENT_ENV  # noqa: E402
+from world_model_ros.store import complete_episodes, open_store, publish_release  # noqa: E402
+
+pytestmark = pytest.mark.ros
+DOMAIN = 62
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('made')
+    contract = fleet_bundles.write_contract(folder / 'robot.yaml')
+    return contract, [
+        fleet_bundles.make_bundle(folder / f'bundle{seed}', contract, seed) for seed in range(3)
+    ]
+
+
+class Fleet:
+    """A store, an updater and an agent."""
+
+    def __init__(self, robot, folder: Path, contract: Path, bundles: list[Path]) -> None:
+        self.robot, self.folder, self.contract, self.bundles = robot, folder, contract, bundles
+        self.store = open_store(folder / 'store', create=True)
+        self.told: dict = {}
+        robot.node.create_subscription(
+            String, 'agent/release', self._on_release, _common.LATCHED_QOS
+        )
+
+    def _on_release(self, message: String) -> None:
+        self.told = json.loads(message.data)
+
+    def publish(self, number: int):
+        interface = interface_hash(load_contract(self.contract))
+        return publish_release(self.store, self.bundles[number], interface)
+
+    def start_updater(self, **parameters) -> None:
+        given = {
+            'contract': self.contract,
+            'robot_id': 'arm_07',
+            'store': self.store.url,
+            'slots': self.folder / 'slots',
+            'poll_period': 0.2,
+        }
+        self.robot.start('updater', **{**given, **parameters})
+
+    def start_agent(self, **parameters) -> None:
+        line = [sys.executable, str(HERE / 'fake_agent.py'), '--ros-args']
+        for name, value in {'bundle': self.bundles[2], **parameters}.items():
+            line += ['-p', f'{name}:={value}']
+        environment = {
+            **os.environ,
+            'ROS_DOMAIN_ID': str(DOMAIN),
+            PARENT_ENV: str(os.getpid()),
+            'PYTHONPATH': str(robot_processes.ROOT),
+        }
+        log = (self.robot.folder / 'agent.log').open('ab')
+        self.robot.processes['agent'] = subprocess.Popen(
+            line, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+
+    def agent(self, key: str, release) -> bool:
+        """Whether the agent says this release of `acting` or `candidate`."""
+        return (self.told.get(key) or {}).get('bundle_sha') == release.bundle_sha
+
+    def updater(self, key: str) -> str:
+        return self.robot.values.get('/updater', {}).get(key, '')
+
+    def take(self, number: int):
+        """Publish a bundle and play the agent's episode boundary once it has it."""
+        release = self.publish(number)
+        self.robot.until(lambda: self.agent('candidate', release), f'candidate {release.number}')
+        assert self.robot.call('agent/safe_point').success
+        number = str(release.number)
+        self.robot.until(lambda: self.updater('acting') == number, f'acting {release.number}')
+        return release
+
+
+@pytest.fixture
+def fleet(tmp_path, made):
+    (tmp_path / 'logs').mkdir()
+    with robot_processes.Robot(DOMAIN, tmp_path / 'logs') as robot:
+        yield Fleet(robot, tmp_path, *made)
+
+
+def test_a_release_reaches_the_agent_and_the_store_hears_of_it(fleet):
+    fleet.start_updater()
+    fleet.start_agent()
+    first = fleet.take(0)
+    second = fleet.take(1)
+    assert fleet.told['acting'] == {
+        'bundle_sha': second.bundle_sha,
+        'release': 2,
+        'bundle': str(fleet.folder / 'slots' / second.bundle_sha),
+    }
+    fleet.robot.until(lambda: fleet.updater('state') == 'acting', 'acting')
+    assert (fleet.updater('previous'), fleet.updater('bad')) == ('1', '0')
+
+    def reported():
+        report = json.loads(fleet.store.get('status/arm_07/updater.json'))
+        return report if report['state'] == 'acting' else None
+
+    report = fleet.robot.until(reported, 'the report')
+    rows = {row['release']: row for row in report['history']}
+    assert rows[1]['bundle_sha'] == first.bundle_sha
+    for number in (1, 2):
+        row = rows[number]
+        assert 0 < row['published_ns'] < row['ready_ns'] < row['acting_ns']
+
+
+def test_the_operator_rolls_back_at_once_and_the_release_does_not_return(fleet):
+    fleet.start_updater()
+    fleet.start_agent()
+    first, second = fleet.take(0), fleet.take(1)
+    answer = fleet.robot.call('updater/rollback')
+    assert answer.success and 'release 1' in answer.message
+    fleet.robot.until(lambda: fleet.agent('acting', first), 'the release before')
+    fleet.robot.until(lambda: fleet.updater('state') == 'refused', 'the refused release')
+    assert "operator's word" in fleet.updater('reason')
+    assert fleet.updater('bundle_sha') == second.bundle_sha
+    answer = fleet.robot.call('updater/rollback')
+    assert not answer.success and 'no previous' in answer.message
+    assert fleet.agent('acting', first)
+
+
+def test_what_broke_at_a_tick_goes_on_the_bad_list(fleet):
+    fleet.start_updater()
+    fleet.start_agent()
+    first, second = fleet.take(0), fleet.take(1)
+    assert fleet.robot.call('agent/break').success
+    fleet.robot.until(lambda: fleet.updater('state') == 'refused', 'the refused release')
+    assert 'belief is not finite' in fleet.updater('reason')
+    assert fleet.updater('bundle_sha') == second.bundle_sha
+    assert fleet.agent('acting', first) and fleet.updater('acting') == '1'
+    answer = fleet.robot.call('updater/check')
+    assert not answer.success and 'refused' in answer.message
+
+
+def test_a_bundle_that_the_agent_refuses_is_not_offered_again(fleet):
+    fleet.start_updater()
+    fleet.start_agent(fault='the warm-up failed')
+    fleet.publish(0)
+    fleet.robot.until(lambda: fleet.updater('state') == 'refused', 'the refused release')
+    assert 'the agent refused it: the warm-up failed' in fleet.updater('reason')
+    assert fleet.updater('bad') == '1'
+
+
+def test_an_agent_that_is_busy_is_asked_again(fleet):
+    fleet.start_updater()
+    fleet.start_agent(busy=True)
+    release = fleet.publish(0)
+    fleet.robot.until(lambda: 'busy' in fleet.updater('problem'), 'word of the busy agent')
+    fleet.robot.until(lambda: fleet.agent('candidate', release), 'the second try')
+    fleet.robot.until(lambda: fleet.updater('problem') == '', 'no more complaint')
+
+
+def test_an_agent_that_comes_late_or_anew_is_handed_the_newest(fleet):
+    fleet.start_updater()
+    release = fleet.publish(0)
+    fleet.robot.until(lambda: 'no agent' in fleet.updater('problem'), 'word of the missing agent')
+    fleet.start_agent()
+    fleet.robot.until(lambda: fleet.agent('candidate', release), 'the candidate')
+    assert fleet.robot.call('agent/safe_point').success
+    fleet.robot.until(lambda: fleet.updater('state') == 'acting', 'acting')
+
+    fleet.robot.kill('agent')
+    fleet.told = {}
+    fleet.start_agent()  # from its own bundle
+    fleet.robot.until(lambda: fleet.agent('candidate', release), 'the same candidate again', 40.0)
+
+
+def test_an_updater_killed_and_started_again_goes_on(fleet):
+    fleet.start_updater()
+    fleet.start_agent()
+    first = fleet.take(0)
+    fleet.robot.kill('updater')
+    fleet.robot.values.clear()
+    second = fleet.publish(1)
+    fleet.start_updater()
+    fleet.robot.until(lambda: fleet.agent('candidate', second), 'the candidate')
+    assert fleet.agent('acting', first)
+    assert fleet.robot.call('agent/safe_point').success
+    fleet.robot.until(lambda: fleet.updater('acting') == '2', 'acting')
+    assert fleet.updater('previous') == '1'
+    assert fleet.robot.end('updater') == 0
+
+
+def test_a_store_that_vanishes_is_said_and_returns(fleet):
+    fleet.start_updater()
+    fleet.start_agent()
+    fleet.take(0)
+    os.rename(fleet.store.folder, fleet.folder / 'away')
+    fleet.robot.until(lambda: fleet.updater('state') == 'unreachable', 'word of the missing store')
+    level, text = fleet.robot.status('/updater')
+    assert level == _common.WARN[0] and f'store {fleet.store.url}' in text
+    os.rename(fleet.folder / 'away', fleet.store.folder)
+    fleet.take(1)
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'words'),
+    [
+        ({'store': "''"}, 'parameter store is empty'),
+        ({'robot_id': "''"}, 'parameter robot_id is empty'),
+        ({'contract': 'nobody'}, 'nobody'),
+        ({'store': 'ftp://x'}, 'ftp://x'),
+    ],
+)
+def test_a_missing_setting_ends_it_with_its_name(fleet, parameters, words):
+    fleet.start_updater(**parameters)
+    process = fleet.robot.processes['updater']
+    fleet.robot.until(lambda: process.poll() is not None, 'the end')
+    assert process.returncode == 1 and words in fleet.robot.logs()
+
+
+def test_the_real_agent_begins_without_a_bundle_takes_releases_and_goes_back(tmp_path):
+    path = robot_processes.counter_contract(tmp_path, '{reset: service, max_ticks: 50}')
+    bundles = [fleet_bundles.make_bundle(tmp_path / f'b{seed}', path, seed) for seed in (0, 1)]
+    common = {'contract': path, 'tick_source': 'sim_time'}
+    (tmp_path / 'logs').mkdir()
+    with robot_processes.Robot(DOMAIN + 1, tmp_path / 'logs') as robot:
+        fleet = Fleet(robot, tmp_path, path, bundles)
+        fleet.start_updater()
+        robot.start('recorder', contract=path, robot_id='arm_07', store=fleet.store.url,
+                    directory=tmp_path / 'recorded', use_sim_time=True)  # fmt: skip
+        robot.start('sim_robot', **common)
+        robot.start('guard', use_sim_time=True, **common)
+        robot.start('agent', use_sim_time=True, robot_id='arm_07', explore=True, **common)
+        robot.listen()
+        robot.activate()
+        robot.until(lambda: any(tick.source == 'explore' for tick in robot.ticks), 'exploration')
+        assert {tick.release for tick in robot.ticks} == {0}
+
+        first = fleet.publish(0)
+        robot.until(lambda: robot.ticks[-1].release == 1, 'ticks of release 1', 40.0)
+        robot.until(lambda: fleet.updater('state') == 'acting', 'the updater to hear of it')
+        second = fleet.publish(1)
+        robot.until(lambda: robot.ticks[-1].release == 2, 'ticks of release 2', 40.0)
+        robot.until(lambda: fleet.updater('previous') == '1', 'the updater to hear of it')
+        assert fleet.agent('acting', second)
+
+        assert robot.call('updater/rollback').success
+        robot.until(lambda: robot.ticks[-1].release == 1, 'ticks of release 1 again', 40.0)
+        robot.until(lambda: fleet.updater('state') == 'refused', 'the refused release')
+        assert fleet.agent('acting', first)
+        robot.until(lambda: len(complete_episodes(fleet.store)) > 1, 'shipped episodes')
+    assert {ref.robot_id for ref in complete_episodes(fleet.store)} == {'arm_07'}

@@ -1,0 +1,269 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tries a bundle on this machine, in a process of its own, before the agent sees it.
+
+`python -m world_model_ros.fleet.preflight BUNDLE CONTRACT` checks the files, the interface and the
+golden vectors, runs recurrent ticks and times them, prints one JSON object and exits with 0 or 1.
+`run_preflight` calls it: whatever a bundle does to that process, hanging and crashing included, is
+a refusal with a reason. Must not import ROS or torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from world_model_ros.bundle import Bundle, BundleError, load_bundle
+from world_model_ros.bundle.golden import golden_problems
+from world_model_ros.contract import Contract, ContractError, find_robot, load_contract
+from world_model_ros.onboard.graphs import Graphs
+from world_model_ros.onboard.latency import Latency
+from world_model_ros.onboard.noise import Noise
+from world_model_ros.parent import PARENT_ENV, follow_parent
+
+PREFLIGHT_FORMAT = 1
+RUNS = 100  # ticks; enough for a 99th percentile
+WARM_UP_RUNS = 5  # ONNX Runtime allocates in its first runs
+TIMEOUT_SEC = 120.0  # of the whole process; about two seconds are usual
+NICENESS = 19  # the robot acts meanwhile
+BOX_SHARE = 1e-4  # float32 rounding at the edge of the box, of its width
+KEY = 0x5EED
+COMMAND = (sys.executable, '-m', 'world_model_ros.fleet.preflight')
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a preflight; `problems` is empty when the bundle may act."""
+
+    problems: Sequence[str]
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the bundle may act."""
+        return not self.problems
+
+    @property
+    def reason(self) -> str:
+        """The problems in one line."""
+        return '; '.join(self.problems)
+
+
+def run_preflight(
+    bundle: Path | str,
+    contract: Path | str,
+    *,
+    threads: int = 1,
+    timeout_s: float = TIMEOUT_SEC,
+    command: Sequence[str] = COMMAND,
+) -> Verdict:
+    """Try a bundle in a process of its own, at low priority.
+
+    Args:
+        bundle: its directory.
+        contract: the robot's, a name or a path.
+        threads: of ONNX Runtime, as the agent will have.
+        timeout_s: after which the process is ended and the bundle refused.
+        command: what is run with these arguments.
+    """
+    line = [*command, str(bundle), str(contract), '--threads', str(threads)]
+    line += ['--limit', str(math.ceil(timeout_s) + 1)]
+    try:
+        done = subprocess.run(
+            line,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, PARENT_ENV: str(os.getpid())},
+        )
+    except subprocess.TimeoutExpired:
+        return Verdict([f'preflight: not done within {timeout_s:g} s; it was ended'])
+    except OSError as error:
+        return Verdict([f'preflight: cannot be started: {error}'])
+    try:
+        report = json.loads(done.stdout)
+        problems, ok = list(report['problems']), report['ok']
+    except (ValueError, KeyError, TypeError):
+        return Verdict([f'preflight: {_how_it_ended(done)}'])
+    if ok is not (done.returncode == 0) or ok is bool(problems):
+        return Verdict([f'preflight: contradicts itself, {_how_it_ended(done)}'])
+    return Verdict(problems, report.get('figures', {}))
+
+
+def _how_it_ended(done: subprocess.CompletedProcess[bytes]) -> str:
+    if done.returncode < 0:
+        how = f'crashed ({signal.Signals(-done.returncode).name})'
+    else:
+        how = f'ended with status {done.returncode}'
+    last = done.stderr.decode(errors='replace').strip().splitlines()[-1:]
+    return f'{how} and said: {last[0][:300] if last else "nothing"}'
+
+
+def examine(bundle_dir: Path, contract: Contract, threads: int, runs: int = RUNS) -> Verdict:
+    """Everything this process can find out about a bundle."""
+    try:
+        bundle = load_bundle(bundle_dir, contract, threads=threads)
+    except BundleError as error:
+        return Verdict([str(problem) for problem in error.problems])
+    problems = golden_problems(bundle)
+    if problems:
+        return Verdict(problems)
+    return _drive(bundle, contract, runs)
+
+
+class Drive:
+    """Recurrent ticks of one bundle, on its golden observations."""
+
+    def __init__(self, bundle: Bundle, contract: Contract) -> None:
+        self.low = np.asarray(contract.action.low, np.float32)
+        self.high = np.asarray(contract.action.high, np.float32)
+        self.cpu_s = self.wall_s = 0.0  # of the last tick
+        self._graphs = Graphs(bundle)
+        settings = bundle.planner
+        horizon, size = int(settings['horizon']), self.low.size
+        half = float(settings['max_std']) * (self.high - self.low) / 2
+        self._std: np.ndarray = np.tile(half, (horizon, 1)).astype(np.float32)
+        self._drawn = np.zeros((int(settings['batch_size']), horizon, size), np.float32)
+        self._mask: np.ndarray = np.zeros(horizon, np.float32)
+        self._safe: np.ndarray = np.zeros(size, np.float32)
+        self._noise = Noise()
+        self._noise.rekey(KEY)
+        self._inputs = {
+            name.split('/', 2)[2]: array
+            for name, array in bundle.golden.items()
+            if name.startswith('observe/in/')
+        }
+        self._belief = np.asarray(bundle.initial_belief, np.float32)
+        self._sent: np.ndarray = np.zeros(size, np.float32)
+
+    def tick(self, number: int) -> list[str]:
+        """One tick; what is wrong with its outputs."""
+        case = number % len(self._inputs['ages'])
+        arrays = {
+            name[len('obs_') :]: array[case][0]
+            for name, array in self._inputs.items()
+            if name.startswith('obs_')
+        }
+        noise = self._noise.normal(number, 0, self._drawn)
+        wall_s, cpu_s = time.perf_counter(), time.thread_time()
+        seen = self._graphs.observe(
+            self._belief, self._sent, number == 0, arrays, self._inputs['ages'][case][0]
+        )
+        mean, std = self._graphs.policy(seen.belief)
+        held = np.tile(mean, (len(self._mask), 1))
+        plan = self._graphs.plan_iteration(
+            belief=seen.belief,
+            mean=held,
+            std=self._std,
+            noise=noise,
+            previous=held,
+            previous_mask=self._mask,
+            low=self.low,
+            high=self.high,
+            safe=self._safe,
+        )
+        self.cpu_s, self.wall_s = time.thread_time() - cpu_s, time.perf_counter() - wall_s
+        self._belief, self._sent = seen.belief, np.clip(mean, self.low, self.high)
+        return _not_finite(
+            {
+                'observe: belief_out': seen.belief,
+                'observe: surprise, reward, value, continuation': seen[1:],
+                'imagine: belief_out': self._graphs.imagine(seen.belief, mean),
+                'policy: action_mean': mean,
+                'policy: action_std': std,
+                'plan: mean_out': plan.mean,
+                'plan: std_out': plan.std,
+                'plan: best': plan.best,
+                'plan: best_value, policy_value': (plan.best_value, plan.policy_value),
+            }
+        ) or _outside({'policy: action_mean': mean, 'plan: best': plan.best}, self.low, self.high)
+
+
+def _drive(bundle: Bundle, contract: Contract, runs: int) -> Verdict:
+    """Finite, inside the box, in time."""
+    drive = Drive(bundle, contract)
+    cpu, wall = Latency(runs), Latency(runs)
+    for number in range(WARM_UP_RUNS + runs):
+        problems = drive.tick(number)
+        if problems:
+            return Verdict([f'{problem}, at tick {number}' for problem in problems])
+        if number >= WARM_UP_RUNS:
+            # Of this thread's processor time: what else the machine does is not the bundle's
+            # fault, and ONNX Runtime's calling thread takes its part in every operator.
+            cpu.add(drive.cpu_s)
+            wall.add(drive.wall_s)
+    figures = {
+        'runs': runs,
+        'cpu_ms.p50': 1e3 * cpu.p50,
+        'cpu_ms.p99': 1e3 * cpu.p99,
+        'wall_ms.p50': 1e3 * wall.p50,
+        'wall_ms.p99': 1e3 * wall.p99,
+        'period_ms': 1e3 * contract.period_s,
+    }
+    if cpu.p99 <= contract.period_s:
+        return Verdict([], figures)
+    too_slow = (
+        'too slow for this machine: observe, policy and one planner iteration take '
+        f'{1e3 * cpu.p99:.1f} ms (p99), the period is {1e3 * contract.period_s:.1f} ms; export a '
+        'smaller planner (batch_size, horizon)'
+    )
+    return Verdict([too_slow], figures)
+
+
+def _not_finite(outputs: dict[str, Any]) -> list[str]:
+    return [
+        f'{name} is not finite' for name, value in outputs.items() if not np.isfinite(value).all()
+    ]
+
+
+def _outside(actions: dict[str, np.ndarray], low: np.ndarray, high: np.ndarray) -> list[str]:
+    slack = BOX_SHARE * (high - low)
+    return [
+        f"{name} {value.min():.4g} to {value.max():.4g} is outside the contract's box "
+        f'{low.tolist()} to {high.tolist()}'
+        for name, value in actions.items()
+        if (value < low - slack).any() or (value > high + slack).any()
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; prints one JSON object."""
+    parser = argparse.ArgumentParser(prog='preflight', description=main.__doc__)
+    parser.add_argument('bundle', type=Path)
+    parser.add_argument('contract')
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--limit', type=int, default=0, help='seconds until this process ends')
+    given = parser.parse_args(arguments)
+    follow_parent()
+    os.nice(NICENESS)
+    signal.alarm(given.limit)  # ends also what nobody waits for any more
+    try:
+        contract = load_contract(find_robot(given.contract))
+        verdict = examine(given.bundle, contract, given.threads)
+    except ContractError as error:
+        verdict = Verdict([str(error)])
+    report = {
+        'format': PREFLIGHT_FORMAT,
+        'ok': verdict.ok,
+        'problems': list(verdict.problems),
+        'figures': verdict.figures,
+    }
+    print(json.dumps(report))
+    return 0 if verdict.ok else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

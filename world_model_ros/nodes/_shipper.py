@@ -1,0 +1,169 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sealed episodes into the store, by a thread of the recorder's process at low priority.
+
+Owns which episodes are still to go and when to try again. What lies sealed in the folder and is
+not complete in the store goes up, also what an earlier process recorded; nothing local is marked
+or deleted. Imports no rclpy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from world_model_ros.contract import ContractError, interface_hash, parse_contract
+from world_model_ros.experience import EpisodeError
+from world_model_ros.experience.bag import ACTIVE_SUFFIX, METADATA_FILE, find_mcap
+from world_model_ros.store import Store, StoreError, open_store, upload_episode
+
+SCAN_PERIOD_SEC = 1.0
+FIRST_RETRY_SEC = 1.0
+LAST_RETRY_SEC = 60.0
+NICENESS = 19
+# What metadata of another recorder, or a damaged one, may lead to.
+_UNUSABLE = (
+    EpisodeError,
+    ContractError,
+    yaml.YAMLError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
+
+
+@dataclass(frozen=True)
+class ShippingFigures:
+    """For diagnostics."""
+
+    shipped: int = 0  # by this process
+    waiting: int = 0
+    refused: int = 0  # episodes that cannot go, whatever the store says
+    error: str = ''
+
+
+class Shipper:
+    """Follows one folder of episodes; start() it, and stop() it before the process ends."""
+
+    def __init__(
+        self, root: Path, store_url: str, robot_id: str, first_retry_s: float = FIRST_RETRY_SEC
+    ) -> None:
+        """Prepare; raises ValueError without a robot_id, and nothing else.
+
+        Args:
+            root: folder of the episodes.
+            store_url: where they go; the store is begun there if there is none.
+            robot_id: of this robot, for episodes that do not say whose they are.
+            first_retry_s: after a failure; doubled with each further one, up to a minute.
+        """
+        if not robot_id:
+            raise ValueError(
+                'parameter robot_id is empty: name this robot; episodes go into the store under it'
+            )
+        self._root, self._url, self._robot_id = root, store_url, robot_id
+        self._first_retry_s = first_retry_s
+        self._done: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._shipped = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='shipper', daemon=True)
+        self.figures = ShippingFigures()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End after the object under way, which is whole in the store or not there; if in time."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        if sys.platform.startswith('linux'):
+            # Of this thread, and of those that obstore starts from it.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        store: Store | None = None
+        retry_s, wait_s = self._first_retry_s, 0.0
+        while not self._stopping.wait(wait_s):
+            try:
+                if store is None:
+                    store = open_store(self._url, create=True)
+                self._ship(store)
+            except OSError as error:  # StoreError among them
+                self._say(str(error))
+                wait_s, retry_s = retry_s, min(2 * retry_s, LAST_RETRY_SEC)
+            else:
+                self._say('')
+                wait_s, retry_s = SCAN_PERIOD_SEC, self._first_retry_s
+
+    def _ship(self, store: Store) -> None:
+        """Everything that waits, in the order of recording; OSError at the first failure."""
+        for folder in self._waiting():
+            if self._stopping.is_set():
+                return
+            try:
+                robot_id, interface, info = self._identity(folder)
+            except _UNUSABLE as error:
+                self._refused[folder.name] = f'{folder}: cannot be shipped: {error}'
+                continue
+            try:
+                self._shipped += upload_episode(store, folder, robot_id, interface, **info)
+            except StoreError:
+                if not folder.is_dir():  # tidied away meanwhile
+                    continue
+                raise
+            self._done.add(folder.name)
+            self._say('')
+
+    def _waiting(self) -> list[Path]:
+        sealed = [
+            path
+            for path in self._root.iterdir()
+            if path.name not in self._done
+            and path.name not in self._refused
+            and not path.name.endswith(ACTIVE_SUFFIX)
+            and (path / METADATA_FILE).is_file()
+        ]
+        return sorted(sealed, key=lambda path: (path.stat().st_mtime_ns, path.name))
+
+    def _identity(self, folder: Path) -> tuple[str, str, dict[str, Any]]:
+        """Robot, interface and a few words about a sealed episode, from its own metadata."""
+        find_mcap(folder)
+        path = folder / METADATA_FILE
+        content = yaml.safe_load(path.read_text())
+        try:
+            bag = content['rosbag2_bagfile_information']
+            about = bag['custom_data']
+            topics = json.loads(about['topics'])
+            counts = {
+                entry['topic_metadata']['name']: entry['message_count']
+                for entry in bag['topics_with_message_count']
+            }
+        except (KeyError, TypeError) as error:
+            raise EpisodeError(f'{path}: not metadata of our recorder: {error!r}') from error
+        contract = parse_contract(about['contract'], str(path))
+        info = {
+            'status': about['status'],
+            'contract_hash': about['contract_hash'],
+            'ticks': counts.get(topics.get('tick', ''), 0),
+        }
+        return about['robot_id'] or self._robot_id, interface_hash(contract), info
+
+    def _say(self, error: str) -> None:
+        try:
+            waiting = len(self._waiting())
+        except OSError as gone:
+            waiting, error = 0, error or str(gone)
+        refused = next(iter(self._refused.values()), '')
+        self.figures = ShippingFigures(
+            self._shipped, waiting, len(self._refused), error or refused
+        )

@@ -1,0 +1,52 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The object store, the only link between robots and trainers, format 1 (docs/store.md).
+
+Owns keys, records and the order in which they are written: what a reader finds is whole. Objects
+are moved by obstore; a folder is the default. May import contract only; must not import ROS,
+torch, numpy or ONNX Runtime.
+"""
+
+from world_model_ros.store.episodes import (
+    EpisodeRef,
+    complete_episodes,
+    download_episode,
+    upload_episode,
+)
+from world_model_ros.store.layout import STORE_FORMAT
+from world_model_ros.store.releases import (
+    Release,
+    fetch_release,
+    latest_release,
+    publish_release,
+    read_release,
+    releases,
+)
+from world_model_ros.store.store import (
+    Entry,
+    Store,
+    StoreDamaged,
+    StoreError,
+    StoreMissing,
+    open_store,
+)
+
+__all__ = [
+    'STORE_FORMAT',
+    'Entry',
+    'EpisodeRef',
+    'Release',
+    'Store',
+    'StoreDamaged',
+    'StoreError',
+    'StoreMissing',
+    'complete_episodes',
+    'download_episode',
+    'fetch_release',
+    'latest_release',
+    'open_store',
+    'publish_release',
+    'read_release',
+    'releases',
+    'upload_episode',
+]

@@ -1,0 +1,136 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Folders up and down: every file with its sha256, verified before anybody sees the folder.
+
+Owns the transfer of an episode's or a bundle's files and the staging folder of a download.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from world_model_ros.store.layout import check_name
+from world_model_ros.store.store import Store, StoreError
+
+STAGING_SUFFIX = '.part'
+READ_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while piece := file.read(READ_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """A folder's files, sorted: name -> {'sha256', 'size'}.
+
+    Raises:
+        OSError: unreadable, empty, or something that is not a plain file lies in it.
+        RecordError: a name that cannot be a key.
+    """
+    files: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not path.is_file():
+            raise OSError(f'{path}: not a plain file; only plain files can go into the store')
+        check_name(path.name, 'file')
+        files[path.name] = {'sha256': sha256_of(path), 'size': path.stat().st_size}
+    if not files:
+        raise OSError(f'{folder}: empty; nothing to put into the store')
+    return files
+
+
+def fetch_folder(
+    store: Store, prefix: str, files: Mapping[str, Mapping[str, Any]], target: Path
+) -> Path:
+    """Download files into a folder that appears only when every one is verified.
+
+    What an earlier, interrupted call had fetched whole is not fetched again.
+
+    Args:
+        store: where from.
+        prefix: of the objects' keys.
+        files: name -> {'sha256', 'size'}, names checked.
+        target: the folder; one that is there already is kept if it is whole, else replaced.
+
+    Returns:
+        target.
+
+    Raises:
+        StoreDamaged: an object is not what the record says: `key` names it.
+        StoreError: unreachable, an object is missing, or the disk here is full.
+    """
+    staging = target.with_name(f'{target.name}{STAGING_SUFFIX}')
+    try:
+        if target.is_dir():
+            if not folder_problems(target, files):
+                return target
+            shutil.rmtree(target)
+        staging.mkdir(parents=True, exist_ok=True)
+        _only(staging, files)
+        for name, entry in files.items():
+            path = staging / name
+            if path.is_file() and _problem(path, entry) is None:
+                continue
+            store.get_file(f'{prefix}/{name}', path)
+            problem = _problem(path, entry)
+            if problem is not None:
+                path.unlink()
+                raise store.damaged(f'{prefix}/{name}', f'damaged in the store: {problem}')
+        _sync_folder(staging)
+        os.replace(staging, target)
+        _sync_folder(target.parent)
+    except StoreError:
+        raise
+    except OSError as error:
+        raise store.error(prefix, f'cannot be written to {target}: {error}') from error
+    return target
+
+
+def folder_problems(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What keeps a folder from being exactly these files; empty when it is."""
+    if not folder.is_dir():
+        return [f'{folder}: missing']
+    problems = [f'{name}: not listed' for name in sorted(set(os.listdir(folder)) - set(files))]
+    for name, entry in files.items():
+        problem = _problem(folder / name, entry)
+        if problem is not None:
+            problems.append(f'{name}: {problem}')
+    return problems
+
+
+def _problem(path: Path, entry: Mapping[str, Any]) -> str | None:
+    try:
+        size = path.stat().st_size
+        if size != entry['size']:
+            return f'{size} bytes, the record says {entry["size"]}'
+        digest = sha256_of(path)
+    except OSError as error:
+        return error.strerror or str(error)
+    if digest != entry['sha256']:
+        return f'sha256 {digest[:12]}…, the record says {entry["sha256"][:12]}…'
+    return None
+
+
+def _only(staging: Path, files: Mapping[str, Any]) -> None:
+    for path in staging.iterdir():
+        if path.name not in files:
+            with contextlib.suppress(IsADirectoryError):
+                path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

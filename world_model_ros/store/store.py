@@ -1,0 +1,253 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""An object store behind a URL: a folder, s3://, gs://, az://, memory://, through obstore.
+
+Owns the connection and its errors. Every operation asks anew whether the store is there: a folder
+that was moved away, or a disk that is no longer mounted, is an error at the call and works again
+when it is back. Nothing remembers a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, from_url
+
+from world_model_ros.store.layout import FORMAT_KEY, STORE_FORMAT, RecordError, from_json, to_json
+
+# obstore's 30 s count for a whole body: too short for weights over a slow line.
+REQUEST_TIMEOUT_SEC = 300
+# Callers retry on their own clock; obstore's own 10 tries take up to 180 s.
+RETRY: Any = {'max_retries': 2, 'retry_timeout': timedelta(seconds=20)}
+CHUNK_BYTES = 1 << 20
+_FAILURES = (BaseError, OSError, ValueError)
+_T = TypeVar('_T')
+
+
+class StoreError(OSError):
+    """The store, or one object of it, cannot be used: `url`, `key` and `reason` say which, why."""
+
+    def __init__(self, url: str, key: str, reason: str) -> None:
+        super().__init__(f'store {url}: {key or "(root)"}: {reason}')
+        self.url, self.key, self.reason = url, key, reason
+
+
+class StoreMissing(StoreError):
+    """The store is there, and has no such object."""
+
+
+class StoreDamaged(StoreError):
+    """The object is there, and is not what its record says or what format 1 allows."""
+
+
+class Entry(NamedTuple):
+    """An object in a listing."""
+
+    key: str
+    size: int  # bytes
+
+
+def open_store(url: str | Path, create: bool = False) -> Store:
+    """A store by its URL; a plain path is a folder.
+
+    Args:
+        url: a path, file://, s3://bucket/prefix, gs://, az:// or memory://.
+        create: begin a store there if there is none: the folder and the root object `format`.
+            Without it nothing is touched until the first operation.
+
+    Raises:
+        StoreError: the URL cannot be understood, or the store cannot be begun.
+    """
+    store = Store(url)
+    if create or store.scheme == 'memory':
+        store.begin()
+    return store
+
+
+class Store:
+    """Objects by key. Every failure is a StoreError; safe to use from several threads."""
+
+    def __init__(self, url: str | Path) -> None:
+        text = os.fspath(url)
+        parts = urlsplit(text)
+        self.scheme = parts.scheme if '://' in text else 'file'
+        self.folder: Path | None = None
+        if self.scheme == 'file':
+            path = unquote(parts.path) if '://' in text else text
+            if not path:
+                raise StoreError(text, '', 'no folder named; give a path or a URL')
+            self.folder = Path(os.path.abspath(Path(path).expanduser()))
+            text = str(self.folder)
+        self.url = text
+        self._backend: Any = None
+        self._known = False  # only ever whether a *remote* store's format was read
+        if self.folder is None:
+            self._backend = self._do('', self._remote)
+
+    def begin(self) -> None:
+        """Make the folder and the object `format`, where there are none.
+
+        Raises:
+            StoreError: it cannot be made, or a store of another format is there.
+        """
+        if self.folder is not None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._error('', error) from error
+        backend = self._connect()
+        content = to_json({'format': STORE_FORMAT})
+        with contextlib.suppress(AlreadyExistsError):
+            self._do(FORMAT_KEY, lambda: obstore.put(backend, FORMAT_KEY, content, mode='create'))
+        self._check(backend)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store an object, whole or not at all, and durably where it is a folder."""
+        self._put(key, content, {})
+
+    def put_new(self, key: str, content: bytes) -> bool:
+        """Store an object unless there is one of this key; whether it was stored."""
+        try:
+            self._put(key, content, {'mode': 'create'})
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def put_file(self, key: str, path: Path | str) -> None:
+        """Store a file's content as an object, whole or not at all."""
+        self._put(key, Path(path), {})
+
+    def get(self, key: str) -> bytes:
+        """An object's content; StoreMissing if there is none."""
+        backend = self._ready()
+        return self._do(key, lambda: bytes(obstore.get(backend, key).bytes()))
+
+    def get_file(self, key: str, path: Path | str) -> None:
+        """Write an object into a file, by way of `path` + '.part'; StoreMissing if none."""
+        backend, target = self._ready(), Path(path)
+        part = target.with_name(f'{target.name}.part')
+
+        def fetch() -> None:
+            with part.open('wb') as file:
+                for chunk in obstore.get(backend, key).stream(min_chunk_size=CHUNK_BYTES):
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, target)
+
+        self._do(key, fetch)
+
+    def list(self, prefix: str) -> list[Entry]:
+        """All objects below a prefix (whole parts of keys), sorted by key."""
+        backend = self._ready()
+        found = self._do(prefix, lambda: obstore.list(backend, prefix or None).collect())
+        return sorted(Entry(str(meta['path']), int(meta['size'])) for meta in found)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object of this key."""
+        backend = self._ready()
+        try:
+            self._do(key, lambda: obstore.head(backend, key))
+        except StoreMissing:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is as good as removed."""
+        backend = self._ready()
+        with contextlib.suppress(StoreMissing):
+            self._do(key, lambda: obstore.delete(backend, key))
+
+    def error(self, key: str, reason: str) -> StoreError:
+        """A StoreError about one key, for callers that cannot do something with it."""
+        return StoreError(self.url, key, reason)
+
+    def damaged(self, key: str, reason: str) -> StoreDamaged:
+        """A StoreDamaged about one key, for callers that found an object wanting."""
+        return StoreDamaged(self.url, key, reason)
+
+    def _put(self, key: str, content: bytes | Path, options: dict[str, Any]) -> None:
+        backend = self._ready()
+        try:
+            self._do(key, lambda: obstore.put(backend, key, content, **options))
+        except StoreMissing as error:  # not an object: the file to be stored
+            raise StoreError(self.url, key, f'{content!r} cannot be read') from error
+        if self.folder is not None:
+            # obstore renames but does not sync: without this a power loss could keep a pointer
+            # and lose what it points at.
+            self._do(key, lambda: _sync(self.folder, key))
+
+    def _ready(self) -> Any:
+        backend = self._connect()
+        if self.folder is not None or not self._known:
+            self._check(backend)
+        return backend
+
+    def _connect(self) -> Any:
+        if self.folder is None:
+            return self._backend
+        # A LocalStore would make a folder that is gone anew, and fill a disk's empty mount point.
+        if not self.folder.is_dir():
+            raise StoreError(
+                self.url, '', 'no such folder; is the disk mounted, has anyone begun the store?'
+            )
+        if self._backend is None:
+            self._backend = self._do('', lambda: LocalStore(self.folder))
+        return self._backend
+
+    def _check(self, backend: Any) -> None:
+        try:
+            content = self._do(FORMAT_KEY, lambda: bytes(obstore.get(backend, FORMAT_KEY).bytes()))
+        except StoreMissing:
+            raise StoreError(
+                self.url,
+                FORMAT_KEY,
+                'missing, so this is no store; is the disk mounted, has anyone begun the store?',
+            ) from None
+        try:
+            from_json(content)
+        except RecordError as error:
+            raise StoreError(self.url, FORMAT_KEY, str(error)) from error
+        self._known = True
+
+    def _remote(self) -> Any:
+        if self.scheme == 'memory':
+            return from_url('memory:///')
+        options: Any = {'timeout': timedelta(seconds=REQUEST_TIMEOUT_SEC)}
+        return from_url(self.url, client_options=options, retry_config=RETRY)
+
+    def _do(self, key: str, action: Callable[[], _T]) -> _T:
+        try:
+            return action()
+        except (StoreError, AlreadyExistsError):
+            raise
+        except _FAILURES as error:
+            raise self._error(key, error) from error
+
+    def _error(self, key: str, error: Exception) -> StoreError:
+        reason = str(error).split('\n', 1)[0]  # obstore adds a dump of its own structures
+        if isinstance(error, FileNotFoundError) and error.errno is None:  # obstore's, not ours
+            return StoreMissing(self.url, key, 'no such object')
+        return StoreError(self.url, key, reason)
+
+
+def _sync(folder: Path | None, key: str) -> None:
+    assert folder is not None
+    path = folder / key
+    # New folders above it are entries of their parents.
+    for each in (path, *path.parents):
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if each == folder:
+            break
