@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Episodes of a simulated robot through the real writer, and the smallest trainer that has it all."""
+"""Episodes of a simulated robot through the real writer; sizes of the smallest trainer."""
 
 from __future__ import annotations
 

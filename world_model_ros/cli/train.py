@@ -1,132 +1,149 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `train` verb: learn a world model in simulation, from no weights or from a checkpoint."""
+"""The `train` verb: learn in simulation (--sim), or as a service from a store (--store)."""
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import json
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from world_model_ros.contract import find_robot, load_contract
+SIM = ('sim', 'frames', 'randomize', 'decisions_per_update', 'plan', 'max_hours', 'bundle')
+STORE = (
+    'store',
+    'contract',
+    'from_file',
+    'from_scratch',
+    'publish_every',
+    'publish_updates',
+    'replay_ratio',
+    'nominal_ticks',
+    'capacity',
+    'start_ticks',
+    'minutes',
+)
 
 
 def train_command(
-    sim: Annotated[str, typer.Option(help='Robot name or contract file to train in simulation.')],
-    frames: Annotated[int, typer.Option(min=0, help='Control steps of the task to live.')],
+    context: typer.Context,
+    sim: Annotated[
+        str | None, typer.Option(help='Robot name or contract file to train in simulation.')
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=0, help='Control steps of the task to live.')
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(help='Store to follow: a folder or URL of episodes.')
+    ] = None,
+    contract: Annotated[
+        str | None, typer.Option(help='Robot name or contract file to learn for.')
+    ] = None,
     out: Annotated[Path | None, typer.Option(help='Run folder (resumes what lies there).')] = None,
     seed: Annotated[int, typer.Option(help='Training seed (0-4).')] = 0,
-    randomize: Annotated[Path | None, typer.Option(help='Ranges file of realities.')] = None,
-    decisions_per_update: Annotated[float, typer.Option(help='Ticks lived per update.')] = 4.0,
-    threads: Annotated[int, typer.Option(min=1, help='Torch threads.')] = 2,
-    plan: Annotated[bool, typer.Option('--plan', help='Measure one update, print, stop.')] = False,
-    max_hours: Annotated[float, typer.Option(help='Refuse longer runs.')] = 2.0,
-    bundle: Annotated[Path | None, typer.Option(help='Export a bundle here at the end.')] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help='Torch threads: 2 with --sim, 1 with --store.')
+    ] = None,
     policy_margin: Annotated[
         float | None, typer.Option(help="The bundle's planner leaves the policy only for more.")
     ] = None,
+    randomize: Annotated[Path | None, typer.Option(help='sim: ranges file of realities.')] = None,
+    decisions_per_update: Annotated[float, typer.Option(help='sim: ticks per update.')] = 4.0,
+    plan: Annotated[
+        bool, typer.Option('--plan', help='sim: measure one update, print, stop.')
+    ] = False,
+    max_hours: Annotated[float, typer.Option(help='sim: refuse longer runs.')] = 2.0,
+    bundle: Annotated[Path | None, typer.Option(help='sim: export a bundle at the end.')] = None,
+    from_file: Annotated[
+        Path | None, typer.Option('--from', help='store: learner.safetensors to go on from.')
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option('--from-scratch', help='store: start from no weights.')
+    ] = False,
+    publish_every: Annotated[
+        float, typer.Option(min=1.0, help='store: seconds between candidates.')
+    ] = 120.0,
+    publish_updates: Annotated[
+        int, typer.Option(min=0, help='store: updates between candidates, if that is sooner.')
+    ] = 0,
+    replay_ratio: Annotated[
+        float, typer.Option(min=0.0, help='store: replayed steps per tick, at most.')
+    ] = 120.0,
+    nominal_ticks: Annotated[
+        int, typer.Option(min=0, help='store: cap on ticks of the own simulator, 0: none.')
+    ] = 20_000,
+    capacity: Annotated[int, typer.Option(min=1_000, help='store: robot ticks held.')] = 200_000,
+    start_ticks: Annotated[
+        int, typer.Option(min=1, help='store: robot ticks before the first update.')
+    ] = 500,
+    minutes: Annotated[
+        float, typer.Option(min=0.0, help='store: leave after so long, 0: never.')
+    ] = 0.0,
 ) -> None:
-    """Train at full speed through Env; --frames 0 --bundle DIR exports an untrained bundle."""
-    from world_model_ros.robots import load_ranges, sample_reality
-    from world_model_ros.training.run import Run, RunConfig
+    """Learn a world model: --sim ROBOT --frames N, or --store URL --contract FILE.
 
-    contract = load_contract(find_robot(sim))
-    folder = out or Path('runs') / f'{contract.name}_seed{seed}'
-    config = RunConfig(
-        frames=frames,
-        seed=seed,
-        threads=threads,
-        decisions_per_update=decisions_per_update,
-        prefill=min(2_000, frames // contract.frames_per_tick),
-    )
-    ranges = load_ranges(randomize) if randomize else None
-    realities = None if ranges is None else lambda rng: sample_reality(rng, ranges)
-    if frames == 0 and bundle is None:
-        raise typer.BadParameter('--frames 0 trains nothing; give --bundle to export untrained')
-    run = Run(contract, folder, config, realities=realities)
-    if plan or frames > 0:
-        hours = _plan(run)
-        if plan:
-            return
-        if hours > max_hours:
-            typer.echo(
-                f'refused: about {hours:.1f} h expected, --max-hours is {max_hours}; live fewer '
-                f'--frames or raise --decisions-per-update',
-                err=True,
-            )
-            raise typer.Exit(2)
-    if frames > 0:
-        columns = (
-            TextColumn('{task.description}'),
-            BarColumn(),
-            TextColumn('{task.percentage:.0f}%'),
-            TimeRemainingColumn(),
+    --sim: --frames 0 --bundle DIR exports an untrained bundle. --store: a service; it starts from
+    the shipped weights of this robot, if there are any, and goes on where it was when restarted.
+    """
+    given = {
+        name
+        for name in context.params
+        if getattr(context.get_parameter_source(name), 'name', '') == 'COMMANDLINE'
+    }
+    _check(given)
+    if sim is not None and frames is not None:
+        from world_model_ros.cli._train_sim import train_in_simulation
+
+        train_in_simulation(
+            sim,
+            frames,
+            out,
+            seed=seed,
+            randomize=randomize,
+            decisions_per_update=decisions_per_update,
+            threads=threads or 2,
+            plan=plan,
+            max_hours=max_hours,
+            bundle=bundle,
+            policy_margin=policy_margin,
         )
-        with Progress(*columns) as bar:
-            task = bar.add_task('training', total=frames, completed=run.frames)
+    if store is not None and contract is not None:
+        from world_model_ros.cli._train_store import train_from_store
+        from world_model_ros.training.settings import ServiceConfig
 
-            def show(figures: dict[str, float]) -> None:
-                score = figures['return']
-                text = 'not yet evaluated' if score is None else f'return {score:.0f}'
-                bar.update(task, completed=figures['frames'], description=text)
-
-            run.go(show)
-        from world_model_ros.training.plot import plot_curve
-
-        plot_curve(folder / 'curve.csv', folder / 'curve.png')
-        typer.echo(json.dumps(run.summary()))
-    if bundle is not None:
-        from world_model_ros.planning.mppi import PlannerConfig
-        from world_model_ros.training.export import export_bundle
-
-        provenance = {
-            'frames': run.frames,
-            'decisions': run.decisions,
-            'replay_ratio': run.replay_ratio,
-            'seed': seed,
-        }
-        planner = PlannerConfig(gamma=run.learner.discount)
-        if policy_margin is not None:
-            planner = dataclasses.replace(planner, policy_margin=policy_margin)
-        export_bundle(run.learner, bundle, provenance, planner)
-        typer.echo(f'bundle written to {bundle}')
-
-
-def _plan(run) -> float:
-    """Print decisions, updates and expected hours as one JSON object; return the hours."""
-    config = run.config
-    todo = run.total_decisions - run.decisions
-    updates = todo / config.decisions_per_update
-    while run.decisions < max(256, run.learner.config.length * config.lanes + config.lanes):
-        run.replay.add(run.lanes.ticks())
-        run.lanes.act(None)
-    clock = time.monotonic()
-    for _ in range(20):
-        run.lanes.act(run.model)
-    live = (time.monotonic() - clock) / 20 / config.lanes
-    trial = copy.deepcopy(run.learner)
-    trial.update(run.batch())
-    clock = time.monotonic()
-    for _ in range(5):
-        trial.update(run.batch())
-    update = (time.monotonic() - clock) / 5
-    hours = (todo * live + updates * update) / 3600
-    typer.echo(
-        json.dumps(
-            {
-                'decisions': todo,
-                'updates': int(updates),
-                'decision_ms': round(live * 1e3, 2),
-                'update_ms': round(update * 1e3, 1),
-                'hours': round(hours, 2),
-                'parameters': sum(p.numel() for p in run.model.parameters()),
-            }
+        config = ServiceConfig(
+            seed=seed,
+            threads=threads or 1,
+            publish_every_s=publish_every,
+            publish_updates=publish_updates,
+            replay_ratio=replay_ratio,
+            nominal_ticks=nominal_ticks,
+            capacity=capacity,
+            start_ticks=start_ticks,
+            policy_margin=policy_margin,
         )
-    )
-    return hours
+        train_from_store(
+            store, contract, out, config, from_file, from_scratch=from_scratch, minutes=minutes
+        )
+
+
+def _check(given: set[str]) -> None:
+    """Refuse options that do not go together, by name."""
+    if ('sim' in given) == ('store' in given):
+        raise typer.BadParameter(
+            'give either --sim ROBOT --frames N (in simulation) or --store URL --contract FILE '
+            '(a service)'
+        )
+    one, needed, foreign = ('--sim', 'frames', STORE) if 'sim' in given else (
+        '--store', 'contract', SIM)  # fmt: skip
+    if needed not in given:
+        raise typer.BadParameter(f'{one} needs {_option(needed)}')
+    wrong = [_option(name) for name in foreign if name in given]
+    if wrong:
+        raise typer.BadParameter(f'{", ".join(wrong)} does not go with {one}')
+    if {'from_file', 'from_scratch'} <= given:
+        raise typer.BadParameter('--from and --from-scratch exclude each other')
+
+
+def _option(name: str) -> str:
+    return '--' + {'from_file': 'from'}.get(name, name).replace('_', '-')

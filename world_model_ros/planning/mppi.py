@@ -33,11 +33,11 @@ class PlannerConfig:
     num_elites: int = 8
     temperature: float = 0.1  # in units of the return scale
     min_std: float = 0.05
-    max_std: float = 1.0
+    max_std: float = 0.3  # wider searches find the errors of the model, not better plans
     gamma: float = 0.99
     # What a plan must promise beyond the policy's own rollout, in units of the return scale: less
     # than the model's error is no reason to leave what was learned over thousands of episodes.
-    policy_margin: float = 0.02
+    policy_margin: float = 0.03
 
     def as_dict(self) -> dict[str, float]:
         """Return the settings for the manifest."""
@@ -88,13 +88,16 @@ class PlanIteration(nn.Module):
         free = torch.cat([held, inside, sampled])  # [N + 2, H, A]
         count = c.batch_size + FIXED
         state = belief.expand(count, belief.shape[1])  # [N + 4, B]
+        known = previous_mask.reshape(-1, 1)  # [H, 1]
+        kept = torch.minimum(torch.maximum(previous, low), high) * known  # [H, A]
+        # Row 0 is the policy's everywhere, row 1 only where the previous plan has no action.
+        kept = torch.stack([torch.zeros_like(kept), kept], 1)  # [H, 2, A]
+        ours = torch.stack([torch.ones_like(known), 1.0 - known], 1)  # [H, 2, 1]
         actions, states = [], []
         for h in range(c.horizon):
             own = self.model.policy(state[:2])[0]  # [2, A]
             own = torch.minimum(torch.maximum(own, low), high)
-            old = previous[h] * previous_mask[h] + own[1] * (1.0 - previous_mask[h])
-            old = torch.minimum(torch.maximum(old, low), high)
-            action = torch.cat([own[:1], old.unsqueeze(0), free[:, h]])  # [N + 4, A]
+            action = torch.cat([kept[h] + own * ours[h], free[:, h]])  # [N + 4, A]
             state = self.model.imagine(state, action)
             actions.append(action)
             states.append(state)

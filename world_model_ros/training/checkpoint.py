@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from world_model_ros.training.learner import Learner
 
 FORMAT = 1
+# What writing weights raises where the disk is full; safetensors has an error of its own.
+NOT_WRITTEN = (OSError, SafetensorError)
 
 
 def learner_tensors(learner: Learner) -> dict[str, torch.Tensor]:

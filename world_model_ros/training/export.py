@@ -23,15 +23,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from safetensors.torch import save_file
 
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
 from world_model_ros.contract import Contract
 from world_model_ros.planning.mppi import PlannerConfig
-from world_model_ros.training.checkpoint import shipped_tensors
 from world_model_ros.training.golden import golden_cases
 from world_model_ros.training.graphs import Graph, bundle_graphs
 from world_model_ros.training.learner import Learner
+from world_model_ros.training.shipped import SUFFIX, write_shipped
 
 OPSET = 18
 WEIGHTS = 'weights.bin'
@@ -93,7 +92,7 @@ def export_bundle(
     problems = check_bundle(temporary, contract)
     if problems:
         raise BundleError(temporary, problems)
-    save_file(shipped_tensors(learner), folder.with_name(folder.name + '.learner.safetensors'))
+    write_shipped(folder.with_name(folder.name + SUFFIX), learner)
     old = folder.with_name(folder.name + '.old')
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

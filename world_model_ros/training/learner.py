@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from world_model_ros.models.dreamer import Dreamer
 
 Batch = dict[str, torch.Tensor]
+# Where a contract sets no end: long enough for the largest discount.
+ENDLESS_TICKS = 1000
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Learner:
 
     def __init__(self, model: Dreamer, config: LearnerConfig) -> None:
         self.model, self.config = model, config
-        ticks = model.contract.episode.max_ticks
+        episode = model.contract.episode
+        ticks = episode.max_ticks or episode.segment_ticks or ENDLESS_TICKS
         # TD-MPC2's rule for the discount, from the length of an episode in ticks.
         self.discount = min(max((ticks / 5 - 1) / (ticks / 5), 0.95), 0.995)
         self.average = copy.deepcopy(model).requires_grad_(False)
@@ -179,7 +182,8 @@ class Learner:
         weight = torch.cumprod(torch.cat([torch.ones_like(alive[:1]), alive[:-1]]), 0).detach()
         with torch.no_grad():
             spread = torch.quantile(returns, 0.95) - torch.quantile(returns, 0.05)
-            self.return_scale.lerp_(spread, 0.01)
+            if torch.isfinite(spread):  # one bad batch must not poison it for good
+                self.return_scale.lerp_(spread, 0.01)
         scale = self.return_scale.clamp(min=1.0)
         entropy = torch.stack(entropies)
         policy_loss = -(weight * (returns / scale + c.entropy * entropy)).mean()

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replay of ticks as memory-mapped lanes, so that a killed run goes on with what it lived.
 
-One lane per simulated robot; a lane is one continuous life, episodes follow one another and are
-told apart by ``is_first``. Imports contract and numpy only.
+One lane per simulated robot, or one for all recordings; in a lane episodes follow one another and
+are told apart by ``is_first``. Imports contract and numpy only.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ FORMAT = 1
 class Replay:
     """Lanes of ticks on disk: arrays [lanes, capacity, ...] written round and round.
 
+    ``note`` says what the newest ticks are and is saved with them.
+
     Raises:
         ValueError: if the folder holds a replay of another format or number of lanes.
     """
@@ -28,17 +31,11 @@ class Replay:
     def __init__(self, folder: Path, contract: Contract, lanes: int, capacity: int) -> None:
         self.folder, self.lanes, self.capacity = Path(folder), lanes, capacity
         self.folder.mkdir(parents=True, exist_ok=True)
-        spec = {f'obs_{s.name}': (s.shape, self._dtype(s.kind)) for s in contract.streams}
-        spec |= {
-            'ages': ((len(contract.streams),), 'float32'),
-            'action_sent': ((contract.action_dim,), 'float32'),
-            'reward': ((), 'float32'),
-            'is_first': ((), 'bool'),
-            'terminal': ((), 'bool'),
-        }
+        spec = tick_spec(contract)
         self._state = self.folder / 'replay.json'
         mode = 'w+'
-        self.written = 0
+        self.written, self.note = 0, ''
+        self._kept_from = 0  # ticks before this one may be overwritten in part
         if self._state.exists():
             state = json.loads(self._state.read_text())
             want = {'format': FORMAT, 'lanes': lanes}
@@ -47,6 +44,7 @@ class Replay:
                     f'{self._state}: expected {want}, found {state}; use a new folder'
                 )
             mode, self.written, self.capacity = 'r+', state['written'], state['capacity']
+            self._kept_from, self.note = state.get('kept_from', 0), state.get('note', '')
             capacity = self.capacity  # a longer run goes on in the lanes it began with
         self.arrays = {
             key: np.lib.format.open_memmap(
@@ -57,47 +55,97 @@ class Replay:
             for key, (shape, dtype) in spec.items()
         }
 
-    @staticmethod
-    def _dtype(kind: str) -> str:
-        return 'uint8' if kind == 'image' else 'float32'
+    @property
+    def oldest(self) -> int:
+        """Return the number of the oldest tick that is held, counted from the first written."""
+        return max(self._kept_from, self.written - self.capacity)
+
+    @property
+    def held(self) -> int:
+        """Return the ticks held per lane."""
+        return self.written - self.oldest
 
     def __len__(self) -> int:
         """Return the ticks held, all lanes together."""
-        return min(self.written, self.capacity) * self.lanes
+        return self.held * self.lanes
 
     def add(self, ticks: list[dict[str, np.ndarray]]) -> None:
-        """Append one tick per lane."""
+        """Append one tick per lane; saved by ``save``."""
         at = self.written % self.capacity
         for lane, tick in enumerate(ticks):
             for key, value in tick.items():
                 self.arrays[key][lane, at] = value
         self.written += 1
 
+    def extend(self, rows: dict[str, np.ndarray], note: str) -> None:
+        """Append ticks [T, ...] to the only lane and save; after a kill all of them or none.
+
+        Of a block longer than the capacity the newest ticks are kept.
+        """
+        if self.lanes != 1:
+            raise ValueError(f'{self.folder}: blocks go into a replay of one lane')
+        count = min(len(rows['reward']), self.capacity)
+        # What is about to be overwritten is given up first: a kill must not leave old ticks
+        # beside new ones and call them neighbours.
+        self._kept_from = max(self._kept_from, self.written + count - self.capacity)
+        self._save_state()
+        places = (self.written + np.arange(count)) % self.capacity
+        for key, array in self.arrays.items():
+            array[0, places] = rows[key][-count:]
+        self.arrays['is_first'][0, places[0]] = True
+        self.written += count
+        self.note = note
+        self.save()
+
     def save(self) -> None:
         """Flush the lanes, then the counter: a crash in between loses ticks, never mixes them."""
         for array in self.arrays.values():
             array.flush()
+        self._save_state()
+
+    def _save_state(self) -> None:
         state = {
             'format': FORMAT,
             'lanes': self.lanes,
             'capacity': self.capacity,
             'written': self.written,
+            'kept_from': self._kept_from,
+            'note': self.note,
         }
         temporary = self._state.with_suffix('.tmp')
-        temporary.write_text(json.dumps(state))
+        with temporary.open('w') as file:
+            file.write(json.dumps(state))
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(self._state)
 
-    def sample(self, rng: np.random.Generator, batch: int, length: int) -> dict[str, np.ndarray]:
+    def sample(
+        self, rng: np.random.Generator, batch: int, length: int, newest: int | None = None
+    ) -> dict[str, np.ndarray]:
         """Return windows [batch, length, ...]; the first tick of each counts as first.
 
-        A window never crosses the write head, where newest and oldest ticks touch.
+        A window never crosses the write head, where newest and oldest ticks touch. With
+        ``newest`` they lie within that many last ticks of a lane.
         """
-        held = min(self.written, self.capacity)
-        oldest = self.written - held
-        starts = oldest + rng.integers(0, held - length + 1, batch)
+        held = self.held if newest is None else max(length, min(newest, self.held))
+        starts = self.written - held + rng.integers(0, held - length + 1, batch)
         lanes = rng.integers(0, self.lanes, batch)
         ticks = (starts[:, None] + np.arange(length)) % self.capacity
         out = {key: array[lanes[:, None], ticks] for key, array in self.arrays.items()}
         out['is_first'] = out['is_first'].copy()
         out['is_first'][:, 0] = True
         return out
+
+
+def tick_spec(contract: Contract) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return shape and type of each array of one tick."""
+    spec: dict[str, tuple[tuple[int, ...], str]] = {
+        f'obs_{s.name}': (s.shape, s.dtype.name) for s in contract.streams
+    }
+    return spec | {
+        'ages': ((len(contract.streams),), 'float32'),
+        'action_sent': ((contract.action_dim,), 'float32'),
+        'reward': ((), 'float32'),
+        'is_first': ((), 'bool'),
+        'terminal': ((), 'bool'),
+    }

@@ -1,0 +1,56 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded episodes, a store and a small learner file for tests of the trainer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture()
+def store(tmp_path):
+    """An empty folder store."""
+    from world_model_ros.store import open_store
+
+    return open_store(tmp_path / 'store', create=True)
+
+
+@pytest.fixture(scope='session')
+def bags(tmp_path_factory) -> dict[str, Path]:
+    """Recorded episodes by uuid: six to learn from, one held out."""
+    import recorded
+    from served import TICKS
+
+    root = tmp_path_factory.mktemp('bags')
+    uuids = [*recorded.TRAINED[:6], recorded.HELD_OUT]
+    return {u: recorded.record(root, u, TICKS, seed=i) for i, u in enumerate(uuids)}
+
+
+@pytest.fixture(scope='session')
+def learner_file(tmp_path_factory) -> Path:
+    """Weights of a small untrained model."""
+    import recorded
+
+    from world_model_ros.models.dreamer import Dreamer
+    from world_model_ros.training.learner import Learner
+    from world_model_ros.training.shipped import write_shipped
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('start') / 'cartpole.learner.safetensors'
+    write_shipped(path, Learner(Dreamer(recorded.robot(), recorded.SMALL), recorded.QUICK))
+    return path
+
+
+@pytest.fixture()
+def one_thread():
+    """More than one thread on shared cores costs ten times the work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,134 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`train --sim`: learn in simulation at full speed, from no weights or from a checkpoint."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from world_model_ros.contract import find_robot, load_contract
+
+if TYPE_CHECKING:
+    from world_model_ros.training.run import Run
+
+
+def train_in_simulation(
+    sim: str,
+    frames: int,
+    out: Path | None,
+    *,
+    seed: int,
+    randomize: Path | None,
+    decisions_per_update: float,
+    threads: int,
+    plan: bool,
+    max_hours: float,
+    bundle: Path | None,
+    policy_margin: float | None,
+) -> None:
+    """Live and learn for so many frames; export a bundle at the end where one is asked for."""
+    from world_model_ros.robots import load_ranges, sample_reality
+    from world_model_ros.training.run import Run, RunConfig
+
+    contract = load_contract(find_robot(sim))
+    folder = out or Path('runs') / f'{contract.name}_seed{seed}'
+    config = RunConfig(
+        frames=frames,
+        seed=seed,
+        threads=threads,
+        decisions_per_update=decisions_per_update,
+        prefill=min(2_000, frames // contract.frames_per_tick),
+    )
+    ranges = load_ranges(randomize) if randomize else None
+    realities = None if ranges is None else lambda rng: sample_reality(rng, ranges)
+    if frames == 0 and bundle is None:
+        raise typer.BadParameter('--frames 0 trains nothing; give --bundle to export untrained')
+    run = Run(contract, folder, config, realities=realities)
+    if plan or frames > 0:
+        hours = _plan(run)
+        if plan:
+            return
+        if hours > max_hours:
+            typer.echo(
+                f'refused: about {hours:.1f} h expected, --max-hours is {max_hours}; live fewer '
+                f'--frames or raise --decisions-per-update',
+                err=True,
+            )
+            raise typer.Exit(2)
+    if frames > 0:
+        columns = (
+            TextColumn('{task.description}'),
+            BarColumn(),
+            TextColumn('{task.percentage:.0f}%'),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns) as bar:
+            task = bar.add_task('training', total=frames, completed=run.frames)
+
+            def show(figures: dict[str, float]) -> None:
+                score = figures['return']
+                text = 'not yet evaluated' if score is None else f'return {score:.0f}'
+                bar.update(task, completed=figures['frames'], description=text)
+
+            run.go(show)
+        from world_model_ros.training.plot import plot_curve
+
+        plot_curve(folder / 'curve.csv', folder / 'curve.png')
+        typer.echo(json.dumps(run.summary()))
+    if bundle is not None:
+        from world_model_ros.planning.mppi import PlannerConfig
+        from world_model_ros.training.export import export_bundle
+
+        provenance = {
+            'frames': run.frames,
+            'decisions': run.decisions,
+            'replay_ratio': run.replay_ratio,
+            'seed': seed,
+        }
+        planner = PlannerConfig(gamma=run.learner.discount)
+        if policy_margin is not None:
+            planner = dataclasses.replace(planner, policy_margin=policy_margin)
+        export_bundle(run.learner, bundle, provenance, planner)
+        typer.echo(f'bundle written to {bundle}')
+
+
+def _plan(run: Run) -> float:
+    """Print decisions, updates and expected hours as one JSON object; return the hours."""
+    config = run.config
+    todo = run.total_decisions - run.decisions
+    updates = todo / config.decisions_per_update
+    while run.decisions < max(256, run.learner.config.length * config.lanes + config.lanes):
+        run.replay.add(run.lanes.ticks())
+        run.lanes.act(None)
+    clock = time.monotonic()
+    for _ in range(20):
+        run.lanes.act(run.model)
+    live = (time.monotonic() - clock) / 20 / config.lanes
+    trial = copy.deepcopy(run.learner)
+    trial.update(run.batch())
+    clock = time.monotonic()
+    for _ in range(5):
+        trial.update(run.batch())
+    update = (time.monotonic() - clock) / 5
+    hours = (todo * live + updates * update) / 3600
+    typer.echo(
+        json.dumps(
+            {
+                'decisions': todo,
+                'updates': int(updates),
+                'decision_ms': round(live * 1e3, 2),
+                'update_ms': round(update * 1e3, 1),
+                'hours': round(hours, 2),
+                'parameters': sum(p.numel() for p in run.model.parameters()),
+            }
+        )
+    )
+    return hours

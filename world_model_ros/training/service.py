@@ -1,0 +1,295 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The trainer as a service: follow the store, learn, pass the gate, publish; killed, go on.
+
+Owns the loop and its clock. One thread: what it does at any moment is what its status says. A
+store that vanished, an episode that cannot be used and a loss that is not finite are said, counted
+and lived with. Must not import ROS; works without a simulator.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from world_model_ros.bundle import BundleError
+from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.models.dreamer import DreamerConfig
+from world_model_ros.store import Release, StoreError, latest_release
+from world_model_ros.training.checkpoint import NOT_WRITTEN
+from world_model_ros.training.gate import Verdict
+from world_model_ros.training.ingest import Ingest
+from world_model_ros.training.learner import Learner, LearnerConfig
+from world_model_ros.training.link import Link
+from world_model_ros.training.mixture import draw
+from world_model_ros.training.nominal import open_nominal
+from world_model_ros.training.publish import Publisher
+from world_model_ros.training.settings import ServiceConfig
+from world_model_ros.training.state import Start, TrainerState
+from world_model_ros.training.status import STATUS_KEY, status_of
+
+BOARD_UPDATES = 50  # between two points in TensorBoard
+RETRY_POLLS = 5  # of the store before what only it kept back is published again
+NAP_SEC = 0.2  # a signal only sets a flag: longer sleeps would be slow to leave
+
+
+class Interrupted(BaseException):
+    """Raised into a long step that changes nothing when the service is asked to leave.
+
+    Not an Exception: torch's exporter must not take it for one of its own.
+    """
+
+
+class FolderInUse(RuntimeError):
+    """Another trainer works in the same folder."""
+
+
+class Service:
+    """A trainer of one contract in one folder. ``report`` gets the status, ``say`` each event.
+
+    Raises:
+        FolderInUse: another trainer has the folder.
+        ValueError: the folder or the file to start from belongs to something else.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        contract: Contract,
+        folder: Path,
+        config: ServiceConfig,
+        start: Start | None = None,
+        *,
+        say: Callable[..., None] = lambda event, **fields: None,
+        report: Callable[[dict[str, Any]], None] = lambda status: None,
+        sizes: DreamerConfig | None = None,
+        recipe: LearnerConfig | None = None,
+    ) -> None:
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.contract, self.config = contract, config
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self.folder)
+        self.say, self.report = say, report
+        self.interface = interface_hash(contract)
+        self.link = Link(url, say)
+        margin = config.policy_margin
+        start = start or Start()
+        self.state = TrainerState(contract, self.folder, start, say, sizes, recipe, margin)
+        self.ingest = Ingest(contract, self.folder, config.capacity, say, config.held_out)
+        # A resumed run draws other windows than the ones it drew before.
+        self.rng = np.random.default_rng([config.seed, self.learner.updates])
+        self.nominal, reason = open_nominal(
+            contract, self.folder / 'nominal', config.nominal_ticks, config.seed
+        )
+        if self.nominal is None:
+            say('no_nominal', reason=reason)
+        self.publisher = Publisher(self.state, self.ingest, config.gate, say)
+        self.verdict: Verdict | None = None
+        self.release: dict[str, Any] | None = None
+        self.doing = 'starting'
+        self.figures: dict[str, float] = {}
+        self.rate = 0.0
+        self._leaving = self._interruptible = False
+        self._judged_updates = self.learner.updates
+        self._board = SummaryWriter(str(self.folder / 'tensorboard'))
+
+    @property
+    def learner(self) -> Learner:
+        """Return the learner; going back to a checkpoint replaces it."""
+        return self.state.learner
+
+    @property
+    def updates_allowed(self) -> int:
+        """Return how many updates the ingested ticks pay for."""
+        ticks, config = self.ingest.ticks, self.learner.config
+        if ticks < max(self.config.start_ticks, config.length):
+            return 0
+        return int(ticks * self.config.replay_ratio / (config.batch * config.length))
+
+    # ---- life ------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Ask for the end, from a signal handler; a long step that changes nothing breaks off."""
+        self._leaving = True
+        if self._interruptible:
+            self._interruptible = False
+            raise Interrupted
+
+    def run(self) -> None:
+        """Work until asked to leave; then save."""
+        c = self.config
+        tasks: dict[str, tuple[Callable[[], None], float]] = {
+            'poll': (self._poll, c.poll_s),
+            'save': (self._save, c.checkpoint_every_s),
+            'tell': (self._tell, c.status_every_s),
+        }
+        now = time.monotonic()
+        due = {'poll': now, 'tell': now, 'save': now + c.checkpoint_every_s}
+        publish_at = now + c.publish_every_s
+        try:
+            while not self._leaving:
+                for name, (task, period_s) in tasks.items():
+                    if time.monotonic() >= due[name] and not self._leaving:
+                        task()
+                        due[name] = time.monotonic() + period_s
+                if not self._leaving and self._publish_due(publish_at):
+                    self._publish()
+                    pause = RETRY_POLLS * c.poll_s if self._pending else c.publish_every_s
+                    publish_at = time.monotonic() + pause
+                if not self._leaving:
+                    self._work()
+        finally:
+            self._save()
+        self.doing = 'left'
+        self._tell()
+        self._board.close()
+
+    def _work(self) -> None:
+        """Settle an episode, take an update, live a nominal tick; sleep where there is nothing."""
+        busy = False
+        store = self.link.open() if self.ingest.waiting else None
+        if store is not None:
+            self.doing, busy = 'ingesting', True
+            self.ingest.take(store)
+        allowed = self.updates_allowed > self.learner.updates
+        if allowed:
+            self.doing, busy = 'learning', True
+            self._update()
+        if self.nominal is not None and not self.nominal.full:
+            self.doing, busy = self.doing if busy else 'living nominally', True
+            known = self.learner.updates > 0 or self.state.normalised
+            self.nominal.live(self.learner.model if known else None)
+        if not busy:
+            self.doing = 'waiting for episodes'
+            time.sleep(min(NAP_SEC, self.config.poll_s))
+
+    def _poll(self) -> None:
+        store = self.link.open()
+        if store is None:
+            return
+        try:
+            self.ingest.look(store)
+            self.link.works()
+        except StoreError as error:
+            self.link.failed(error)
+
+    # ---- learning ----------------------------------------------------------------------------
+
+    def _update(self) -> None:
+        if not self.state.normalised:
+            self.state.normalise(self.ingest.replay)
+        c, clock, robot = self.learner.config, time.monotonic(), self.ingest.replay
+        batch = draw(self.rng, robot, self.nominal, self.config.shares, c.batch, c.length)
+        figures = self.learner.update(batch)
+        self.rate += 0.05 * (1.0 / max(1e-6, time.monotonic() - clock) - self.rate)
+        bad = [name for name, value in figures.items() if not math.isfinite(value)]
+        if bad:
+            self.state.bad_update(bad, self.config.bad_in_row)
+            return
+        self.state.bad_in_row = 0
+        self.figures = figures
+        if self.learner.updates % BOARD_UPDATES == 0:
+            self._chart(figures, '')
+
+    def _chart(self, figures: dict[str, Any], prefix: str) -> None:
+        for key, value in figures.items():
+            if value is not None:
+                self._board.add_scalar(prefix + key, value, self.learner.updates)
+
+    def _save(self) -> None:
+        try:
+            if self.nominal is not None:
+                self.nominal.replay.save()
+            self.state.save()
+        except NOT_WRITTEN as error:  # a full disk: the checkpoint before is whole
+            self.say('not_saved', reason=str(error))
+
+    # ---- publishing --------------------------------------------------------------------------
+
+    def _publish_due(self, at: float) -> bool:
+        c, late = self.config, time.monotonic() >= at
+        fresh = self.learner.updates - self._judged_updates
+        if c.publish_updates and fresh >= c.publish_updates and not self._pending:
+            return True
+        return late and (self._pending or fresh >= c.least_updates)
+
+    def _publish(self) -> None:
+        """Judge, export, publish; what only the store kept from being published goes first."""
+        store = self.link.open()
+        if store is None:
+            return
+        try:
+            self._interruptible = True
+            if not self._pending:
+                self._judged_updates = self.learner.updates
+                self._step('judging')
+                self.verdict = self.publisher.judge()
+                self._chart(self.verdict.figures, 'held_out/')
+                if not self.verdict.passed:
+                    return
+                self._step('exporting')
+                self.publisher.export(self.verdict)
+            self._step('publishing')
+            release = self.publisher.publish(store, self.interface)
+            self._acts(release)
+            self.publisher.remember(release)
+        except Interrupted:
+            self.say('broken_off', step=self.doing)
+        except StoreError as error:
+            self.link.failed(error)
+        except (*NOT_WRITTEN, BundleError) as error:
+            self.say('not_published', reason=str(error))
+        finally:
+            self._interruptible = False
+
+    @property
+    def _pending(self) -> bool:
+        return self.publisher.pending is not None
+
+    def _acts(self, release: Release) -> None:
+        self.release = {
+            'number': release.number,
+            'bundle_sha': release.bundle_sha,
+            'published': release.published,
+        }
+
+    def _step(self, doing: str) -> None:
+        self.doing = doing
+        self._tell()
+
+    def _tell(self) -> None:
+        self.report(status_of(self))
+        store = self.link.open()
+        if store is None or self.link.error:
+            return
+        try:
+            latest = latest_release(store, self.interface) if self.release is None else None
+            if latest is not None:
+                self._acts(latest)
+            store.put(STATUS_KEY, json.dumps(status_of(self), allow_nan=False).encode())
+        except StoreError as error:
+            self.link.failed(error)
+
+
+def _lock(folder: Path) -> TextIO:
+    """Hold the folder as long as this process lives."""
+    file = (folder / 'lock').open('w')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise FolderInUse(
+            f'{folder}: another trainer works here; give another --out, or end it first'
+        ) from None
+    return file

@@ -1,0 +1,192 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a trainer service is between two updates, on disk and back: learner, planner, what acts.
+
+Owns where learning starts, the checkpoint, the way back to the last good one, and the weights of
+the release that acts. Must not import ROS, a simulator or the store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.models.dreamer import Dreamer, DreamerConfig
+from world_model_ros.planning.mppi import PlannerConfig
+from world_model_ros.training import checkpoint
+from world_model_ros.training.gate import not_finite
+from world_model_ros.training.learner import Learner, LearnerConfig
+from world_model_ros.training.replay import Replay
+from world_model_ros.training.shipped import (
+    Shipped,
+    find_shipped,
+    model_config,
+    read_shipped,
+    write_shipped,
+)
+
+ACTING = 'acting.learner.safetensors'
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where learning starts, unless a checkpoint says to go on."""
+
+    origin: Literal['shipped', 'file', 'scratch'] = 'shipped'
+    file: Path | None = None
+
+
+class TrainerState:
+    """Learner, planner settings and the acting release's weights of one run folder.
+
+    Raises:
+        LearnerFileError: the file to start from cannot serve this contract.
+        ValueError: the folder is of another interface.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        folder: Path,
+        start: Start,
+        say: Callable[..., None],
+        sizes: DreamerConfig | None = None,
+        recipe: LearnerConfig | None = None,
+        policy_margin: float | None = None,
+    ) -> None:
+        self.contract, self.folder, self.say = contract, folder, say
+        self.recipe = recipe or LearnerConfig()
+        self.normalised = False
+        self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
+        self.bad_in_row = 0
+        self.acting_name = ''
+        found = checkpoint.find(folder / 'checkpoint')
+        if found is None:
+            shipped = self._choose(start)
+            sizes = shipped.model if shipped is not None else sizes
+            self.learner = self._build(sizes)
+            self.planner = PlannerConfig(gamma=self.learner.discount)
+            if shipped is not None:
+                checkpoint.restore_learner(self.learner, shipped.tensors)
+                self.normalised = True
+                self.planner = shipped.planner or self.planner
+                # It is what acts, as far as anybody knows, and the bar for what comes.
+                write_shipped(folder / ACTING, self.learner)
+                self.acting_name = 'the weights it started from'
+            if policy_margin is not None:
+                values = {**self.planner.as_dict(), 'policy_margin': policy_margin}
+                self.planner = PlannerConfig(**values)
+            self.save()
+        else:
+            self._resume(found)
+
+    def _choose(self, start: Start) -> Shipped | None:
+        path = start.file
+        if start.origin == 'shipped':
+            path, reason = find_shipped(self.contract)
+            if path is None:
+                self.say('start', origin='scratch', reason=reason)
+                return None
+        elif start.origin == 'scratch' or path is None:
+            self.say('start', origin='scratch', reason='asked for')
+            return None
+        shipped = read_shipped(path, self.contract)
+        self.say('start', origin=str(path), reason='optimisers warm up anew')
+        return shipped
+
+    def _build(self, sizes: DreamerConfig | None) -> Learner:
+        model = Dreamer(self.contract, sizes)
+        for module in (*model.encoders.values(), *model.decoders.values()):
+            module.to(memory_format=torch.channels_last)
+        return Learner(model, self.recipe)
+
+    def _resume(self, found: Path) -> None:
+        state = json.loads((found / 'state.json').read_text())
+        ours = interface_hash(self.contract)
+        if state.get('interface_hash') != ours:
+            raise ValueError(
+                f'{found}: a checkpoint of interface {str(state.get("interface_hash"))[:12]}, the '
+                f'contract has {ours[:12]}; give another --out'
+            )
+        self.learner = self._build(model_config(state['model']))
+        self._load(found)
+        self.say('resumed', updates=self.learner.updates)
+
+    def _load(self, found: Path) -> None:
+        state = checkpoint.load(found, self.learner)
+        self.normalised = bool(state['normalised'])
+        self.planner = PlannerConfig(**state['planner'])
+        self.counters = self.counters | state['counters']
+        self.acting_name = state['acting']
+
+    def save(self) -> bool:
+        """Write a checkpoint; weights that are not finite are not one, and go back instead."""
+        if not_finite(self.learner.model) or not_finite(self.learner.average):
+            self.go_back('weights are not finite')
+            return False
+        state: dict[str, Any] = {
+            'interface_hash': interface_hash(self.contract),
+            'model': asdict(self.learner.model.config),
+            'planner': self.planner.as_dict(),
+            'normalised': self.normalised,
+            'counters': self.counters,
+            'acting': self.acting_name,
+        }
+        checkpoint.save(self.folder / 'checkpoint', self.learner, state)
+        return True
+
+    def bad_update(self, names: list[str], limit: int) -> None:
+        """Count an update whose figures were not finite; go back after ``limit`` in a row."""
+        self.counters['bad_updates'] += 1
+        self.bad_in_row += 1
+        if self.bad_in_row == 1:
+            self.say('bad_update', reason=f'not finite: {", ".join(names[:3])}')
+        if self.bad_in_row >= limit:
+            self.go_back(f'{self.bad_in_row} updates in a row were not finite')
+
+    def go_back(self, reason: str) -> None:
+        """Return to the last good checkpoint."""
+        found = checkpoint.find(self.folder / 'checkpoint')
+        assert found is not None, 'a checkpoint is written before the first update'
+        counters, acting, lost = self.counters, self.acting_name, self.learner.updates
+        # Fresh optimisers: theirs may be what broke.
+        self.learner = self._build(self.learner.model.config)
+        self._load(found)
+        self.counters, self.acting_name = counters, acting
+        self.counters['rollbacks'] += 1
+        self.bad_in_row = 0
+        self.say('rollback', reason=reason, updates=self.learner.updates, was=lost)
+
+    def normalise(self, replay: Replay) -> None:
+        """Take mean and scale of the joints from the first robot data, once and for all."""
+        model = self.learner.model
+        for name in model.vectors:
+            rows = torch.from_numpy(replay.arrays[f'obs_{name}'][0, : replay.held].copy())
+            rows = rows[:, getattr(model, f'straight_{name}')]
+            getattr(model, f'mean_{name}').copy_(rows.mean(0))
+            getattr(model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
+        self.normalised = True
+
+    def acting(self) -> tuple[Dreamer | None, str]:
+        """Return the acting release's model and its name; None before the first release."""
+        path = self.folder / ACTING
+        if not path.exists():
+            return None, ''
+        return read_shipped(path, self.contract).build(self.contract), self.acting_name
+
+    def acts_now(self, weights: Path, name: str) -> None:
+        """Remember what was just published, by the learner file beside its bundle."""
+        target = self.folder / ACTING
+        temporary = target.with_name(target.name + '.tmp')
+        shutil.copyfile(weights, temporary)
+        os.replace(temporary, target)
+        self.acting_name = name
+        self.save()
