@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -19,23 +20,36 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from world_model_ros.contract import find_robot
 from world_model_ros.nodes import _common
-from world_model_ros.nodes_table import PARENT_ENV
 from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.parent import PARENT_ENV
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SEC = 20.0  # discovery alone takes up to 3 s, on a busy machine more
 
 
-def tiny_bundle(folder: Path, contract) -> Path:
-    """Write a whole bundle of a few kilobytes for a contract."""
+def tiny_bundle(folder: Path, contract, seed: int = 0) -> Path:
+    """Write a whole bundle of a few kilobytes for a contract; another seed, other weights."""
     where = ROOT / 'test' / 'bundle' / 'tiny_bundle.py'
     spec = importlib.util.spec_from_file_location('tiny_bundle_for_nodes', where)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.make_tiny_bundle(folder / contract.name, contract)
+    return module.make_tiny_bundle(folder / contract.name, contract, seed=seed)
+
+
+def counter_contract(folder: Path, rules: str) -> Path:
+    """Write the counter's contract with these episode rules and commands of at most 1."""
+    text = find_robot('counter').read_text()
+    shipped = 'episode: {reset: service, max_ticks: 500}'
+    assert shipped in text and '1000000.0' in text
+    path = folder / 'counter.yaml'
+    # In the shipped range the tiny policy would saturate and say the same at every tick.
+    path.write_text(text.replace(shipped, f'episode: {rules}').replace('1000000.0', '1.0'))
+    return path
 
 
 class Robot:
@@ -52,7 +66,9 @@ class Robot:
         self.executor.add_node(self.node)
         self.ticks: list[TickRecord] = []
         self.sent: list[tuple[int, str, float]] = []  # stamp, source, heard at
+        self.announced: list[dict] = []  # episodes, once more for every mark
         self.statuses: dict[str, tuple[int, str]] = {}
+        self.values: dict[str, dict[str, str]] = {}  # of the same diagnostics
         self.node.create_subscription(
             DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS
         )
@@ -75,13 +91,19 @@ class Robot:
         rclpy.try_shutdown(context=self.context)
 
     def listen(self, namespace: str = '') -> None:
-        """Hear ticks and what the guard sends."""
+        """Hear ticks, episodes and what the guard sends."""
         prefix = f'/{namespace}/' if namespace else ''
         self.node.create_subscription(
             JointState, f'{prefix}agent/tick', self._on_tick, _common.RELIABLE_QOS
         )
         self.node.create_subscription(
             JointState, f'{prefix}guard/sent', self._on_sent, _common.RELIABLE_QOS
+        )
+        self.node.create_subscription(
+            String,
+            f'{prefix}agent/episode',
+            lambda message: self.announced.append(json.loads(message.data)),
+            _common.LATCHED_QOS,
         )
 
     def start(self, name: str, *remaps: str, namespace: str = '', **parameters) -> None:
@@ -111,6 +133,13 @@ class Robot:
         """End a node as a power cut would."""
         self.processes[name].kill()
         self.processes[name].wait()
+
+    def end(self, name: str) -> int:
+        """Ask a node to end, listen until it has, and return its exit status."""
+        process = self.processes[name]
+        process.send_signal(signal.SIGINT)
+        self.until(lambda: process.poll() is not None, f'the end of {name}')
+        return process.returncode
 
     def until(self, done: Callable[[], object], what: str, seconds: float = PATIENCE_SEC):
         """Listen until something is true; its value."""
@@ -150,6 +179,11 @@ class Robot:
         answer = self.call(f'{prefix}agent/change_state', ChangeState, request)
         assert answer.success
 
+    @property
+    def acting(self) -> set[str]:
+        """Episodes that were announced as more than shadow."""
+        return {episode['uuid'] for episode in self.announced if episode['acting']}
+
     def status(self, name: str) -> tuple[int, str]:
         """Level and words of a node's newest diagnostics."""
         return self.statuses.get(name, (-1, ''))
@@ -178,3 +212,4 @@ class Robot:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             self.statuses[status.name] = (status.level[0], status.message)
+            self.values[status.name] = {pair.key: pair.value for pair in status.values}

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import robot_processes
 
-from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.contract import load_contract
 from world_model_ros.experience import (
     EpisodeReader,
     check_episode,
@@ -31,10 +31,7 @@ TICKS = 40
 
 
 def test_the_counter_comes_back_from_the_bag_without_an_off_by_one(tmp_path: Path) -> None:
-    path = tmp_path / 'counter.yaml'
-    text = find_robot('counter').read_text().replace('max_ticks: 500', f'max_ticks: {TICKS}')
-    # Small commands, or the tiny policy would saturate and say the same at every tick.
-    path.write_text(text.replace('1000000.0', '1.0'))
+    path = robot_processes.counter_contract(tmp_path, f'{{reset: service, max_ticks: {TICKS}}}')
     bundle = robot_processes.tiny_bundle(tmp_path, load_contract(path))
     episodes = tmp_path / 'episodes'
     common = {'contract': path, 'tick_source': 'lockstep'}

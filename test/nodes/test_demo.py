@@ -48,6 +48,7 @@ def start(tmp_path, bundle, domain, *options):
             '-m',
             'world_model_ros.cli.main',
             'demo',
+            '--no-learn',
             '--robot',
             'reacher',
             '--bundle',

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 
@@ -20,66 +19,87 @@ import robot_processes  # noqa: E402
 
 from world_model_ros.bundle import load_bundle  # noqa: E402
 from world_model_ros.contract import find_robot, load_contract  # noqa: E402
-from world_model_ros.onboard.assembly import Observation  # noqa: E402
-from world_model_ros.onboard.brain import Brain  # noqa: E402
+from world_model_ros.evaluation import report_seeds  # noqa: E402
+from world_model_ros.evaluation.bundle_actor import BundleActor  # noqa: E402
 from world_model_ros.onboard.noise import noise_key  # noqa: E402
 from world_model_ros.robots import make_env  # noqa: E402
 
 pytestmark = pytest.mark.ros
 EPISODES, TICKS, SEED = 2, 60, 11
+SHIPPED = Path(__file__).resolve().parents[2] / 'config' / 'bundles'
 
 
-@pytest.fixture
-def short_contract(tmp_path):
-    text = find_robot('reacher').read_text().replace('max_ticks: 500', f'max_ticks: {TICKS}')
-    path = tmp_path / 'short.yaml'
-    path.write_text(text)
-    return path
+def through_nodes(folder, domain, contract, bundle, seed, episodes, seconds):
+    """Episodes from these seeds through sim_robot, guard and agent, as lists of tick records."""
+    common = {'contract': contract, 'tick_source': 'lockstep'}
+    keys = [noise_key(str(seed + i)) for i in range(episodes)]
+    with robot_processes.Robot(domain, folder) as robot:
+        robot.start('sim_robot', seed=seed, **common)
+        robot.start('guard', use_sim_time=True, **common)
+        robot.start(
+            'agent', use_sim_time=True, robot_id='r', bundle=bundle, noise_seed=seed, **common
+        )
+        robot.listen()
+        robot.activate()
+        robot.until(
+            lambda: any(t.last and t.noise_key == keys[-1] for t in robot.ticks[-20:]),
+            'all episodes',
+            seconds,
+        )
+        return [[t for t in robot.ticks if t.noise_key == key] for key in keys]
 
 
-def in_env(contract, bundle):
+def in_env(contract, bundle, seed, episodes):
     """The same episodes in one process, as lists of (asked, sent, reward, obs_crc)."""
-    brain, env = Brain(contract, load_bundle(bundle, contract)), make_env(contract, SEED)
-    for i in range(EPISODES):
-        step, rows = env.reset(SEED + i), []
-        brain.reset(noise_key(str(SEED + i)))
+    actor = BundleActor(
+        contract, load_bundle(bundle, contract), noise_key=lambda key: noise_key(str(key))
+    )
+    env = make_env(contract, seed)
+    for i in range(seed, seed + episodes):
+        step, rows = env.reset(i), []
+        actor.reset(i)
         while True:
-            seen = Observation(step.t_ns, step.arrays, step.ages, {}, True)
-            decision = brain.step(
-                seen, step.action_sent, step.pending, step.is_first, step.tick, math.inf
-            )
-            rows.append((decision.chunk[0], step.action_sent, step.reward, seen.crc))
+            chunk = actor(step)
+            rows.append((chunk[0], step.action_sent, step.reward, step.observation.crc))
             if step.truncated or step.terminal:
                 break
-            step = env.step(decision.chunk)
+            step = env.step(chunk)
         yield rows
     env.close()
 
 
-def test_lockstep_episodes_equal_those_of_env(tmp_path, short_contract):
-    contract = load_contract(short_contract)
+def assert_same(ticks, rows, max_ticks):
+    """One episode's tick records are those of Env, number for number."""
+    assert [t.tick for t in ticks] == list(range(max_ticks + 1))
+    assert ticks[-1].truncated and ticks[-1].last and not ticks[-1].terminal
+    for tick, (asked, sent, reward, crc) in zip(ticks, rows, strict=True):
+        np.testing.assert_array_equal(tick.asked, asked.astype(float))
+        np.testing.assert_array_equal(tick.sent, sent.astype(float))
+        assert (tick.reward, tick.obs_crc, tick.valid) == (reward, crc, True)
+    assert sum(t.reward for t in ticks) == sum(row[2] for row in rows)
+    assert any(t.sent.any() for t in ticks), 'a robot at rest would prove little'
+
+
+def test_lockstep_episodes_equal_those_of_env(tmp_path):
+    path = tmp_path / 'short.yaml'
+    text = find_robot('reacher').read_text()
+    path.write_text(text.replace('max_ticks: 500', f'max_ticks: {TICKS}'))
+    contract = load_contract(path)
     bundle = robot_processes.tiny_bundle(tmp_path, contract)
-    common = {'contract': short_contract, 'tick_source': 'lockstep'}
-    with robot_processes.Robot(76, tmp_path) as robot:
-        robot.start('sim_robot', seed=SEED, **common)
-        robot.start('guard', use_sim_time=True, **common)
-        robot.start(
-            'agent', use_sim_time=True, robot_id='r', bundle=bundle, noise_seed=SEED, **common
-        )
-        robot.listen()
-        robot.activate()
-        keys = [noise_key(str(SEED + i)) for i in range(EPISODES)]
-        robot.until(
-            lambda: any(t.last and t.noise_key == keys[-1] for t in robot.ticks),
-            'all episodes',
-            40.0,
-        )
-        heard = [[t for t in robot.ticks if t.noise_key == key] for key in keys]
-    for ticks, rows in zip(heard, in_env(contract, bundle), strict=True):
-        assert [t.tick for t in ticks] == list(range(TICKS + 1))
-        assert ticks[-1].truncated and ticks[-1].last and not ticks[-1].terminal
-        assert sum(t.reward for t in ticks) == sum(row[2] for row in rows)
-        for tick, (asked, sent, reward, crc) in zip(ticks, rows, strict=True):
-            np.testing.assert_array_equal(tick.asked, asked.astype(float))
-            np.testing.assert_array_equal(tick.sent, sent.astype(float))
-            assert (tick.reward, tick.obs_crc, tick.valid) == (reward, crc, True)
+    heard = through_nodes(tmp_path, 76, path, bundle, SEED, EPISODES, 40.0)
+    for ticks, rows in zip(heard, in_env(contract, bundle, SEED, EPISODES), strict=True):
+        assert_same(ticks, rows, TICKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('name', 'domain', 'episodes'), [('reacher', 81, 1), ('cartpole', 82, 2)])
+def test_whole_report_episodes_of_the_shipped_bundle_equal_those_of_env(
+    tmp_path, name, domain, episodes
+):
+    contract, bundle, seed = load_contract(name), SHIPPED / name, report_seeds(1)[0]
+    max_ticks = contract.episode.max_ticks
+    iterations = load_bundle(bundle, contract).manifest['planner']['iteration_count']
+    heard = through_nodes(tmp_path, domain, name, bundle, seed, episodes, 240.0)
+    for ticks, rows in zip(heard, in_env(contract, bundle, seed, episodes), strict=True):
+        assert_same(ticks, rows, max_ticks)
+        assert {t.iterations for t in ticks} == {iterations}

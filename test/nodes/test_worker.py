@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +21,9 @@ from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._schedule import Schedule
 from world_model_ros.nodes._worker import Worker
 from world_model_ros.onboard.brain import Decision
+from world_model_ros.onboard.collector import Collector
+from world_model_ros.onboard.model import Model
+from world_model_ros.onboard.swap import Swap
 
 CONTRACT = load_contract(find_robot('reacher'))
 PERIOD_NS = CONTRACT.period_ns
@@ -28,11 +33,21 @@ START_NS = 1_000_000_000_000
 class FakeBrain:
     """Decides its own tick number, so that what is pending can be told apart."""
 
-    def __init__(self):
-        self.skipped, self.pending, self.resets = [], [], 0
+    budget_s, failure = 0.02, ''
+
+    def __init__(self, failures=()):
+        self.skipped, self.pending, self.resets, self.keys = [], [], 0, []
+        self.failures = failures  # ticks at which it gives NaN
 
     def reset(self, key):
         self.resets += 1
+        self.keys.append(key)
+
+    def rekey(self, key):
+        self.keys.append(key)
+
+    def burn_in(self, history):
+        self.burned = [*getattr(self, 'burned', []), *history]
 
     def drop_plan(self):
         pass
@@ -42,9 +57,11 @@ class FakeBrain:
 
     def step(self, observation, sent, pending, is_first, tick, deadline):
         self.pending.append(pending)
-        chunk = np.full((4, 2), tick * 1e-4, np.float32)
+        failed = tick in self.failures
+        chunk = np.full((4, 2), np.nan if failed else tick * 1e-4, np.float32)
+        belief, failure = np.zeros((1, 2), np.float32), 'policy' if failed else ''
         return Decision(
-            chunk, 'plan', 1, 0.0, 0.0, 0.0, np.zeros((1, 2), np.float32), observation.valid
+            chunk, 'plan', 1, 0.0, 0.0, 0.0, belief, observation.valid, failure=failure
         )
 
 
@@ -60,7 +77,7 @@ class FakePort:
         return self.t_ns
 
     def announce(self, episode):
-        self.episodes.append(episode)
+        self.episodes.append(copy.copy(episode))
 
     def reset_robot(self):
         self.resets += 1
@@ -81,15 +98,27 @@ class FakePort:
         pass
 
 
+def make_robot(brain=None, options=None, contract=CONTRACT, digest='a'):
+    inputs, port, brain = Inputs(contract), FakePort(), brain or FakeBrain()
+    schedule = Schedule(contract, 'stream', inputs, port)
+    swap = Swap(Model(brain, digest, 1 if digest else 0))
+    worker = Worker(contract, inputs, schedule, swap, port, options or Options())
+    worker.acting = True
+    messages = Messages(contract)
+    return SimpleNamespace(
+        worker=worker, inputs=inputs, port=port, brain=brain, swap=swap, messages=messages
+    )
+
+
 @pytest.fixture
 def robot():
-    inputs, port, brain = Inputs(CONTRACT), FakePort(), FakeBrain()
-    schedule = Schedule(CONTRACT, 'stream', inputs, port)
-    worker = Worker(CONTRACT, inputs, schedule, brain, port, Options())
-    worker.acting = True
-    return SimpleNamespace(
-        worker=worker, inputs=inputs, port=port, brain=brain, messages=Messages(CONTRACT)
-    )
+    return make_robot()
+
+
+def offer(robot, brain, digest='b', release=2):
+    """A bundle comes in and is ready."""
+    robot.swap.offer(digest, release, '/slot', lambda: Model(brain, digest, release, '/slot'))
+    robot.swap.load()
 
 
 def see(robot, t_ns):
@@ -222,6 +251,18 @@ def test_stopped_guard_is_an_intervention(robot):
     assert [t.intervention for t in robot.port.ticks] == [False, True, False]
 
 
+def test_ticks_that_a_person_drove_say_so_and_hold_what_was_sent(robot):
+    live(robot, 1)
+    driven = np.array([0.02, -0.01])
+    robot.inputs.put_sent(START_NS + PERIOD_NS, driven, 'teleop')
+    live(robot, 2, first=2)
+    tick = robot.port.ticks[1]
+    assert (tick.source, tick.intervention) == ('teleop', True)
+    np.testing.assert_allclose([tick.sent, tick.asked], [driven, driven], rtol=1e-6)
+    np.testing.assert_allclose(robot.brain.pending[1], [driven], rtol=1e-6)
+    assert robot.port.ticks[2].source == 'plan'
+
+
 def test_input_that_stays_away_stops_the_chunks(robot):
     live(robot, 3)
     drops = robot.port.drops
@@ -233,3 +274,159 @@ def test_input_that_stays_away_stops_the_chunks(robot):
     turn(robot, 2)
     assert robot.port.ticks[-1].source == 'safe' and not robot.port.ticks[-1].valid
     assert len(robot.port.chunks) == chunks
+
+
+SEGMENTS = replace(CONTRACT, episode=replace(CONTRACT.episode, reset='none', segment_ticks=4))
+
+
+def test_bundle_takes_over_between_episodes_and_is_announced(robot):
+    live(robot, 2)
+    offer(robot, FakeBrain())
+    live(robot, 2, first=3)
+    assert [t.release for t in robot.port.ticks] == [1, 1, 1, 1]
+    robot.inputs.put_reward(START_NS + 5 * PERIOD_NS, 1.0, True)
+    live(robot, 1, first=5)
+    robot.port.reset_ns = START_NS + 5 * PERIOD_NS
+    live(robot, 2, first=6)
+    assert [t.release for t in robot.port.ticks[4:]] == [1, 2, 2]
+    assert [e.release for e in robot.port.episodes] == [1, 2]
+    assert robot.port.episodes[-1].digest == 'b'
+
+
+def test_operators_word_swaps_at_the_next_tick_inside_the_episode(robot):
+    live(robot, 2)
+    offer(robot, FakeBrain())
+    assert robot.swap.ask_now()[0]
+    live(robot, 2, first=3)
+    assert [t.release for t in robot.port.ticks] == [1, 1, 1, 2]
+    assert [t.tick for t in robot.port.ticks] == [0, 1, 2, 3]
+    assert len({t.episode for t in robot.port.ticks}) == 1
+    assert [e.release for e in robot.port.episodes] == [1, 2]  # of one episode
+
+
+def test_shadow_needs_no_safe_point(robot):
+    robot.worker.acting = False
+    live(robot, 2)
+    offer(robot, FakeBrain())
+    live(robot, 2, first=3)
+    assert [t.release for t in robot.port.ticks] == [1, 1, 1, 2]
+
+
+def test_swap_at_a_segment_goes_on_counting_ticks_and_burns_the_belief_in():
+    robot = make_robot(contract=SEGMENTS)
+    live(robot, 2)
+    incoming = FakeBrain()
+    offer(robot, incoming)
+    live(robot, 4, first=3)
+    ticks = robot.port.ticks
+    assert [t.tick for t in ticks] == list(range(6))
+    assert [t.release for t in ticks] == [1, 1, 1, 1, 2, 2]
+    assert [t.last for t in ticks] == [False, False, False, True, False, False]
+    assert [lived.observation.t_ns for lived in incoming.burned] == [t.t_ns for t in ticks[:4]]
+    assert incoming.resets == 0
+    assert robot.port.episodes[-1].release == 2
+
+
+def test_segments_go_on_as_one_run_and_rest_only_for_a_swap():
+    robot = make_robot(contract=SEGMENTS)
+    live(robot, 9)
+    assert [t.first for t in robot.port.ticks] == [True] + [False] * 8
+    assert len(robot.port.chunks) == 9 and robot.port.drops == 1  # at the beginning
+    offer(robot, FakeBrain())
+    live(robot, 4, first=10)
+    assert [t.tick for t in robot.port.ticks if t.last] == [3, 7, 11]
+    assert len(robot.port.chunks) == 12 and robot.port.drops == 2
+    np.testing.assert_allclose(robot.brain.pending[5][0], 4e-4, atol=1e-9)
+
+
+def test_each_segment_draws_the_numbers_of_its_own_key():
+    robot = make_robot(contract=SEGMENTS)
+    live(robot, 6)
+    assert robot.brain.keys == [e.noise_key for e in robot.port.episodes]
+    assert [t.noise_key for t in robot.port.ticks] == [robot.brain.keys[k // 4] for k in range(6)]
+
+
+def test_model_that_gives_nan_is_left_at_that_very_tick(robot):
+    live(robot, 1)
+    offer(robot, FakeBrain(failures=(3,)))
+    robot.swap.ask_now()
+    live(robot, 4, first=2)
+    ticks = robot.port.ticks
+    assert [t.release for t in ticks] == [1, 1, 2, 1, 1]
+    assert all(np.isfinite(t.asked).all() for t in ticks)
+    assert len(robot.port.chunks) == 5 and np.isfinite(robot.port.chunks[3][1]).all()
+    assert robot.swap.status()['rolled_back']['bundle_sha'] == 'b'
+    assert robot.port.episodes[-1].digest == 'a'
+    assert robot.worker.thinking.rollbacks == 1
+
+
+def test_nan_without_a_model_before_it_is_the_safe_action_and_it_goes_on_when_it_heals():
+    robot = make_robot(FakeBrain(failures=(2,)))
+    live(robot, 4)
+    ticks = robot.port.ticks
+    assert [t.source for t in ticks] == ['plan', 'plan', 'safe', 'plan']
+    assert ticks[2].asked.tolist() == [0.0, 0.0]
+    starts = [start_ns for start_ns, _ in robot.port.chunks]
+    assert starts == [ticks[k].t_ns + CONTRACT.command_offset_ns for k in (0, 1, 3)]
+    assert robot.port.drops == 2  # at the beginning, and here
+
+
+def test_broken_model_is_replaced_by_a_ready_one_without_waiting():
+    robot = make_robot(FakeBrain(failures=range(100)))
+    live(robot, 2)
+    offer(robot, FakeBrain())
+    live(robot, 2, first=3)
+    assert [t.source for t in robot.port.ticks] == ['safe', 'safe', 'safe', 'plan']
+
+
+def end_episodes(robot, count, ticks=2):
+    """Live so many short episodes."""
+    k = 1
+    for _ in range(count):
+        robot.port.reset_ns = START_NS + (k - 1) * PERIOD_NS
+        live(robot, ticks, first=k)
+        robot.inputs.put_reward(START_NS + (k + ticks) * PERIOD_NS, 0.0, True)
+        live(robot, 1, first=k + ticks)
+        k += ticks + 1
+
+
+def test_every_nth_acting_episode_is_an_evaluation_without_noise():
+    robot = make_robot(options=Options(explore=True, evaluate_every=3, explore_std=0.2))
+    end_episodes(robot, 6)
+    assert [e.eval for e in robot.port.episodes] == [False, False, True] * 2
+    assert [e.explore for e in robot.port.episodes] == [True, True, False] * 2
+    for tick in robot.port.ticks:
+        assert tick.eval != tick.explore
+        if tick.eval:
+            np.testing.assert_allclose(tick.asked, tick.tick * 1e-4, atol=1e-9)
+        else:
+            assert not np.allclose(tick.asked, tick.tick * 1e-4)
+        assert np.all(tick.asked >= CONTRACT.low) and np.all(tick.asked <= CONTRACT.high)
+
+
+def test_noise_on_top_of_the_plan_is_what_is_pending_at_the_next_tick():
+    robot = make_robot(options=Options(explore=True, explore_std=0.2))
+    live(robot, 3)
+    np.testing.assert_allclose(
+        robot.brain.pending[2][0], robot.port.ticks[1].asked, rtol=0, atol=1e-7
+    )
+
+
+def test_collector_explores_in_every_episode_until_the_first_bundle_comes():
+    collector = Collector(CONTRACT)
+    options = Options(explore=True, evaluate_every=1)
+    robot = make_robot(collector, options, digest='')
+    end_episodes(robot, 2)
+    assert {t.source for t in robot.port.ticks} == {'explore'}
+    assert all(t.explore and not t.eval and t.release == 0 for t in robot.port.ticks)
+    offer(robot, FakeBrain(), release=1)
+    robot.port.reset_ns = robot.port.t_ns
+    live(robot, 2, first=7)
+    assert [(t.source, t.release, t.eval) for t in robot.port.ticks[6:]] == [('plan', 1, True)] * 2
+
+
+def test_options_outside_their_range_are_refused_by_name():
+    with pytest.raises(ValueError, match='evaluate_every'):
+        Options(evaluate_every=-1)
+    with pytest.raises(ValueError, match='explore_std'):
+        Options(explore_std=1.5)

@@ -230,3 +230,36 @@ def test_a_returned_command_is_not_changed_by_later_samples(guard):
     first = sample_at(guard, 0)
     sample_at(guard, 40 * MS)
     assert first.values.tolist() == [0.01, 0.01]
+
+
+def test_a_person_shuts_the_agent_out_until_command_timeout(guard):
+    guard.on_chunk(NAMES, chunk_times(0, 50), [[0.01, 0.01]] * 50, 0.0)
+    guard.on_chunk(NAMES, [0], [[-0.02, 0.03]], 0.0, teleop=True)
+    held = [sample_at(guard, t * MS) for t in (0, 100, 200)]
+    assert [c.source for c in held] == ['teleop'] * 3
+    assert [c.values.tolist() for c in held] == [[-0.02, 0.03]] * 3
+    guard.heartbeat(0.22)
+    assert sample_at(guard, 220 * MS).source == 'chunk_rest'
+
+
+def test_letting_go_gives_the_robot_back_at_once(guard):
+    guard.on_chunk(NAMES, chunk_times(0, 5), [[0.01, 0.01]] * 5, 0.0)
+    guard.on_chunk(NAMES, [0], [[-0.02, 0.03]], 0.0, teleop=True)
+    assert sample_at(guard, 0).source == 'teleop'
+    guard.drop_chunks(teleop=True)
+    assert sample_at(guard, 20 * MS).source == 'chunk'
+
+
+def test_a_person_is_limited_and_stopped_like_the_agent():
+    guard = Guard(make_contract())
+    guard.on_chunk(NAMES, [0], [[9.0, -9.0]], 0.0, teleop=True)
+    first = sample_at(guard, 0)
+    assert first.values == pytest.approx([0.05, -0.05])
+    assert 'clipped to the limits' in first.reasons
+    guard.enable(False)
+    assert sample_at(guard, 20 * MS).source == 'disabled'
+    guard.enable(True)
+    guard.stop('test')
+    assert guard.on_chunk(NAMES, [0], [[0.01, 0.0]], 0.02, teleop=True)
+    guard.release_stop()
+    assert sample_at(guard, 40 * MS).source == 'safe'

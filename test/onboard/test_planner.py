@@ -172,11 +172,3 @@ def test_a_tick_is_replayed_from_its_key_and_number():
     assert np.array_equal(plan(planner, tick=7, key=5).chunk, first)
     planner.reset()
     assert not np.array_equal(plan(planner, tick=8, key=5).chunk, first)
-
-
-def test_exploration_samples_the_policy_inside_the_limits():
-    planner, _ = make_planner(FakeBundle(policy=(0.05, 0.0)), explore=True)
-    chunks = [plan(planner, tick=t).chunk for t in range(20)]
-    assert plan(planner).source == 'explore'
-    assert len({float(c[0, 1]) for c in chunks}) == 20
-    assert all((np.abs(c) <= np.float32(0.05)).all() for c in chunks)

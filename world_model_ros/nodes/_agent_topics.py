@@ -20,7 +20,6 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from world_model_ros.bundle import Bundle
 from world_model_ros.contract import Contract, contract_hash, interface_hash
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._episodes import Episode
@@ -41,7 +40,6 @@ class AgentTopics:
         self,
         node: LifecycleNode,
         contract: Contract,
-        bundle: Bundle,
         inputs: Inputs,
         clock,
         robot_id: str,
@@ -55,7 +53,6 @@ class AgentTopics:
             'contract': contract.text,
             'interface_hash': interface_hash(contract),
             'contract_hash': contract_hash(contract),
-            'bundle': {'name': bundle.name, 'digest': bundle.digest},
         }
         self._source = tick_source
         self._low = np.asarray(contract.action.low)
@@ -150,8 +147,8 @@ class AgentTopics:
         return response
 
     def _on_mark(self, _request, response):
-        response.success = self._episode is not None
-        if self._episode is None:
+        response.success = self._worker.episode is not None  # one that has ended is sealed
+        if not response.success:
             response.message = 'no episode to mark'
             return response
         self._marks.append(self._clock.now_ns())
@@ -183,7 +180,8 @@ class AgentTopics:
 
     def announce(self, episode: Episode) -> None:
         """Publish who, what and with which model, for everyone who comes later as well."""
-        self._episode, self._marks = episode, []
+        if episode is not self._episode:
+            self._episode, self._marks = episode, []
         self._publish_episode()
 
     def _publish_episode(self) -> None:
@@ -196,6 +194,10 @@ class AgentTopics:
                         'uuid': episode.uuid,
                         'index': episode.index,
                         'acting': episode.acting,
+                        'explore': episode.explore,
+                        'eval': episode.eval,
+                        'bundle': {'name': episode.bundle_name, 'digest': episode.digest},
+                        'release': episode.release,
                         'first_tick': episode.first_tick,
                         'marks': self._marks,
                         'clock': {

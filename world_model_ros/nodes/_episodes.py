@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from world_model_ros.bundle import Bundle
 from world_model_ros.onboard.tick_record import TickRecord
 
 
@@ -24,6 +25,11 @@ class Episode:
     index: int
     acting: bool
     first_tick: int = 0
+    eval: bool = False  # an evaluation episode: without exploration, and figures come from it
+    explore: bool = False  # noise on top of the plan
+    release: int = 0  # of the model that acts
+    bundle_name: str = ''  # '' for none: the collector acts
+    digest: str = ''
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,24 @@ class Options:
     """What the node's parameters say about episodes."""
 
     noise_seed: int = -1  # >= 0: acting episode i draws the numbers of this seed + i
-    eval: bool = False
+    eval: bool = False  # every episode is one of an evaluation
     explore: bool = False
+    evaluate_every: int = 0  # n: while exploring, every n-th acting episode is an evaluation
+    explore_std: float = 0.1  # noise on top of the plan, as a share of half the action range
+    explore_correlation: float = 0.3  # s
+
+    def __post_init__(self) -> None:
+        """Check what a parameter file may hold."""
+        if self.evaluate_every < 0:
+            raise ValueError(f'evaluate_every is {self.evaluate_every}: expected 0 (never) or n')
+        if not 0.0 <= self.explore_std <= 1.0:
+            raise ValueError(
+                f'explore_std is {self.explore_std}: expected 0 to 1, a share of half the range'
+            )
+
+    def evaluates(self, count: int) -> bool:
+        """Whether the acting episode number `count`, from 1, shows what was learned."""
+        return self.explore and self.evaluate_every > 0 and count % self.evaluate_every == 0
 
 
 @dataclass(frozen=True)
@@ -42,6 +64,7 @@ class Snapshot:
     t_ns: int
     belief: np.ndarray
     chunk: np.ndarray
+    bundle: Bundle | None  # whose belief it is
 
 
 class Port(Protocol):
@@ -51,7 +74,7 @@ class Port(Protocol):
         """The robot's time."""
 
     def announce(self, episode: Episode) -> None:
-        """Publish that an episode begins."""
+        """Publish that an episode begins, or that another model acts in it."""
 
     def reset_robot(self) -> int | None:
         """Reset the robot; the time after which messages count, None if it failed."""

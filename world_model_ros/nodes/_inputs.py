@@ -20,6 +20,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.onboard.assembly import Assembler
 from world_model_ros.onboard.sent import SentHistory
 
+INTERVENTIONS = ('stopped', 'disabled', 'teleop')  # sources of the guard that are not the agent
 _BACKLOG = 64  # messages that can arrive while a reset is on its way
 _REWARDS = 512
 _SENT_MARGIN_NS = 10_000_000_000  # nothing older is ever asked for
@@ -65,7 +66,7 @@ class Inputs:
             if not self.sent.count(stamp_ns, stamp_ns + 1):  # a guard in lockstep may say it again
                 self.sent.add(stamp_ns, values)
             self.guard_source = source
-            if source in ('stopped', 'disabled'):
+            if source in INTERVENTIONS:
                 self._interventions.append((stamp_ns, source))
             self._notify()
 
@@ -114,9 +115,10 @@ class Inputs:
             return False
         if first:
             return True
-        rewarded = not self.contract.reward.topic or any(
-            stamp_ns >= t1_ns for stamp_ns, _, _ in self._rewards
-        )
+        with self.changed:
+            rewarded = not self.contract.reward.topic or any(
+                stamp_ns >= t1_ns for stamp_ns, _, _ in self._rewards
+            )
         return rewarded and self.sent.count(t0_ns, t1_ns) >= self.contract.commands_per_tick
 
     def reward(self, t0_ns: int, t1_ns: int) -> tuple[float, bool]:
@@ -133,10 +135,11 @@ class Inputs:
         total = sum(rewards) if self.contract.reward.sampling == 'sum' else rewards[-1]
         return total, any(terminal for _, terminal in inside)
 
-    def intervened(self, t0_ns: int, t1_ns: int) -> bool:
-        """Whether the guard was stopped or disabled in [t0, t1)."""
+    def intervened(self, t0_ns: int, t1_ns: int) -> str:
+        """Who else than the agent decided what was sent in [t0, t1), last; '' for nobody."""
         with self.changed:
-            return any(t0_ns <= stamp_ns < t1_ns for stamp_ns, _ in self._interventions)
+            inside = [who for stamp_ns, who in self._interventions if t0_ns <= stamp_ns < t1_ns]
+        return inside[-1] if inside else ''
 
     def resting_action(self, t_ns: int) -> np.ndarray:
         """What is executed at the start: the safe action, or the position that is held."""

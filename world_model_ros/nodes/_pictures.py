@@ -17,6 +17,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from world_model_ros.bundle import Bundle
+from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._episodes import Snapshot
 from world_model_ros.onboard.graphs import Graphs
@@ -28,21 +29,20 @@ class Pictures:
     def __init__(
         self,
         node: Node,
-        bundle: Bundle,
+        contract: Contract,
         rate_hz: float,
         latest: Callable[[], Snapshot | None],
     ) -> None:
         self._latest = latest
-        self._bundle = bundle
-        self._graphs = Graphs(bundle)  # its buffers are not shared with the tick's thread
+        self._bundle: Bundle | None = None  # the one drawn last
         self._period_s = 1.0 / rate_hz
-        self._streams = [stream.name for stream in bundle.contract.image_streams]
+        self._streams = [stream.name for stream in contract.image_streams]
         self._node = node
         self._believed = node.create_publisher(Image, '~/believed', 1)
         self._imagined = node.create_publisher(Image, '~/imagined', 1)
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        if self._streams and 'decode' in bundle.sessions:
+        if self._streams:
             self._thread = threading.Thread(target=self._run, name='pictures', daemon=True)
             self._thread.start()
 
@@ -61,6 +61,11 @@ class Pictures:
             if snapshot is None or snapshot.t_ns == drawn_ns:
                 continue
             drawn_ns = snapshot.t_ns
+            if snapshot.bundle is None or 'decode' not in snapshot.bundle.sessions:
+                continue
+            if snapshot.bundle is not self._bundle:  # another model acts: its own graphs
+                self._bundle = snapshot.bundle
+                self._graphs = Graphs(snapshot.bundle)  # no buffers shared with the tick
             if self._believed.get_subscription_count():
                 self._publish(self._believed, snapshot.t_ns, self._draw(snapshot.belief))
             if self._imagined.get_subscription_count():

@@ -19,7 +19,7 @@ from world_model_ros.nodes._common import NANOSECONDS, to_ns, to_time
 
 # In `guard/sent`, after the joints: where the command came from, as an index into this list.
 SENT_SOURCE = 'guard.source'
-SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped')
+SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop')
 REWARD_NAMES = ('reward', 'terminal', 'success')
 
 _POINT_FIELD = {

@@ -2,30 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's one worker thread: episodes, and in them one tick after the other.
 
-A tick: assemble, observe, plan, chunk out, record out. Owns episode boundaries and what may be
-sent when; publishes through a port, so that it holds no ROS entity. Nothing else may run in this
-thread: no disk, no decoding of imagined pictures, no allocation that grows.
+A tick: assemble, observe, plan, chunk out, record out. Owns episode boundaries, and with them the
+points where another model may take over; publishes through a port, so that it holds no ROS
+entity. Nothing else may run in this thread: no disk, no loading, no decoding of imagined
+pictures, no allocation that grows.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 import uuid
-from collections import deque
 
 import numpy as np
 
 from world_model_ros.contract import Contract
+from world_model_ros.nodes._commands import Commands
 from world_model_ros.nodes._episodes import Episode, Options, Port, Snapshot
 from world_model_ros.nodes._inputs import Inputs
+from world_model_ros.nodes._records import make_record
 from world_model_ros.nodes._schedule import IDLE_WAIT_SEC, Schedule
 from world_model_ros.nodes._stats import Stats
-from world_model_ros.onboard.assembly import Observation
-from world_model_ros.onboard.brain import Brain, Decision
+from world_model_ros.nodes._thinking import Thinking
 from world_model_ros.onboard.noise import noise_key
-from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.onboard.swap import Swap
 from world_model_ros.onboard.ticker import Tick
 
 RESET_RETRY_SEC = 1.0
@@ -42,7 +42,7 @@ class Worker:
         contract: Contract,
         inputs: Inputs,
         schedule: Schedule,
-        brain: Brain,
+        swap: Swap,
         port: Port,
         options: Options,
     ) -> None:
@@ -52,20 +52,17 @@ class Worker:
         self.snapshot: Snapshot | None = None
         self.acting = False  # set by the node: active, not shadow
         self.state = 'starting'
-        self._inputs, self._schedule, self._brain = inputs, schedule, brain
+        self._inputs, self._schedule = inputs, schedule
         self._port, self._options = port, options
-        self._deadline_s = math.inf if schedule.lockstep else None
+        self._commands = Commands(contract, port)
+        self.thinking = Thinking(contract, swap, port, options, schedule.lockstep)
         self._held = contract.episode.reset == 'manual'
         self._end_asked: tuple[str, float] | None = None  # reason, time of the steady clock
         self._retry_s = 0.0
         self._episodes = 0
         self._acted = 0  # episodes that were not shadow
         self.stopping = False
-        self._sending = False
         self._previous: Tick | None = None
-        # First tick of effect and chunk, as many as can still reach into the future.
-        self._committed: deque[tuple[int, np.ndarray]] = deque(maxlen=contract.offset_ticks + 1)
-        self._seen_ns: dict[str, int] = {}  # stream -> stamp of its last usable message
         self._thread = threading.Thread(target=self._run, name='ticks', daemon=True)
         self.failed = False
 
@@ -143,8 +140,7 @@ class Worker:
 
     def _begin(self) -> None:
         acting = self.acting
-        self._port.drop_chunk()
-        self._sending = False
+        self._commands.rest()
         self._inputs.expect_reset()
         after_ns: int | None = self._port.now_ns()
         if acting and self.contract.episode.reset == 'service':
@@ -156,10 +152,10 @@ class Worker:
         self._inputs.start_after(after_ns)
         self._end_asked = None
         self._previous = None
-        self._committed.clear()
-        self._seen_ns.clear()
+        self._commands.begin()
+        self.thinking.swap(safe=True, between=True)
         self._new_episode(acting)
-        self._brain.reset(self.episode.noise_key)
+        self.thinking.begin(self.episode)
         self._schedule.restart()
         self.state = 'waiting for inputs'
 
@@ -168,16 +164,26 @@ class Worker:
         seed = self._options.noise_seed
         seeded = acting and seed >= 0
         key = noise_key(str(seed + self._acted) if seeded else name)
-        self.episode = Episode(name, key, self._episodes, acting, first_tick)
         self._episodes += 1
         self._acted += acting
+        evaluates = acting and self._options.evaluates(self._acted) and self.thinking.has_model
+        self.episode = Episode(name, key, self._episodes - 1, acting, first_tick)
+        self.episode.eval = self._options.eval or evaluates
+        self.episode.explore = self._options.explore and not self.episode.eval
+        self._announce()
+
+    def _announce(self) -> None:
+        """Publish that the episode begins, or that another model acts in it from now on."""
+        model = self.thinking.model
+        self.episode.release, self.episode.digest = model.release, model.digest
+        self.episode.bundle_name = model.name
         self._port.announce(self.episode)
 
     def _jumped(self) -> None:
         self._port.warn('the clock jumped: the episode ends as truncated')
-        self._port.drop_chunk()
+        self._commands.rest()
         self._inputs.forget()
-        self._brain.drop_plan()
+        self.thinking.drop_plan()
         self._finish()
 
     def _finish(self) -> None:
@@ -189,17 +195,10 @@ class Worker:
 
     def _check_ages(self) -> None:
         """Give up the chunk as soon as an input is too old, without waiting for a tick."""
-        if self._sending and not self._schedule.lockstep and self._too_old(self._port.now_ns()):
-            self._port.drop_chunk()
-            self._sending = False
-            self._brain.drop_plan()
-
-    def _too_old(self, now_ns: int) -> str:
-        for stream in self.contract.streams:
-            seen_ns = self._seen_ns.get(stream.name)
-            if seen_ns is None or now_ns - seen_ns > round(stream.max_age_s * 1e9):
-                return stream.name
-        return ''
+        if self._schedule.lockstep or not self._commands.too_old(self._port.now_ns()):
+            return
+        if self._commands.give_up():
+            self.thinking.drop_plan()
 
     def _tick(self, tick: Tick) -> None:
         begun_s = time.monotonic()
@@ -208,50 +207,58 @@ class Worker:
         before_ns = tick.t_ns if first else self._previous.t_ns
         sent = self._advance_to(tick, before_ns, first)
         observation = self._inputs.assembler.assemble(tick.t_ns)
-        for name, sample in observation.samples.items():
-            if sample.valid:
-                self._seen_ns[name] = sample.stamp_ns
+        self._commands.see(observation)
         reward, terminal = (0.0, False) if first else self._inputs.reward(before_ns, tick.t_ns)
-        intervention = not first and self._inputs.intervened(before_ns, tick.t_ns)
+        intervention = '' if first else self._inputs.intervened(before_ns, tick.t_ns)
         if intervention:
-            self._brain.drop_plan()
-        decision = self._brain.step(
-            observation, sent, self._pending(tick.index, sent), first, tick.index, self._deadline_s
-        )
-        self.snapshot = Snapshot(tick.t_ns, decision.belief, decision.chunk)
+            self.thinking.drop_plan()
+        pending = self._commands.pending(tick.index, sent, by_hand=intervention == 'teleop')
+        decision = self.thinking.step(observation, sent, pending, first, tick.index, episode)
         ends = self._ends(tick.index)
-        missing = '' if self._schedule.lockstep else self._too_old(tick.t_ns)
-        acting = episode.acting and self.acting and not (terminal or ends or missing)
-        if acting:
-            acting = self._port.send_chunk(
-                tick.t_ns + self.contract.command_offset_ns, decision.chunk
-            )
-            self._committed.append((tick.index + self.contract.offset_ticks, decision.chunk))
-        elif self._sending:
-            self._port.drop_chunk()
-            self._brain.drop_plan()
-        self._sending = acting
+        missing = '' if self._schedule.lockstep else self._commands.too_old(tick.t_ns)
+        goes_on = not ends or (ends == 'segment' and not self.thinking.swap_waits)
+        usable = goes_on and not (terminal or missing or decision.failure)
+        if usable and episode.acting and self.acting:
+            self._commands.send(tick, decision.chunk)
+        elif self._commands.give_up():
+            self.thinking.drop_plan()
         lateness_s = (
             0.0
             if self._schedule.lockstep
             else self._schedule.ticker.lateness_s(tick, self._port.now_ns())
         )
-        record = self._record(tick, observation, decision, sent)
-        record.first = tick.index == episode.first_tick
+        record = make_record(tick, episode, observation, decision, sent)
+        record.first, record.joints = first, self.contract.action.names
+        record.release = self.thinking.model.release
         record.terminal = terminal
         record.truncated = bool(ends) and not terminal
         record.last = terminal or bool(ends)
-        record.intervention = intervention
+        record.intervention = bool(intervention)
         record.reward, record.lateness = reward, lateness_s
-        if missing and episode.acting:
+        if decision.failure or (missing and episode.acting):
             record.source = 'safe'
             record.asked = self._inputs.resting_action(tick.t_ns).astype(np.float64)
+        elif intervention == 'teleop':
+            record.source, record.asked = 'teleop', record.sent
         self._port.publish_tick(record)
-        self.state = f'no usable {missing}' if missing else 'running'
+        self.state = 'running'
+        if decision.failure:
+            self.state = f'no usable model: {decision.failure} is not finite'
+        else:
+            model = self.thinking.model
+            self.snapshot = Snapshot(tick.t_ns, decision.belief, decision.chunk, model.bundle)
+        if missing:
+            self.state = f'no usable {missing}'
         self.stats.add(tick, time.monotonic() - begun_s, lateness_s, decision, observation)
         self._previous = tick
         if record.last:
             self._close(ends, terminal, tick)
+            return
+        # What is not sent moves nothing: in shadow, and while nothing usable comes out.
+        if self.thinking.swap(safe=bool(decision.failure) or not episode.acting):
+            self.thinking.go_on(episode)
+        if self.thinking.model.digest != episode.digest:  # swapped just now, or rolled back
+            self._announce()
 
     def _advance_to(self, tick: Tick, before_ns: int, first: bool) -> np.ndarray:
         """Imagine the ticks that were passed over; return what was executed over the last one."""
@@ -262,19 +269,8 @@ class Worker:
         period_ns = self.contract.period_ns
         for ago in range(min(tick.skipped, MAX_SKIPPED_STEPS), 0, -1):
             end_ns = tick.t_ns - ago * period_ns
-            self._brain.skip(self._inputs.sent.mean(end_ns - period_ns, end_ns))
+            self.thinking.skip(self._inputs.sent.mean(end_ns - period_ns, end_ns))
         return self._inputs.sent.mean(tick.t_ns - period_ns, tick.t_ns)
-
-    def _pending(self, index: int, sent: np.ndarray) -> np.ndarray:
-        """What will be executed until this tick's chunk takes effect: [offset_ticks, A]."""
-        rows = []
-        for step in range(index, index + self.contract.offset_ticks):
-            row = self.contract.safe_action if self._sending or index == 0 else None
-            for start, chunk in self._committed:
-                if self._sending and start <= step < start + len(chunk):
-                    row = chunk[step - start]
-            rows.append(sent if row is None else row)
-        return np.asarray(rows, np.float32)
 
     def _ends(self, index: int) -> str:
         """Why this is the last tick, '' if it is not."""
@@ -292,30 +288,8 @@ class Worker:
         if ends == 'segment' and not terminal:  # the belief goes on, and so do the ticks
             acting = self.acting
             self.stats.episodes += 1
+            self.thinking.swap(safe=True)
             self._new_episode(acting, tick.index + 1)
+            self.thinking.go_on(self.episode)
             return
         self._finish()
-
-    def _record(
-        self, tick: Tick, observation: Observation, decision: Decision, sent: np.ndarray
-    ) -> TickRecord:
-        episode = self.episode
-        return TickRecord(
-            episode=episode.uuid,
-            t_ns=tick.t_ns,
-            tick=tick.index,
-            valid=observation.valid,
-            explore=self._options.explore,
-            eval=self._options.eval,
-            source=decision.source,
-            iterations=decision.iterations,
-            noise_key=episode.noise_key,
-            surprise=decision.surprise,
-            value=decision.value,
-            skipped=tick.skipped,
-            obs_crc=observation.crc if decision.observed else -1,
-            joints=self.contract.action.names,
-            asked=decision.chunk[0].astype(np.float64),
-            sent=sent.astype(np.float64),
-            streams=observation.samples,
-        )

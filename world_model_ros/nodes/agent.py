@@ -4,43 +4,56 @@
 
 Lifecycle: unconfigured has no model; inactive is shadow (thinks, reports, commands nothing);
 active sends chunks and owns the episodes, with the robot's resets. The executor's thread only
-stores raw messages; one worker thread ticks (_worker.py). This file holds parameters, topics and
-services.
+stores raw messages; one worker thread ticks (_worker.py); other models come in beside it
+(_handover.py). Without a model it may explore instead. This file holds parameters and states.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from world_model_ros.bundle import BundleError, load_bundle
-from world_model_ros.contract import ContractError, find_robot, load_contract
+from world_model_ros.bundle.runtime import has_runtime
+from world_model_ros.contract import Contract, ContractError, find_robot, load_contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._agent_topics import AgentTopics
 from world_model_ros.nodes._clocks import SimTime, WallTime
 from world_model_ros.nodes._common import declare
 from world_model_ros.nodes._episodes import Options
+from world_model_ros.nodes._handover import HandOver
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._pictures import Pictures
 from world_model_ros.nodes._schedule import Schedule
 from world_model_ros.nodes._worker import Worker
 from world_model_ros.onboard.brain import Brain
+from world_model_ros.onboard.collector import AMPLITUDE, CORRELATION_S, Collector
 from world_model_ros.onboard.messages import typestore
+from world_model_ros.onboard.model import Model
 
 DIAGNOSTICS_PERIOD_SEC = 1.0
 JOIN_SEC = 2.0  # longer than any tick
+# Python threads that load or draw give way to the tick after this long; its own default, 5 ms,
+# is an eighth of a period of 25 Hz, and there may be several in a row.
+SWITCH_INTERVAL_SEC = 0.001
 
-# name: (default, meaning). All are read when the node is configured.
+# name: (default, meaning). Read when the node is configured; CHANGEABLE ones at any time.
 PARAMETERS = {
     'contract': ('', 'Robot contract: a name or a path to its YAML'),
-    'bundle': ('', 'Directory of the exported model'),
+    'bundle': ('', 'Directory of the exported model; empty with explore: collect without one'),
+    'release': (0, 'Number of the release that the bundle is, 0: none; set with bundle'),
     'robot_id': ('', 'Name of this robot in all records; never the hostname'),
     'tick_source': ('', "Overrides the contract's control.tick.source"),
     'plan': (True, 'Plan in imagination; false: the policy alone'),
-    'explore': (False, 'Sample the policy, and flag every tick as exploration'),
-    'eval': (False, 'Flag every tick as one of an evaluation'),
+    'explore': (False, 'Explore, and flag it: noise on top of the plan, or without a plan'),
+    'explore_std': (0.1, 'Noise on top of the plan, a share of half the action range'),
+    'explore_amplitude': (AMPLITUDE, 'Reach of the noise without a model, a share of half range'),
+    'explore_correlation': (CORRELATION_S, 'Seconds for which the noise remembers itself'),
+    'evaluate_every': (0, 'Exploring: every n-th acting episode is an evaluation; 0: none'),
+    'eval': (False, 'Every episode is an evaluation: no exploration, and flagged'),
     'noise_seed': (-1, 'Acting episode i draws the numbers of this seed + i; -1: of its uuid'),
     'iteration_count': (-1, "Planner iterations at most; -1: the bundle's"),
     'budget': (0.0, 'Seconds per tick for thinking; 0: 60 % of the period'),
@@ -49,6 +62,7 @@ PARAMETERS = {
     'autoconfigure': (True, 'Load the bundle at start and think in shadow'),
     'autostart': (False, 'Also act at start: the robot moves'),
 }
+CHANGEABLE = ('bundle', 'release')
 
 
 class AgentNode(LifecycleNode):
@@ -57,12 +71,13 @@ class AgentNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__('agent')
         self._value = {
-            name: declare(self, name, default, text)
+            name: declare(self, name, default, text, changeable=name in CHANGEABLE)
             for name, (default, text) in PARAMETERS.items()
         }
         self._worker: Worker | None = None
         self._pictures: Pictures | None = None
         self._topics: AgentTopics | None = None
+        self._hand_over = HandOver(self)
         self._diagnostics = _common.Diagnostics(self, self._value['robot_id'])
         self.create_timer(
             DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
@@ -135,35 +150,64 @@ class AgentNode(LifecycleNode):
         value = self._value
         if not value['robot_id']:
             raise ValueError('parameter robot_id is empty: name this robot; records carry it')
-        if not value['bundle']:
-            raise ValueError('parameter bundle is empty: give the directory of an exported model')
         contract = load_contract(find_robot(value['contract']))
-        bundle = load_bundle(value['bundle'], contract, threads=value['threads'])
-        typestore()  # built before the first tick, not in it
-        brain = Brain(
-            contract,
-            bundle,
-            plan=value['plan'],
-            explore=value['explore'],
-            iteration_count=None if value['iteration_count'] < 0 else value['iteration_count'],
-            budget_s=value['budget'] or None,
+        options = Options(
+            value['noise_seed'],
+            value['eval'],
+            value['explore'],
+            value['evaluate_every'],
+            value['explore_std'],
+            value['explore_correlation'],
         )
+        model = self._first_model(contract)
+        typestore()  # built before the first tick, not in it
         inputs = Inputs(contract)
         source = value['tick_source'] or contract.tick_source
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
-        self._topics = AgentTopics(
-            self, contract, bundle, inputs, clock, value['robot_id'], source
-        )
+        self._topics = AgentTopics(self, contract, inputs, clock, value['robot_id'], source)
         schedule = Schedule(contract, source, inputs, clock)
-        options = Options(value['noise_seed'], value['eval'], value['explore'])
-        self._worker = Worker(contract, inputs, schedule, brain, self._topics, options)
+        swap = self._hand_over.open(
+            model, lambda path, release: self._load(contract, path, release)
+        )
+        self._worker = Worker(contract, inputs, schedule, swap, self._topics, options)
         self._topics.serve(self._worker)
         worker = self._worker
-        self._pictures = Pictures(self, bundle, value['picture_rate'], lambda: worker.snapshot)
+        self._pictures = Pictures(self, contract, value['picture_rate'], lambda: worker.snapshot)
         if not value['autostart']:  # else the first episode would be a shadow of a moment
             worker.start()
-        self.get_logger().info(f'shadow: bundle {bundle.name}, robot {value["robot_id"]}')
+        what = f'bundle {model.name}' if model.digest else 'no bundle yet: exploring'
+        self.get_logger().info(f'shadow: {what}, robot {value["robot_id"]}')
+
+    def _first_model(self, contract: Contract) -> Model:
+        """The bundle that the parameters name now; none of it: noise, if that is asked for."""
+        value = self._value
+        path, release = (self.get_parameter(name).value for name in CHANGEABLE)
+        if path:
+            return self._load(contract, path, release)
+        if not value['explore']:
+            raise ValueError(
+                'parameter bundle is empty: give the directory of an exported model, or set '
+                'explore to true to collect experience without one'
+            )
+        # The first bundle comes while the robot moves: the large imports now, not then.
+        if has_runtime():
+            importlib.import_module('onnxruntime')
+        return Model(Collector(contract, value['explore_amplitude'], value['explore_correlation']))
+
+    def _load(self, contract: Contract, path: str, release: int) -> Model:
+        """Load a bundle and warm it up; in the executor's thread only before the first tick."""
+        value = self._value
+        bundle = load_bundle(path, contract, threads=value['threads'])
+        count = value['iteration_count']
+        brain = Brain(
+            contract,
+            bundle,
+            plan=value['plan'],
+            iteration_count=None if count < 0 else count,
+            budget_s=value['budget'] or None,
+        )
+        return Model(brain, bundle.digest, release, path, bundle)
 
     def _teardown(self) -> None:
         """Take everything down that _configure() made, however far it came."""
@@ -173,6 +217,7 @@ class AgentNode(LifecycleNode):
                 self._topics.abort_waits()
             if not self._worker.join(JOIN_SEC):
                 self.get_logger().error('the tick thread hangs')
+        self._hand_over.close()
         if self._pictures is not None:
             self._pictures.close()
         if self._topics is not None:
@@ -201,6 +246,9 @@ class AgentNode(LifecycleNode):
                 'skipped_ticks': stats.skipped,
                 'invalid_ticks': stats.invalid,
                 'episodes': stats.episodes,
+                'release': worker.thinking.model.release,
+                'swaps': worker.thinking.swaps,
+                'rollbacks': worker.thinking.rollbacks,
                 'tick_ms.p50': stats.quantile_ms(0.5),
                 'tick_ms.p99': stats.quantile_ms(0.99),
                 'iterations': stats.iterations / max(1, stats.ticks),
@@ -239,6 +287,7 @@ class AgentNode(LifecycleNode):
 
 def main(args=None) -> None:
     """Run the node."""
+    sys.setswitchinterval(SWITCH_INTERVAL_SEC)
     sys.exit(_common.run_node(AgentNode, args))
 
 

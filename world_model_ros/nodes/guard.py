@@ -91,6 +91,9 @@ class GuardNode(Node):
         self.create_subscription(
             JointTrajectory, 'agent/chunk', self._on_chunk, _common.RELIABLE_QOS
         )
+        self.create_subscription(
+            JointTrajectory, '~/teleop', self._on_teleop, _common.RELIABLE_QOS
+        )
         self.create_service(Trigger, '~/stop', self._on_stop)
         self.create_service(Trigger, '~/release_stop', self._on_release_stop)
         self.create_service(SetBool, '~/enable', self._on_enable)
@@ -109,16 +112,29 @@ class GuardNode(Node):
         return self._clock_ns / NANOSECONDS if self._lockstep else time.monotonic()
 
     def _on_chunk(self, message: JointTrajectory) -> None:
-        names, times, values = _wire.chunk_arrays(self.contract, message)
-        if not times:  # the agent gives up its last chunk: an episode ended
+        if not message.points:  # the agent gives up its last chunk: an episode ended
             self._guard.drop_chunks()
             self._newest_start_ns = None
             return
-        refused = self._guard.on_chunk(names, times, values, self._steady_s())
+        self._take(message, teleop=False)
+
+    def _on_teleop(self, message: JointTrajectory) -> None:
+        """A person drives. No points: lets go. A stamp of 0 means now, as everywhere in ROS."""
+        if not message.points:
+            self._guard.drop_chunks(teleop=True)
+            return
+        if not _common.to_ns(message.header.stamp):
+            now_ns = self._clock_ns if self._sim_time else self.get_clock().now().nanoseconds
+            message.header.stamp = _common.to_time(now_ns)
+        self._take(message, teleop=True)
+
+    def _take(self, message: JointTrajectory, teleop: bool) -> None:
+        names, times, values = _wire.chunk_arrays(self.contract, message)
+        refused = self._guard.on_chunk(names, times, values, self._steady_s(), teleop)
         if refused and refused != self._refused:
             self.get_logger().warning(refused, throttle_duration_sec=1.0)
         self._refused = refused
-        if not refused or self._guard.stopped:
+        if not teleop and (not refused or self._guard.stopped):
             self._newest_start_ns = times[0]
         self._try_pending()
 
@@ -222,6 +238,7 @@ class GuardNode(Node):
         level = {
             'chunk': _common.OK,
             'chunk_rest': _common.OK,
+            'teleop': _common.OK,
             'disabled': _common.OK,
             'stopped': _common.ERROR,
         }.get(source, _common.WARN)

@@ -6,8 +6,9 @@ Publishes camera, joints, reward samples and /clock; takes commands and a reset.
 pictures are robots.SimRobot's; here are topics, time and the driver's own command timeout.
 Must not import the agent, the guard or onboard.brain: it is the robot, not its mind.
 
-A command holds over [t, t + 1/command_rate): with a timer that period is simulated when it is
+A command holds over [t, t + 1/command_rate): running freely, that period is simulated when it is
 over, so a command that arrives within it counts from its beginning, as it would in lockstep.
+With tick source `timer` its messages keep to the wall clock, for nodes that live by it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from std_srvs.srv import Trigger
 from world_model_ros.contract import Stream, find_robot, load_contract
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._common import NANOSECONDS, declare
+from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import RealityError, SimRobot, load_reality
 
 RESET_WAIT_SEC = 3.0  # a step in progress, with its pictures, ends well within this
 CLOCK_REPEAT_SEC = 0.5  # lockstep: a guard that starts late must still hear the time
-CATCH_UP_SEC = 0.2  # slower than real time by more than this: the schedule starts anew
 DIAGNOSTICS_PERIOD_SEC = 1.0
 
 
@@ -57,14 +58,16 @@ class SimRobotNode(Node):
         if speed <= 0.0:
             raise ValueError(f'parameter speed must be above 0, not {speed}')
         self.contract = load_contract(find_robot(name))
-        self._lockstep = (source or self.contract.tick_source) == 'lockstep'
+        source = source or self.contract.tick_source
+        self._lockstep = source == 'lockstep'
+        self._speed = speed
+        self._on_wall_clock = source == 'timer' and speed == 1.0 and not start_s
         self._step_ns = round(NANOSECONDS / self.contract.command_rate_hz)
-        self._step_s = self._step_ns / NANOSECONDS / speed
         self._timeout_ns = round(self.contract.command_timeout_s * NANOSECONDS)
         self._robot = SimRobot(self.contract, self._seed, load_reality(reality))
         self._episodes = 0
-        start_ns = round(start_s * NANOSECONDS) or time.time_ns()
-        self._t_ns = start_ns // self.contract.period_ns * self.contract.period_ns
+        self._start_ns = round(start_s * NANOSECONDS)
+        self._t_ns = 0  # set when the simulation begins
         self._zero = np.zeros(self.contract.action_dim)
         self._wake = threading.Condition()
         self._command: tuple[int | None, int, np.ndarray] | None = None  # stamp, arrival, values
@@ -87,13 +90,9 @@ class SimRobotNode(Node):
         self._images: list[tuple[Stream, object, object]] = []
         for stream in contract.image_streams:
             info = '/'.join([*stream.topic.split('/')[:-1], 'camera_info'])
-            self._images.append(
-                (
-                    stream,
-                    self.create_publisher(Image, stream.topic, _common.RELIABLE_QOS),
-                    self.create_publisher(CameraInfo, info, _common.RELIABLE_QOS),
-                )
-            )
+            pictures = self.create_publisher(Image, stream.topic, _common.RELIABLE_QOS)
+            infos = self.create_publisher(CameraInfo, info, _common.RELIABLE_QOS)
+            self._images.append((stream, pictures, infos))
         self._joints = [
             (stream, self.create_publisher(JointState, stream.topic, _common.RELIABLE_QOS))
             for stream in contract.joint_streams
@@ -179,11 +178,14 @@ class SimRobotNode(Node):
 
     def _run(self) -> None:
         try:
+            for stream in self.contract.image_streams:
+                self._robot.image(stream)  # the first picture takes long: time begins after it
+            now_ns, period_ns = self._start_ns or time.time_ns(), self.contract.period_ns
+            self._t_ns = now_ns // period_ns * period_ns
+            self._pace = Pace(now_ns, self._speed, period_ns if self._on_wall_clock else 0)
             self._publish(None, all_streams=True)
-            due_s = time.monotonic()
             while True:
-                due_s = max(due_s + self._step_s, time.monotonic() - CATCH_UP_SEC)
-                command = self._wait_for_lockstep() if self._lockstep else self._wait_until(due_s)
+                command = self._wait_for_lockstep() if self._lockstep else self._wait_for_step()
                 if self._stopping:
                     return
                 if command is None:
@@ -201,9 +203,11 @@ class SimRobotNode(Node):
     def _interrupted(self) -> bool:
         return self._stopping or self._reset_asked > self._reset_done[0]
 
-    def _wait_until(self, due_s: float) -> np.ndarray | None:
+    def _wait_for_step(self) -> np.ndarray | None:
         """Sleep to the end of this step; return its command, or None to reset or stop."""
         with self._wake:
+            self._t_ns += self._pace.missed_ns(self._t_ns + self._step_ns)
+            due_s = self._pace.due_s(self._t_ns + self._step_ns)
             while (left_s := due_s - time.monotonic()) > 0.0:
                 if self._wake.wait_for(self._interrupted, left_s):
                     return None
@@ -220,11 +224,8 @@ class SimRobotNode(Node):
         """Wait for the command of this very time; return None to reset or stop."""
 
         def here() -> bool:
-            return self._command is not None and (
-                self._command[0] == self._t_ns
-                if self._command[0] is not None
-                else self._command[1] == self._t_ns
-            )
+            stamp_ns, arrival_ns, _ = self._command or (None, None, None)
+            return self._t_ns == (arrival_ns if stamp_ns is None else stamp_ns)
 
         with self._wake:
             while not self._wake.wait_for(lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
@@ -243,6 +244,9 @@ class SimRobotNode(Node):
             self._command = None
             self._reset_done = (self._reset_asked, seed, before_ns)
             self._wake.notify_all()
+            if self._on_wall_clock:  # there nothing may be stamped ahead of time
+                left_s = self._pace.due_s(self._t_ns) - time.monotonic()
+                self._wake.wait_for(lambda: self._stopping, left_s)
         self._publish(None, all_streams=True)
 
     def _publish_clock(self) -> None:

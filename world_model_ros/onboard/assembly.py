@@ -214,7 +214,7 @@ class Assembler:
         age_s = min((t_ns - pick.stamp_ns) * 1e-9, MISSING_AGE_S)
         try:
             arrays[stream.name] = decode_stream(stream, pick.cdr)
-            error = _too_old(stream, age_s, fresh)
+            error = too_old(stream, age_s, fresh)
         except StreamError as problem:
             error = str(problem)
         return StreamSample(*identity, fresh, age_s, not error, error)
@@ -236,7 +236,7 @@ def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
     return decode_joints(msg.name, msg.position, msg.velocity, msg.effort, stream)
 
 
-def _too_old(stream: Stream, age_s: float, fresh: bool) -> str:
+def too_old(stream: Stream, age_s: float, fresh: bool) -> str:
     """Why a decoded message does not count at this tick, or ''."""
     limit_s = stream.tolerance_s if stream.sampling == 'asof' else stream.max_age_s
     if age_s > limit_s:

@@ -4,8 +4,8 @@
 
 Owns the belief between ticks and what happens to it when an observation is missing or a tick was
 skipped. The agent node, lockstep evaluation and replay of records all think through this class.
-Everything in it belongs to one bundle: a swap replaces the whole object. Must not import ROS,
-torch, or anything that touches a disk or blocks.
+Everything in it belongs to one bundle: a swap (swap.py) replaces the whole object. Must not
+import ROS, torch, or anything that touches a disk or blocks.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Decision:
     observed: bool  # False: the observation was invalid and the belief was imagined
     plan_value: float = math.nan  # of the chunk, over the return scale
     policy_value: float = math.nan  # of the policy's rollout, over the return scale
+    failure: str = ''  # which graph gave NaN or infinity: such a model must not act on
 
 
 class Brain:
@@ -55,15 +56,15 @@ class Brain:
         plan: bool = True,
         iteration_count: int | None = None,
         budget_s: float | None = None,
-        explore: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.planner = Planner(bundle, contract, iteration_count if plan else 0, explore, clock)
+        self.planner = Planner(bundle, contract, iteration_count if plan else 0, clock)
         self.budget_s = BUDGET_SHARE * contract.period_s if budget_s is None else budget_s
         self._graphs = self.planner.graphs
         self._clock = clock
         self._initial = np.asarray(bundle.initial_belief, np.float32)
         self.invalid = 0  # observations that could not be used since the last reset
+        self._warm_up(contract)
         self.reset(0)
 
     @property
@@ -77,7 +78,12 @@ class Brain:
         self._key = key
         self._skipped = 0
         self.invalid = 0
+        self.failure = ''  # the graph that gave NaN or infinity since the last decision
         self.planner.reset()
+
+    def rekey(self, key: int) -> None:
+        """Draw another episode's numbers and keep the belief: a segment begins, or this acts."""
+        self._key = key
 
     def drop_plan(self) -> None:
         """Forget the warm start, keep the belief: after an intervention or a stop."""
@@ -85,7 +91,7 @@ class Brain:
 
     def skip(self, action: np.ndarray) -> None:
         """Pass over a tick that had no time: the belief moves on under the action in force."""
-        self._belief = self._graphs.imagine(self._belief, np.asarray(action, np.float32))
+        self._imagine(np.asarray(action, np.float32))
         self._skipped += 1
 
     def step(
@@ -126,7 +132,12 @@ class Brain:
             self._key,
             1 + self._skipped,
         )
-        self._skipped = 0
+        self._skipped, failure = 0, self.failure
+        self.failure = ''
+        if not np.all(np.isfinite(plan.chunk)):
+            failure = failure or 'policy'
+        elif not plan.finite:
+            failure = failure or 'plan'
         return Decision(
             plan.chunk,
             plan.source,
@@ -138,10 +149,14 @@ class Brain:
             seen is not None,
             plan.value,
             plan.policy_value,
+            failure,
         )
 
     def burn_in(self, history: Iterable[tuple[Observation, np.ndarray, bool]]) -> None:
-        """Form the belief from the last ticks (observation, action sent, is_first), unplanned."""
+        """Form the belief from the last ticks (observation, action sent, is_first), unplanned.
+
+        `failure` says afterwards whether the model can be used.
+        """
         for observation, action_sent, is_first in history:
             if is_first:
                 self._belief = self._initial
@@ -156,11 +171,33 @@ class Brain:
             seen = self._graphs.observe(
                 self._belief, sent, is_first, observation.arrays, observation.ages
             )
-            # One belief that is not finite would poison all that follow it.
+            # One belief that is not finite would poison all that follow it. What went in is
+            # finite, the assembler sees to that: the fault is the model's.
             if np.all(np.isfinite(seen.belief)):
+                if not math.isfinite(seen.surprise + seen.reward + seen.value):
+                    self.failure = 'observe'
                 self._belief = seen.belief
                 return seen
+            self.failure = 'observe'
         self.invalid += 1
         if not is_first:
-            self._belief = self._graphs.imagine(self._belief, sent)
+            self._imagine(sent)
         return None
+
+    def _imagine(self, action: np.ndarray) -> None:
+        """Move the belief on under an action."""
+        belief = self._graphs.imagine(self._belief, action)
+        if np.all(np.isfinite(belief)):
+            self._belief = belief
+        else:
+            self.failure = self.failure or 'imagine'
+
+    def _warm_up(self, contract: Contract) -> None:
+        """Let `observe` allocate before the first tick; the planner does so for the rest."""
+        arrays: dict[str, np.ndarray] = {
+            stream.name: np.zeros(stream.shape, np.uint8 if stream.kind == 'image' else np.float32)
+            for stream in contract.streams
+        }
+        rest: np.ndarray = np.zeros(contract.action_dim, np.float32)
+        ages: np.ndarray = np.zeros(len(contract.streams), np.float32)
+        self._graphs.observe(self._initial, rest, True, arrays, ages)

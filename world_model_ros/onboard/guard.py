@@ -8,9 +8,9 @@ steady clock, which only times out). Must not import ROS, torch, ONNX Runtime or
 simulator environment, lockstep and the guard node all sample through this class, so that an
 action means the same in training and on the robot.
 
-Rules, in the order in which they win: stopped (latched) > disabled > no heartbeat > no chunk in
-force > chunk. Everything but a chunk is the safe action, at once: it overrides the rate limit.
-A chunk is limited per second against the command sent last, whatever that was.
+Rules, in the order in which they win: stopped (latched) > disabled > teleoperation > no heartbeat
+> no chunk in force > chunk. Everything but a chunk is the safe action, at once: it overrides the
+rate limit. A chunk, a person's too, is limited per second against the command sent last.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GuardCommand:
     """One sample: what to send, where it came from, and what was done to it."""
 
     values: np.ndarray  # float64 [A], in the order of contract.action.names
-    source: str  # chunk | chunk_rest | safe | disabled | stopped
+    source: str  # chunk | chunk_rest | safe | disabled | stopped | teleop
     reasons: tuple[str, ...]
     chunk_ns: int  # start of the chunk in force, 0 when there is none
     send: bool = True  # False: hold, and no position is known: publish nothing
@@ -71,6 +71,7 @@ class Guard:
         self._timeout_s = contract.command_timeout_s
         # A chunk that starts later than now leaves the one before it in force until then.
         self._chunks: deque[_Chunk] = deque(maxlen=contract.offset_ticks + 3)
+        self._teleop: deque[_Chunk] = deque(maxlen=contract.offset_ticks + 3)
         self._enabled = enabled
         self._stopped = False
         self._stop_reason = ''
@@ -100,20 +101,20 @@ class Guard:
 
     def reset(self) -> None:
         """Forget chunks, clocks and the command sent last; a latched stop stays latched."""
-        self._chunks.clear()
+        self._clear()
         self._last = np.clip(self._zero, self.low, self.high)
         self._last_known = not self._hold
         self._last_ns: int | None = None
-        self._heartbeat_s = -math.inf
+        self._heartbeat_s = self._teleop_s = -math.inf
         self._holding = False
         self._refusal = ''
 
-    def drop_chunks(self) -> None:
-        """The agent gives up what it has sent: safe from the next sample on.
+    def drop_chunks(self, teleop: bool = False) -> None:
+        """The agent gives up what it has sent, or the person lets go, from the next sample on.
 
         Unlike reset(), the command sent last stays the start of the rate limit.
         """
-        self._chunks.clear()
+        (self._teleop if teleop else self._chunks).clear()
 
     def heartbeat(self, steady_s: float) -> None:
         """The agent lives at this time of the steady clock; an accepted chunk counts as well."""
@@ -123,11 +124,11 @@ class Guard:
         """Latch the protective stop; only release_stop() ends it."""
         self._stop_reason = reason or 'no reason given'
         self._stopped = True
-        self._chunks.clear()
+        self._clear()
 
     def release_stop(self) -> None:
         """End the stop. Only chunks that come afterwards count."""
-        self._chunks.clear()
+        self._clear()
         self._stopped = False
         self._stop_reason = ''
 
@@ -136,12 +137,18 @@ class Guard:
         self._enabled = on
 
     def on_chunk(
-        self, names: Sequence[str], times_ns: Sequence[int], values: np.ndarray, steady_s: float
+        self,
+        names: Sequence[str],
+        times_ns: Sequence[int],
+        values: np.ndarray,
+        steady_s: float,
+        teleop: bool = False,
     ) -> str:
         """Take a chunk [H, A]; returns why it was refused, or ''. It is taken whole or not at all.
 
         Columns are matched by name. Action i counts from times_ns[i] until the next time; the
-        last one for one control period.
+        last one for one control period. A person's chunk (`teleop`) shuts the agent's out for
+        command_timeout and its last action is held that long: it is sent by hand, at no rate.
         """
         problem, rows = self._checked(names, times_ns, values)
         if rows is None:
@@ -149,8 +156,13 @@ class Guard:
             self._refusal = problem
             return problem
         times = tuple(int(t) for t in times_ns)
-        self._chunks.append(_Chunk(times[0], times, rows, times[-1] + self._period_ns))
-        self._heartbeat_s = steady_s
+        chunk = _Chunk(times[0], times, rows, times[-1] + self._period_ns)
+        if teleop:
+            self._teleop.append(chunk)
+            self._teleop_s = steady_s
+        else:
+            self._chunks.append(chunk)
+            self._heartbeat_s = steady_s
         return ''
 
     def sample(
@@ -163,7 +175,7 @@ class Guard:
             self._refusal = ''
         if self._last_ns is not None and t_ns < self._last_ns:
             # After a jump back the old chunks lie in the future of the new time.
-            self._chunks.clear()
+            self._clear()
             reasons.append('time went back: chunks dropped')
             self._last_ns = None
         chunk: _Chunk | None = None
@@ -172,6 +184,8 @@ class Guard:
             reasons.append(f'stopped: {self._stop_reason}')
         elif not self._enabled:
             source = 'disabled'
+        elif (chunk := self._by_hand(t_ns, steady_s)) is not None:
+            source = 'teleop'
         elif not abs(steady_s - self._heartbeat_s) <= self._timeout_s:  # NaN is a timeout too
             source = 'safe'
             reasons.append('no heartbeat within command_timeout')
@@ -214,6 +228,16 @@ class Guard:
         if any(b <= a for a, b in pairwise(times_ns)):
             return 'chunk refused: its times do not increase', None
         return '', rows[:, [list(names).index(n) for n in self.names]]
+
+    def _clear(self) -> None:
+        self._chunks.clear()
+        self._teleop.clear()
+
+    def _by_hand(self, t_ns: int, steady_s: float) -> _Chunk | None:
+        """The newest chunk of a person that has started, while that person is there."""
+        if not abs(steady_s - self._teleop_s) <= self._timeout_s:
+            self._teleop.clear()
+        return next((c for c in reversed(self._teleop) if c.start_ns <= t_ns), None)
 
     def _in_force(self, t_ns: int) -> _Chunk | None:
         """The newest chunk that has started, unless it has ended."""

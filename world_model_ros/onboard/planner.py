@@ -20,7 +20,7 @@ import numpy as np
 
 from world_model_ros.onboard.graphs import GraphBundle, Graphs
 from world_model_ros.onboard.latency import Latency
-from world_model_ros.onboard.noise import EXPLORE_ITERATION, Noise
+from world_model_ros.onboard.noise import Noise
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
@@ -41,10 +41,11 @@ class PlanResult:
     """The chunk to execute and how it came about. Values are over the return scale."""
 
     chunk: np.ndarray  # float32 [H, A], SI units
-    source: str  # plan | policy | explore
+    source: str  # plan | policy
     iterations: int
     value: float  # of the chunk, NaN when no iteration ran
     policy_value: float
+    finite: bool = True  # False: an iteration gave NaN or infinity and was thrown away
 
 
 def shift_plan(plan: np.ndarray, shift: int, out: np.ndarray, mask: np.ndarray) -> None:
@@ -67,7 +68,6 @@ class Planner:
         bundle: GraphBundle,
         contract: Contract,
         iteration_count: int | None = None,
-        explore: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         settings = bundle.manifest['planner']
@@ -75,8 +75,7 @@ class Planner:
         self.horizon = int(settings['horizon'])
         if iteration_count is None:
             iteration_count = int(settings['iteration_count'])
-        self.iteration_count = iteration_count if self.graphs.plans and not explore else 0
-        self.explore = explore
+        self.iteration_count = iteration_count if self.graphs.plans else 0
         self.latency = Latency()
         self._clock = clock
         self._low = np.asarray(contract.action.low, np.float32)
@@ -89,7 +88,6 @@ class Planner:
             (float(settings['max_std']) * half).astype(np.float32), (self.horizon, 1)
         )
         self._noise = np.zeros((int(settings['batch_size']), *shape), np.float32)
-        self._row_noise = np.zeros(shape, np.float32)
         self._random = Noise()
         self._mean = np.zeros(shape, np.float32)  # of the last iteration
         self._sent = np.zeros(shape, np.float32)  # the chunk of the last plan
@@ -97,6 +95,7 @@ class Planner:
         self._previous = np.zeros(shape, np.float32)
         self._previous_mask: np.ndarray = np.zeros(self.horizon, np.float32)
         self._warm = False
+        self._finite = True
         self._warm_up(bundle.initial_belief)
 
     def reset(self) -> None:
@@ -126,12 +125,12 @@ class Planner:
             self._random.rekey(key)
         for action in pending:
             belief = self.graphs.imagine(belief, action)
+        self._finite = True
         result = self._search(belief, pending, deadline_s, tick, shift)
         if result is None:
-            chunk = self._policy_chunk(belief, deadline_s, tick)
+            chunk = self._policy_chunk(belief, deadline_s)
             np.copyto(self._mean, chunk)
-            source = 'explore' if self.explore else 'policy'
-            result = PlanResult(chunk, source, 0, math.nan, math.nan)
+            result = PlanResult(chunk, 'policy', 0, math.nan, math.nan, self._finite)
         np.copyto(self._sent, result.chunk)
         self._warm = True
         return result
@@ -165,6 +164,7 @@ class Planner:
             )
             self.latency.add(self._clock() - begun_s)
             if not (math.isfinite(out.best_value) and np.all(np.isfinite(out.mean))):
+                self._finite = False
                 break  # a broken model must not steer; the policy is asked instead
             done += 1
             mean, std, policy_value = out.mean, out.std, out.policy_value
@@ -175,7 +175,7 @@ class Planner:
         if best is None:
             return None
         np.copyto(self._mean, mean)
-        return PlanResult(best, source, done, best_value, policy_value)
+        return PlanResult(best, source, done, best_value, policy_value, self._finite)
 
     def _start(self, belief: np.ndarray, shift: int) -> np.ndarray:
         """Where the search begins: the shifted mean, or, cold, the policy's action held."""
@@ -191,19 +191,15 @@ class Planner:
         """Whether an iteration that takes its 99th percentile is done in time."""
         return self._clock() + self.latency.p99 <= deadline_s
 
-    def _policy_chunk(self, belief: np.ndarray, deadline_s: float, tick: int) -> np.ndarray:
+    def _policy_chunk(self, belief: np.ndarray, deadline_s: float) -> np.ndarray:
         """The policy's rollout as far as there is time, then its last action held."""
         chunk = np.empty((self.horizon, self._low.size), np.float32)
-        if self.explore:
-            self._random.normal(tick, EXPLORE_ITERATION, self._row_noise)
         for row in range(min(self.horizon, POLICY_ROWS)):
             if row and self._clock() >= deadline_s:
                 break
             if row:
                 belief = self.graphs.imagine(belief, chunk[row - 1])
-            mean, std = self.graphs.policy(belief)
-            action = mean + std * self._row_noise[row] if self.explore else mean
-            chunk[row:] = np.clip(action, self._low, self._high)
+            chunk[row:] = np.clip(self.graphs.policy(belief)[0], self._low, self._high)
         return chunk
 
     def _warm_up(self, belief: np.ndarray) -> None:

@@ -1,0 +1,83 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a robot does that has no model yet."""
+
+import numpy as np
+import pytest
+from onboard_contract import make_action, make_contract
+
+from world_model_ros.onboard.assembly import Observation
+from world_model_ros.onboard.collector import Collector
+from world_model_ros.onboard.noise import ColouredNoise
+
+PENDING = np.zeros((1, 2), np.float32)
+
+
+def chunks(collector, count, key=5, arrays=None, sent=(0.0, 0.0)):
+    """What it decides over an episode: [T, H, A]."""
+    collector.reset(key)
+    seen = Observation(0, arrays or {}, np.zeros(2, np.float32), {}, True)
+    sent = np.array(sent, np.float32)
+    return np.stack([collector.step(seen, sent, PENDING, k == 0, k).chunk for k in range(count)])
+
+
+def test_it_stays_within_its_share_of_the_range_and_uses_it():
+    found = chunks(Collector(make_contract(), amplitude=0.4), 500)
+    assert np.abs(found).max() <= 0.4 * 0.05 + 1e-9
+    assert np.ptp(found[:, 0], axis=0).min() > 0.6 * 0.05
+
+
+def test_its_actions_last_as_long_as_the_correlation_time():
+    slow = chunks(Collector(make_contract(), correlation_s=0.5), 800)[:, 0, 0]
+    white = chunks(Collector(make_contract(), correlation_s=0.0), 800)[:, 0, 0]
+    assert np.corrcoef(slow[1:], slow[:-1])[0, 1] > 0.8
+    assert abs(np.corrcoef(white[1:], white[:-1])[0, 1]) < 0.15
+
+
+def test_an_episode_is_told_by_its_key_alone():
+    one, two = Collector(make_contract()), Collector(make_contract())
+    chunks(two, 7, key=9)
+    np.testing.assert_array_equal(chunks(one, 20), chunks(two, 20))
+    assert not np.array_equal(chunks(one, 20), chunks(one, 20, key=6))
+
+
+def test_the_rest_of_a_chunk_fades_to_rest_and_outlasts_the_command_timeout():
+    contract = make_contract()
+    found = np.abs(chunks(Collector(contract), 20))
+    assert np.all(found[:, 1:] <= found[:, :-1] + 1e-9)
+    assert found.shape[1] * contract.period_s > contract.command_timeout_s
+
+
+def test_held_positions_are_explored_around_where_the_robot_is():
+    action = make_action(kind='position', safe='hold', low=(-2.0, -2.0), high=(2.0, 2.0))
+    here = np.array([1.0, -1.9, 0.0, 0.0], np.float32)
+    collector = Collector(make_contract(action=action), amplitude=0.1)
+    found = chunks(collector, 200, arrays={'joints': here})[:, 0]
+    assert np.abs(found - here[:2]).max() <= 0.2 + 1e-6
+    assert found.min() >= -2.0
+    blind = chunks(collector, 50, sent=(0.5, 0.5))[:, 0]
+    assert np.abs(blind - 0.5).max() <= 0.2 + 1e-6
+
+
+def test_skipped_ticks_age_the_noise():
+    whole, gap = ColouredNoise(2, 0.3, 0.04), ColouredNoise(2, 0.3, 0.04)
+    for tick in range(6):
+        last = whole.rows(tick, 1)
+    gap.rows(0, 1)
+    np.testing.assert_array_equal(gap.rows(5, 1), last)
+
+
+def test_it_says_that_it_explores_and_whether_it_saw():
+    collector = Collector(make_contract())
+    blind = Observation(0, {}, np.zeros(2, np.float32), {}, False)
+    decision = collector.step(blind, PENDING[0], PENDING, True, 0)
+    assert (decision.source, decision.iterations, decision.observed) == ('explore', 0, False)
+
+
+@pytest.mark.parametrize(
+    ('options', 'name'),
+    [({'amplitude': 0.0}, 'explore_amplitude'), ({'correlation_s': -1.0}, 'explore_correlation')],
+)
+def test_settings_out_of_range_are_refused_by_name(options, name):
+    with pytest.raises(ValueError, match=name):
+        Collector(make_contract(), **options)

@@ -1,0 +1,116 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Another bundle for an agent that acts: parameters in, ~/release out, the operator's word.
+
+`bundle` and `release` are set in one call, checked at once and loaded in a thread of its own; what
+becomes of them is on the latched ~/release. Lives as long as the agent is configured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from world_model_ros.bundle.layout import MANIFEST
+from world_model_ros.nodes import _common
+from world_model_ros.onboard.model import Model
+from world_model_ros.onboard.swap import Swap
+
+MAX_MANIFEST_BYTES = 1_000_000  # read in the executor's thread, which has inputs to store
+
+
+class HandOver:
+    """The agent's side of a swap. Parameters are checked in every state, taken when configured."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._swap: Swap | None = None
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._take)
+
+    def open(self, acting: Model, make: Callable[[str, int], Model]) -> Swap:
+        """Make the swap around the first model; `make` loads others (directory, release)."""
+        self._make = make
+        self._publisher = self._node.create_publisher(String, '~/release', _common.LATCHED_QOS)
+        self._service = self._node.create_service(Trigger, '~/swap_now', self._on_swap_now)
+        self._told: dict[str, Any] = {}
+        self._swap = Swap(acting, self._report)
+        self._swap.start()
+        return self._swap
+
+    def close(self) -> None:
+        """End the threads, then the topic they speak on."""
+        swap, self._swap = self._swap, None
+        if swap is None:
+            return
+        swap.close()
+        self._node.destroy_service(self._service)
+        self._node.destroy_publisher(self._publisher)
+
+    # Executor thread
+
+    def _check(self, parameters: Sequence[Parameter]) -> SetParametersResult:
+        new = {parameter.name: parameter.value for parameter in parameters}
+        if 'bundle' not in new:
+            if 'release' in new:
+                return _refused('release alone means nothing: set bundle and release in one call')
+            return SetParametersResult(successful=True)
+        if new.get('release', 0) < 0:
+            return _refused(f'release is {new["release"]}: expected 0 (none) or its number')
+        try:
+            _digest(new['bundle'])
+        except (OSError, ValueError) as error:
+            return _refused(f'bundle {new["bundle"]}: {error}; give the directory of a bundle')
+        return SetParametersResult(successful=True)
+
+    def _take(self, parameters: Sequence[Parameter]) -> None:
+        new = {parameter.name: parameter.value for parameter in parameters}
+        if 'bundle' not in new or self._swap is None:
+            return
+        path, release, make = new['bundle'], new.get('release', 0), self._make
+        try:
+            digest = _digest(path)
+        except (OSError, ValueError) as error:  # gone since it was checked
+            self._node.get_logger().error(f'bundle {path}: {error}')
+            return
+        self._swap.offer(digest, release, path, lambda: make(path, release))
+
+    def _on_swap_now(self, _request, response):
+        response.success, response.message = self._swap.ask_now()
+        return response
+
+    # Following thread
+
+    def _report(self, status: dict[str, Any]) -> None:
+        self._publisher.publish(String(data=json.dumps(status)))
+        candidate, log = status['candidate'], self._node.get_logger()
+        if status['acting'] != self._told.get('acting') and status['acting']:
+            log.info('release {release} acts: {bundle}'.format(**status['acting']))
+        if candidate and candidate != self._told.get('candidate'):
+            text = 'release {release} is {state}: {bundle} {reason}'.format(**candidate).rstrip()
+            if candidate['state'] == 'refused':
+                log.error(text)
+            else:  # rclpy raises if one line logs at two levels
+                log.info(text)
+        self._told = status
+
+
+def _digest(directory: str) -> str:
+    """What names the bundle in a directory: the sha256 of its manifest."""
+    path = Path(directory) / MANIFEST
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise ValueError(f'{MANIFEST} has more than {MAX_MANIFEST_BYTES} bytes')
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _refused(reason: str) -> SetParametersResult:
+    return SetParametersResult(successful=False, reason=reason)
