@@ -36,8 +36,9 @@ class NodeEntry:
 
 
 _ALL = ('contract', 'robot_id', 'use_sim_time')
+_AGENT = ('tick_source', 'bundle', 'explore', 'evaluate_every', 'plan', 'autostart')
 SIM_ROBOT = NodeEntry('sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
-AGENT = NodeEntry('agent', True, (*_ALL, 'tick_source', 'bundle', 'explore', 'plan', 'autostart'))
+AGENT = NodeEntry('agent', True, (*_ALL, *_AGENT))
 GUARD = NodeEntry('guard', False, (*_ALL, 'tick_source'))
 RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory', 'store'))
 UPDATER = NodeEntry('updater', False, (*_ALL, 'store', 'slots'), needs='store')
@@ -60,6 +61,7 @@ class Settings:
     use_sim_time: bool = False
     autostart: bool = False
     explore: bool = False
+    evaluate_every: int = 0
     plan: bool = True
     tick_source: str = ''
     seed: int = 0

@@ -164,11 +164,6 @@ def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path
         assert said[-1]['marks'] == robot.announced[2]['marks']
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason='the end of the episode that runs holds a manual robot, also when start_episode asked',
-)
 def test_manual_robot_is_started_again_while_an_episode_runs(tmp_path):
     with Session(tmp_path, 93, '{reset: manual}') as session:
         assert session.call('start_episode')[0]

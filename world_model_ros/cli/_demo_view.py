@@ -18,12 +18,15 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from world_model_ros.cli._circle import Circle
     from world_model_ros.cli._supervisor import Child
-    from world_model_ros.nodes._monitor import RobotView
+    from world_model_ros.nodes._monitor import RobotView, Score
 
 _LEVELS = ('green', 'yellow', 'red', 'dim')  # diagnostic levels OK, WARN, ERROR, STALE
 _BARS = ' ▁▂▃▄▅▆▇█'
 _RETURNS_SHOWN = 8
+_HISTORY = 60  # episodes in the plot of returns
+_PROGRESS = 20  # characters of the trainer's bar
 
 
 def draw(
@@ -33,11 +36,15 @@ def draw(
     running_s: float,
     folder: str,
     period_s: float,
+    circle: Circle | None = None,
 ) -> RenderableType:
-    """The whole picture."""
+    """The whole picture; with `circle` also what is being learned."""
     minutes, seconds = divmod(int(running_s), 60)
+    parts: list[RenderableType] = [_processes(view, children), Text(), _figures(view, period_s)]
+    if circle is not None:
+        parts += [Text(), _learning(view, circle)]
     return Panel(
-        Group(_processes(view, children), Text(), _figures(view, period_s)),
+        Group(*parts),
         title=f'[bold]{title}[/]  {minutes:02d}:{seconds:02d}',
         subtitle=f'episodes in {folder}   ·   Ctrl-C ends everything',
         padding=(1, 2),
@@ -101,12 +108,82 @@ def _figures(view: RobotView, period_s: float) -> Table:
         table.add_row(
             'episodes',
             (
-                f'{len(view.returns)} whole   returns {"  ".join(f"{r:.0f}" for r in last)}   '
-                f'{_bars(last)}'
+                f'{len(view.returns)} whole   returns '
+                f'{"  ".join(f"{score.value:.0f}" for score in last)}'
             ),
         )
     table.add_row('last recorded', recorder.values.get('last_episode') or '–')
     return table
+
+
+def _learning(view: RobotView, circle: Circle) -> Table:
+    trainer = circle.trainer
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style='bold', min_width=16)
+    table.add_column()
+    if circle.error:
+        table.add_row('store', Text(circle.error, style='red'))
+    table.add_row('trainer', trainer_line(trainer) if trainer else 'starting')
+    if verdict := trainer.get('gate'):
+        table.add_row('gate', gate_line(verdict))
+    table.add_row('release', release_line(view.release, len(circle.releases)))
+    if view.returns:
+        bars, marks = history(view.returns[-_HISTORY:])
+        table.add_row('return over time', bars)
+        table.add_row('', marks)
+    return table
+
+
+def trainer_line(status: dict) -> str:
+    """What the trainer does and how far it is; `status` as in docs/trainer.md."""
+    done, allowed = status.get('updates', 0), status.get('updates_allowed', 0)
+    episodes, ticks = status.get('episodes', {}), status.get('ticks', {})
+    share = min(1.0, done / allowed) if allowed else 0.0
+    filled = round(_PROGRESS * share)
+    bar = '━' * filled + '─' * (_PROGRESS - filled)
+    return (
+        f'{status.get("doing", "")}   {bar} {done} of {allowed} updates   '
+        f'{episodes.get("ingested", 0)} episodes, {ticks.get("ingested", 0)} ticks, '
+        f'{episodes.get("held_out", 0)} held out, {episodes.get("refused", 0)} refused'
+    )
+
+
+def gate_line(verdict: dict) -> str:
+    """The newest verdict in one line."""
+    if verdict.get('passed'):
+        text = 'passed'
+    else:
+        text = f'refused: {"; ".join(verdict.get("reasons", ())) or "no reason given"}'
+    error = verdict.get('figures', {}).get('reward_15', math.nan)
+    return text if math.isnan(error) else f'{text}   held-out reward error at 15 ticks {error:.3f}'
+
+
+def release_line(told: dict, published: int) -> str:
+    """Which release acts, and what is on its way."""
+    acting, candidate = told.get('acting') or {}, told.get('candidate') or {}
+    number = acting.get('release', 0)
+    parts = [f'{published} published', f'acting: {number or "the bundle it began with"}']
+    if acting and not acting.get('bundle'):
+        parts[1] = 'acting: none, exploring'
+    if candidate:
+        reason = f' ({candidate["reason"]})' if candidate.get('reason') else ''
+        parts.append(f'next: {candidate.get("release")} {candidate.get("state")}{reason}')
+    if back := told.get('rolled_back'):
+        parts.append(f'rolled back: {back.get("reason")}')
+    return '   '.join(parts)
+
+
+def history(returns: Sequence[Score]) -> tuple[str, str]:
+    """A bar per episode, and under it the release where it changed."""
+    marks = [' '] * (len(returns) + 8)
+    before = None
+    for at, score in enumerate(returns):
+        if score.release != before:
+            label = f'^{score.release}'
+            marks[at : at + len(label)] = label
+            before = score.release
+    values = [score.value for score in returns]
+    return f'{_bars(values)}  highest {max(values):.0f}', ''.join(marks).rstrip()
 
 
 def _bars(values: Sequence[float]) -> str:

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.parent import follow_parent
 from world_model_ros.training.service import FolderInUse, Service
 from world_model_ros.training.settings import ServiceConfig
 from world_model_ros.training.state import Start
@@ -110,6 +111,7 @@ def train_from_store(
         start = Start('file', from_file)
     folder = out or Path('runs') / f'{robot.name}_trainer'
     display: Display = Bar() if sys.stderr.isatty() else JsonLines()
+    follow_parent()
     os.nice(NICE)
     try:
         service = Service(

@@ -14,6 +14,8 @@ VERBS = {
     'tick': Verb(f'{_HERE}.bench_tick', 'tick_command', 'One whole tick, against eager torch.'),
     'run': Verb(f'{_HERE}.bench_run', 'run_command', 'All nodes together: late ticks, CPU.'),
     'record': Verb(f'{_HERE}.bench_record', 'record_command', 'The recorder under load.'),
+    'circle': Verb(f'{_HERE}.bench_circle', 'circle_command', 'Adapting to a changed robot.'),
+    'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
     'parity': Verb(f'{_HERE}.bench_parity', 'parity_command', 'Ticks rebuilt from bags.'),
 }
 

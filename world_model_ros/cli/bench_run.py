@@ -65,6 +65,7 @@ def run_demo(
     control = _start(['cli._measure', str(contract.period_s), '1e9'], environment)
     probe = _start(['nodes.timing_probe'], environment)
     line = ['cli.main', 'demo', '--robot', robot, '--headless', '--minutes', str(minutes)]
+    line += ['--no-learn', '--reality', 'nominal']
     line += ['--bundle', bundle, '--json', str(told), '--directory', str(folder)]
     demo = _start(line, environment)
     try:

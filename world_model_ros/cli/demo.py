@@ -1,9 +1,10 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `demo` verb: a simulated robot with all its nodes, each its own process, and a live view.
+"""The `demo` verb: the whole circle on one machine, each part its own process, and a live view.
 
-Starts what sim.launch.py starts, over DDS on this machine only. The supervisor owns the
-processes; this file owns the command line, the loop and the figures at the end.
+Starts what sim.launch.py starts, over DDS on this machine only, and a trainer that shares nothing
+with it but the store. The supervisor owns the processes; this file owns the command line, the loop
+and the figures at the end.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from world_model_ros.cli._circle import Circle, missing_for_training
 from world_model_ros.cli._demo_view import draw
 from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.cli._supervisor import StopRequest, Supervisor
-from world_model_ros.contract import Contract, find_robot, load_contract
-from world_model_ros.nodes_table import SIM, Settings
+from world_model_ros.contract import Contract, config_directories, find_robot, load_contract
+from world_model_ros.nodes_table import SIM, UPDATER, Settings
+from world_model_ros.store import open_store
 
 REFRESH_SEC = 0.25
+EVALUATE_EVERY = 4  # episodes: three explore, the fourth is a figure
 # Domains that no operating system's ephemeral ports collide with (ROS 2's documentation).
 _DOMAINS = range(1, 102)
 
@@ -42,7 +46,14 @@ def demo_command(
     directory: Annotated[Path, typer.Option(help='Folder of the episodes.')] = Path('episodes'),
     seed: Annotated[int, typer.Option(help='Episode i starts from seed + i.')] = 0,
     speed: Annotated[float, typer.Option(help='Simulated seconds per second.')] = 1.0,
-    reality: Annotated[str, typer.Option(help='A name or file of config/reality.')] = 'nominal',
+    reality: Annotated[
+        str, typer.Option(help='A name or file of config/reality; empty: a changed robot.')
+    ] = '',
+    learn: Annotated[bool, typer.Option(help='Train beside it and swap what it learned.')] = True,
+    from_scratch: Annotated[
+        bool, typer.Option('--from-scratch', help='Begin with no bundle: explore first.')
+    ] = False,
+    store: Annotated[str, typer.Option(help='Folder or URL; the only link to the trainer.')] = '',
     plan: Annotated[bool, typer.Option(help='Plan, or only follow the policy.')] = True,
     lockstep: Annotated[
         bool, typer.Option('--lockstep', help='The simulator waits for the agent.')
@@ -51,13 +62,22 @@ def demo_command(
         bool, typer.Option('--shadow', help='Think and record, command nothing.')
     ] = False,
 ) -> None:
-    """Run a simulated robot, agent, guard and recorder; Ctrl-C ends everything."""
+    """Run a simulated robot that learns; Ctrl-C ends everything."""
     contract = load_contract(find_robot(robot))
+    if from_scratch and (bundle or not learn):
+        raise typer.BadParameter('--from-scratch takes no --bundle and needs --learn')
+    model = None if from_scratch else find_bundle(bundle or contract.name).resolve()
+    circle = _circle(contract, find_robot(robot), model, store, directory) if learn else None
+    reality = reality or _default_reality(contract.name, learn and not from_scratch)
     settings = Settings(
         contract=str(find_robot(robot).resolve()),
-        bundle=str(find_bundle(bundle or contract.name).resolve()),
+        bundle='' if model is None else str(model),
+        explore=circle is not None,
+        evaluate_every=EVALUATE_EVERY if circle is not None else 0,
         robot_id=f'{contract.name}_demo',
         directory=str(directory.resolve()),
+        store='' if circle is None else circle.store,
+        slots='' if circle is None else str(circle.out.with_name('slots')),
         use_sim_time=True,
         autostart=not shadow,
         plan=plan,
@@ -72,7 +92,9 @@ def demo_command(
     with tempfile.TemporaryDirectory(prefix='world_model_demo_') as logs:
         supervisor = Supervisor(Path(logs))
         try:
-            figures = _run(contract, settings, supervisor, stop, console, minutes, headless)
+            figures = _run(
+                contract, settings, supervisor, stop, console, minutes, headless, circle
+            )
         finally:
             supervisor.stop()
     if json_file is not None:
@@ -92,6 +114,39 @@ def keep_dds_on_this_machine() -> None:
         os.environ['ROS_DOMAIN_ID'] = str(random.choice(_DOMAINS))
 
 
+def _circle(
+    contract: Contract, contract_file: Path, model: Path | None, store: str, directory: Path
+) -> Circle | None:
+    """What learns beside the robot; None, said in one line, where training is not installed."""
+    if missing := missing_for_training():
+        typer.echo(
+            f'world-model: not learning: {", ".join(missing)} not installed (extra `train`)',
+            err=True,
+        )
+        return None
+    folder = directory.resolve().with_name(f'{directory.name}_learning')
+    learner = None
+    if model is not None:
+        learner = model.with_name(f'{model.name}.learner.safetensors')
+        if not learner.is_file():
+            raise typer.BadParameter(
+                f'{model} has no {learner.name} beside it to go on learning from: give another '
+                '--bundle, --from-scratch or --no-learn'
+            )
+    url = store if '://' in store else str(Path(store or folder / 'store').resolve())
+    open_store(url, create=True)
+    return Circle(url, contract_file.resolve(), contract, folder / 'trainer', learner)
+
+
+def _default_reality(robot: str, learns: bool) -> str:
+    """A changed robot gives the learning something to do."""
+    changed = f'shifted_{robot}'
+    known = any(
+        (folder / 'reality' / f'{changed}.yaml').is_file() for folder in config_directories()
+    )
+    return changed if learns and known else 'nominal'
+
+
 def _path_if_file(name: str) -> str:
     return str(Path(name).resolve()) if Path(name).is_file() else name
 
@@ -104,9 +159,12 @@ def _run(
     console: Console,
     minutes: float,
     headless: bool,
+    circle: Circle | None,
 ) -> dict[str, Any]:
     # Children first: a process that already runs threads should not fork.
-    supervisor.start(SIM, settings)
+    supervisor.start(SIM if circle is None else (*SIM, UPDATER), settings)
+    if circle is not None:
+        supervisor.start_module('trainer', circle.trainer_line())
     from world_model_ros.nodes._monitor import Monitor
 
     monitor = Monitor(contract.episode.max_ticks, settings.namespace)
@@ -118,6 +176,8 @@ def _run(
                 running_s = time.monotonic() - begun_s
                 if (minutes and running_s > 60.0 * minutes) or supervisor.died():
                     break
+                if circle is not None:
+                    circle.poll()
                 if not headless:
                     live.update(
                         draw(
@@ -127,11 +187,16 @@ def _run(
                             running_s,
                             settings.directory,
                             contract.period_s,
+                            circle,
                         ),
                         refresh=True,
                     )
                 stop.asked.wait(REFRESH_SEC)
         figures = _figures(monitor.view)
+        if circle is not None:
+            figures |= {'reality': settings.reality, 'store': circle.store}
+            figures['releases'] = circle.figures(monitor.view)
+            figures['trainer'] = circle.trainer
         figures['died'] = {child.name: child.last_lines() for child in supervisor.died()}
         return figures
     finally:
@@ -156,14 +221,17 @@ def _figures(view: Any) -> dict[str, Any]:
         'invalid_ticks': count('invalid_ticks'),
         'iterations': agent.number('iterations', 0.0),
         'episodes': len(view.returns),
-        'returns': list(view.returns),
+        'returns': [
+            {'time': s.time_s, 'return': s.value, 'release': s.release, 'eval': s.eval}
+            for s in view.returns
+        ],
         'recorded': int(view.status('recorder').number('episodes', 0.0)),
     }
 
 
 def _summary(figures: dict[str, Any], directory: Path) -> str:
     times = figures['tick_ms']
-    returns = ', '.join(f'{value:.0f}' for value in figures['returns']) or 'none finished'
+    returns = ', '.join(f'{row["return"]:.0f}' for row in figures['returns']) or 'none finished'
     return (
         f'{figures["ticks"]} ticks, {figures["late_ticks"]} late, '
         f'p50 {times["p50"]:.1f} ms, p99 {times["p99"]:.1f} ms; '

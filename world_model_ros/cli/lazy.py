@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 EXTRAS = {
     'dm_control': 'sim',
     'hypothesis': 'test',
+    'jinja2': 'train',
     'matplotlib': 'train',
     'mujoco': 'sim',
     'mypy': 'test',

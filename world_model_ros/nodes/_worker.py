@@ -57,6 +57,7 @@ class Worker:
         self._commands = Commands(contract, port)
         self.thinking = Thinking(contract, swap, port, options, schedule.lockstep)
         self._held = contract.episode.reset == 'manual'
+        self._start_asked = False
         self._end_asked: tuple[str, float] | None = None  # reason, time of the steady clock
         self._retry_s = 0.0
         self._episodes = 0
@@ -74,7 +75,7 @@ class Worker:
 
     def ask_start(self) -> None:
         """Begin an episode now; one that runs is ended first."""
-        self._held = False
+        self._held, self._start_asked = False, True
         self.ask_end('another episode was started')
 
     def ask_end(self, reason: str, hold: bool = False) -> None:
@@ -150,7 +151,7 @@ class Worker:
                 self._retry_s = time.monotonic() + RESET_RETRY_SEC
                 return
         self._inputs.start_after(after_ns)
-        self._end_asked = None
+        self._end_asked, self._start_asked = None, False
         self._previous = None
         self._commands.begin()
         self.thinking.swap(safe=True, between=True)
@@ -190,7 +191,7 @@ class Worker:
         self.episode = None
         self._end_asked = None
         self.stats.episodes += 1
-        if self.contract.episode.reset == 'manual':
+        if self.contract.episode.reset == 'manual' and not self._start_asked:
             self._held = True
 
     def _check_ages(self) -> None:

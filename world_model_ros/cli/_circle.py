@@ -1,0 +1,83 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The learning half of `demo`: a trainer beside the robot, and what store and agent say of it.
+
+Owns the trainer's command line and the figures on releases; starts no process and draws nothing.
+Imports neither rclpy nor torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.store import Release, StoreError, open_store, releases
+
+if TYPE_CHECKING:
+    from world_model_ros.nodes._monitor import RobotView
+
+POLL_SEC = 2.0
+TRAINER_STATUS = 'status/trainer.json'
+TRAINER_NEEDS = ('torch', 'onnx', 'onnxscript', 'safetensors')
+
+
+def missing_for_training() -> list[str]:
+    """Modules of the extra `train` that are not installed."""
+    return [name for name in TRAINER_NEEDS if importlib.util.find_spec(name) is None]
+
+
+@dataclass
+class Circle:
+    """What is known of store and trainer; asked at most every POLL_SEC."""
+
+    store: str
+    contract_file: Path
+    contract: Contract
+    out: Path  # the trainer's folder
+    start_from: Path | None  # learner.safetensors; None: from no weights at all
+    releases: list[Release] = field(default_factory=list)
+    trainer: dict[str, Any] = field(default_factory=dict)  # its status document
+    error: str = ''
+    _asked_s: float = 0.0
+
+    def trainer_line(self) -> list[str]:
+        """Module and arguments of the trainer's process."""
+        line = ['world_model_ros.cli.main', 'train', '--store', self.store]
+        line += ['--contract', str(self.contract_file), '--out', str(self.out), '--threads', '1']
+        return line + (['--from', str(self.start_from)] if self.start_from else ['--from-scratch'])
+
+    def poll(self, now: bool = False) -> None:
+        """Read the store's news; a store that is away is said in `error`."""
+        if not now and time.monotonic() - self._asked_s < POLL_SEC:
+            return
+        self._asked_s = time.monotonic()
+        try:
+            store = open_store(self.store)
+            self.releases = releases(store, interface_hash(self.contract))
+            if store.exists(TRAINER_STATUS):
+                self.trainer = json.loads(store.get(TRAINER_STATUS))
+            self.error = ''
+        except (StoreError, ValueError) as error:
+            self.error = str(error)
+
+    def figures(self, view: RobotView) -> list[dict[str, Any]]:
+        """One row per release: when it was published, ready and acting (Unix seconds)."""
+        self.poll(now=True)
+        return [
+            {
+                'number': release.number,
+                'weights_sha': release.bundle_sha,
+                'published': release.published_ns / 1e9,
+                'ready': view.ready_s.get(release.bundle_sha),
+                'acting': view.acting_s.get(release.bundle_sha),
+                'episodes': list(release.episodes),
+                'episode_count': release.episode_count,
+                'updates': release.updates,
+            }
+            for release in self.releases
+        ]

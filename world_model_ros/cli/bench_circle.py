@@ -1,0 +1,209 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`bench circle`: does a robot that changed get better by itself, and than what?
+
+Runs `world-model demo` on a shifted robot in real time and evaluates the last release, by the
+protocol of docs/evaluation.md, against the frozen bundle and the other arms. Evaluation is in
+lockstep after the run, so it takes nothing from the robot.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from world_model_ros.cli._measure import machine
+from world_model_ros.cli._shipped import find_bundle
+from world_model_ros.contract import find_robot, interface_hash, load_contract
+
+STARTING_S = 180.0  # beyond the minutes asked for: starting, sealing, saving
+
+
+def circle_command(
+    robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'reacher',
+    minutes: Annotated[float, typer.Option(min=0.5, help='How long the robot lives.')] = 30.0,
+    reality: Annotated[str, typer.Option(help='The change; empty: shifted_ROBOT.')] = '',
+    from_scratch: Annotated[
+        bool, typer.Option('--from-scratch', help='No weights at all, on the nominal robot.')
+    ] = False,
+    bundle: Annotated[str, typer.Option(help='Bundle to start from; the shipped one.')] = '',
+    randomised: Annotated[
+        Path | None, typer.Option(help='Bundle trained with --randomize, evaluated frozen.')
+    ] = None,
+    oracle: Annotated[
+        Path | None, typer.Option(help='Bundle trained further inside the changed simulator.')
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, max=100, help='Report seeds per arm.')] = 20,
+    seed: Annotated[int, typer.Option(help='Of the lived episodes.')] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help='Processes that evaluate.')] = 2,
+    keep: Annotated[Path | None, typer.Option(help='Keep store, episodes and logs here.')] = None,
+    curve: Annotated[
+        Path | None, typer.Option(help='Write one CSV row per lived episode.')
+    ] = None,
+    as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
+) -> None:
+    """Live, learn and swap in real time; then compare adapted, frozen and the other arms."""
+    contract = load_contract(find_robot(robot))
+    changed = 'nominal' if from_scratch else reality or f'shifted_{contract.name}'
+    frozen = None if from_scratch else find_bundle(bundle or contract.name)
+    arms = _Arms(contract.text, episodes, jobs)
+    figures: dict[str, Any] = {
+        'bench': 'circle',
+        'robot': contract.name,
+        'reality': changed,
+        'minutes': minutes,
+        'seed': seed,
+        'from_scratch': from_scratch,
+        'machine': machine(),
+    }
+    if frozen is not None:
+        arms.run('frozen_nominal', frozen, 'nominal')
+        arms.run('frozen', frozen, changed)
+        figures['shift_loss'] = round(arms.loss(), 4)
+        if arms.is_mild():
+            typer.echo(
+                f'world-model: {changed} costs the frozen bundle {arms.loss():.0%}: a mild shift '
+                f'carries no claim (docs/evaluation.md)',
+                err=True,
+            )
+            raise typer.Exit(1)
+    with tempfile.TemporaryDirectory(prefix='world_model_circle_') as temporary:
+        folder = (keep or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        lived = _live(robot, changed, minutes, from_scratch, bundle, seed, folder)
+        adapted = _last_bundle(folder, interface_hash(contract))
+        if adapted is not None:
+            arms.run('adapted', adapted, changed)
+            arms.run('adapted_nominal', adapted, 'nominal')
+    for name, other in (('randomised', randomised), ('oracle', oracle)):
+        if other is not None:
+            arms.run(name, find_bundle(other), changed)
+    figures |= lived | arms.figures()
+    figures['arms_left_out'] = [
+        name for name in ('adapted', 'randomised', 'oracle') if name not in arms.returns
+    ]
+    if curve is not None:
+        write_curve(curve, lived['returns'], seed)
+    _show(figures)
+    if as_json:
+        typer.echo(json.dumps(figures))
+    if lived['died']:
+        raise typer.Exit(1)
+
+
+class _Arms:
+    """Returns per arm over the same report seeds."""
+
+    def __init__(self, contract_text: str, episodes: int, jobs: int) -> None:
+        from world_model_ros.evaluation import report_seeds
+
+        self._text, self._jobs = contract_text, jobs
+        self._seeds = report_seeds(episodes)
+        self.returns: dict[str, list[float]] = {}
+
+    def run(self, name: str, bundle: Path, reality: str) -> None:
+        from world_model_ros.evaluation import Job, run_arms
+        from world_model_ros.robots import load_reality
+
+        typer.echo(f'evaluating {name}: {bundle.name} on {reality}', err=True)
+        job = Job(self._text, bundle, load_reality(reality))
+        results = run_arms(job, ['plan'], self._seeds, self._jobs)['plan']
+        self.returns[name] = [result.episode_return for result in results]
+
+    def loss(self) -> float:
+        from world_model_ros.evaluation.adaptation import shift_loss
+
+        return shift_loss(self.returns['frozen_nominal'], self.returns['frozen'])
+
+    def is_mild(self) -> bool:
+        from world_model_ros.evaluation.adaptation import LEAST_LOSS
+
+        return self.loss() < LEAST_LOSS
+
+    def figures(self) -> dict[str, Any]:
+        from world_model_ros.evaluation import paired_interval
+        from world_model_ros.evaluation.adaptation import arm_figures, regained
+
+        arms = self.returns
+        out = arm_figures(arms)
+        out['episodes'] = len(self._seeds)
+        for name, a, b in (
+            ('adapted_minus_frozen', 'adapted', 'frozen'),
+            ('adapted_minus_randomised', 'adapted', 'randomised'),
+            ('forgotten', 'frozen_nominal', 'adapted_nominal'),
+        ):
+            if a in arms and b in arms:
+                out |= paired_interval(arms[a], arms[b]).entry(name)
+        if {'adapted', 'frozen', 'oracle'} <= set(arms):
+            share = regained(arms['adapted'], arms['frozen'], arms['oracle'])
+            out |= share.entry('regained')
+        return out
+
+
+def _live(
+    robot: str,
+    reality: str,
+    minutes: float,
+    from_scratch: bool,
+    bundle: str,
+    seed: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """Run the demo in real time and return its figures."""
+    told = folder / 'demo.json'
+    line = [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--headless']
+    line += ['--robot', robot, '--minutes', str(minutes), '--reality', reality]
+    line += ['--seed', str(seed), '--json', str(told)]
+    line += ['--directory', str(folder / 'episodes'), '--store', str(folder / 'store')]
+    line += ['--from-scratch'] if from_scratch else ['--bundle', bundle]
+    typer.echo(f'the robot lives for {minutes:g} minutes on {reality}', err=True)
+    done = subprocess.run(
+        line, stdout=subprocess.PIPE, text=True, timeout=minutes * 60.0 + STARTING_S, check=False
+    )
+    if not told.is_file():
+        raise FileNotFoundError(
+            f'the demo ended with {done.returncode} and wrote no {told.name}; run '
+            f'`world-model demo --robot {robot}` to see why:\n{done.stdout[-2000:]}'
+        )
+    figures = json.loads(told.read_text())
+    ticks = figures['ticks']
+    figures['late_share'] = figures['late_ticks'] / ticks if ticks else 1.0
+    return figures
+
+
+def _last_bundle(folder: Path, interface: str) -> Path | None:
+    """Download the newest release of a store that a demo left; None when it published none."""
+    from world_model_ros.store import fetch_release, latest_release, open_store
+
+    store = open_store(str(folder / 'store'))
+    release = latest_release(store, interface)
+    return None if release is None else fetch_release(store, release, folder / 'adapted')
+
+
+def write_curve(path: Path, returns: list[dict[str, Any]], seed: int) -> None:
+    """Write one row per lived episode: seed, minutes since the first end, return, release."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('w', newline='', encoding='utf-8') as file:
+        rows = csv.writer(file)
+        rows.writerow(('seed', 'minutes', 'return', 'release', 'eval'))
+        for row in returns:
+            minutes = (row['time'] - returns[0]['time']) / 60.0
+            rows.writerow(
+                (seed, round(minutes, 3), round(row['return'], 3), row['release'], row['eval'])
+            )
+
+
+def _show(figures: dict[str, Any]) -> None:
+    for name, value in figures.items():
+        if isinstance(value, float) or name in ('ticks', 'late_ticks'):
+            spread = figures.get(f'{name}_interval')
+            typer.echo(f'{name:<26} {value:10.3f}   {spread or ""}')
+    if figures['arms_left_out']:
+        typer.echo(f'arms without a bundle, left out: {", ".join(figures["arms_left_out"])}')
