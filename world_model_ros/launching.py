@@ -34,6 +34,7 @@ MEANINGS = {
     'use_sim_time': 'Follow /clock',
     'autostart': 'Act at once; false: think in shadow until activated',
     'explore': 'Explore, and flag every tick as exploration',
+    'evaluate_every': 'Exploring: every n-th acting episode is an evaluation; 0: none',
     'plan': 'Plan in imagination; false: the policy alone',
     'tick_source': "Overrides the contract's tick source",
     'seed': 'Simulated episode i starts from seed + i',

@@ -25,6 +25,7 @@ from world_model_ros.onboard.tick_record import TickRecord
 
 EPISODES = '{reset: service, max_ticks: 12}'
 SEGMENTS = '{reset: none, segment_ticks: 12}'
+FIRST_TICK_SEC = 60.0
 
 
 def reacher(folder: Path, rules: str = EPISODES) -> tuple[Path, Contract]:
@@ -124,13 +125,17 @@ class SwapRobot(robot_processes.Robot):
 
         def found():
             for tick in self.acted():
-                if tick.first and tick.release == release and tick.source == 'policy':
+                plain = tick.source == 'policy' and not tick.explore
+                if tick.first and tick.release == release and plain:
                     observation = self.observation(tick)
                     if observation.valid and observation.crc == tick.obs_crc:
                         return tick, observation
             return None
 
-        return self.until(found, f'a first tick of release {release} with all its messages')
+        # Whole episodes pass between two of them, and pictures are lost on a busy machine.
+        return self.until(
+            found, f'a first tick of release {release} with all its messages', FIRST_TICK_SEC
+        )
 
     def action(self, bundle: Path, tick: TickRecord, observation: Observation) -> np.ndarray:
         """What a bundle's policy does at the first tick of an episode."""
