@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-TEST = Path(__file__).parents[1]
-sys.path += [str(TEST / 'experience'), str(TEST / 'bundle'), str(TEST / 'store')]
+sys.path.insert(0, str(Path(__file__).parents[1] / 'experience'))
+sys.path.insert(0, str(Path(__file__).parents[1] / 'bundle'))
+sys.path.insert(0, str(Path(__file__).parents[1] / 'store'))
 import counter
 from stored import make_bundle
 
