@@ -73,6 +73,7 @@ def test_killed_twice_without_ros_or_simulator_it_learns_and_publishes(
     assert any(not torch.equal(acting.tensors[k], v) for k, v in start.tensors.items())
     verdicts = (out / 'gate.jsonl').read_text().splitlines()
     assert json.loads(verdicts[0])['passed'] and list((out / 'strips').glob('*.png'))
+    assert store.get(f'status/trainer/strip_{release.number}.png').startswith(b'\x89PNG')
     status = json.loads(store.get('status/trainer.json'))
     assert status['doing'] == 'left' and status['published'] >= 1
     assert status['release']['bundle_sha'] == release.bundle_sha

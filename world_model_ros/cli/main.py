@@ -30,6 +30,7 @@ VERBS = {
     'bench': Verb(f'{_HERE}.bench', 'app', 'Measure: tick, run, record, parity.'),
     'bundle': Verb(f'{_HERE}.bundle', 'app', 'Check an exported model.'),
     'episodes': Verb(f'{_HERE}.episodes', 'app', 'List, check and export recordings.'),
+    'report': Verb(f'{_HERE}.report', 'report_command', 'Write a page on what was lived.'),
     'doctor': Verb(f'{_HERE}.doctor', 'doctor_command', 'Say what this machine lacks.'),
     'test': Verb(f'{_HERE}.test', 'test_command', 'Run linters, type checks and tests.'),
 }

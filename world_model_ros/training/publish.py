@@ -21,6 +21,9 @@ from world_model_ros.training.shipped import SUFFIX
 from world_model_ros.training.state import TrainerState
 from world_model_ros.training.strips import draw_strip
 
+# Where `world-model report` finds what the model of a release imagined.
+STRIP_KEY = 'status/trainer/strip_{}.png'
+
 
 class Publisher:
     """Publishes what a trainer has learned."""
@@ -30,6 +33,7 @@ class Publisher:
     ) -> None:
         self.state, self.ingest, self.config, self.say = state, ingest, config, say
         self.pending: Verdict | None = None  # exported and not yet in the store
+        self.strip: Path | None = None  # drawn for it
 
     @property
     def bundle(self) -> Path:
@@ -53,10 +57,12 @@ class Publisher:
             name[:12],
         )
         append_verdict(state.folder / 'gate.jsonl', verdict)
+        self.strip = None
         if held_out:
             title = f'{state.contract.name} after {learner.updates} updates'
             target = state.folder / 'strips' / f'{learner.updates:08d}.png'
             draw_strip(learner.average, state.contract, held_out[-1], target, title)
+            self.strip = target
         state.counters['refused'] += not verdict.passed
         self.say('gate', passed=verdict.passed, text=verdict.line())
         return verdict
@@ -91,6 +97,8 @@ class Publisher:
             updates=verdict.updates,
             gate={'passed': verdict.passed, 'against': verdict.against, **verdict.figures},
         )
+        if self.strip is not None:
+            store.put_file(STRIP_KEY.format(release.number), self.strip)
         self.pending = None
         self.state.counters['published'] += 1
         self.say(

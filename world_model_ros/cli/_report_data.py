@@ -1,0 +1,198 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a store tells of its robots: episodes in figures, releases, strips, and what is damaged.
+
+Nothing that lies in the store can stop the gathering: what cannot be read is named in `troubles`.
+Only a store that cannot be listed is an error. Imports neither ROS nor torch.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from world_model_ros.experience import EpisodeError
+from world_model_ros.experience.figures import EpisodeFigures, episode_figures
+from world_model_ros.store import (
+    EpisodeRef,
+    Release,
+    Store,
+    StoreError,
+    complete_episodes,
+    download_episode,
+    read_release,
+    releases,
+)
+from world_model_ros.store.layout import (
+    COMPLETE,
+    EPISODES,
+    RELEASES,
+    episodes_prefix,
+    record_number,
+    releases_prefix,
+)
+
+STRIP_KEY = 'status/trainer/strip_{}.png'  # {}: number of the release
+PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
+# Earlier stamps (2001-09-09) are of a clock that began at zero, as simulators have.
+FIRST_UTC_NS = 10**18
+_EPISODE_PARTS = 6  # episodes / interface / robot / date / uuid / file
+
+
+class Trouble(NamedTuple):
+    """Something in the store that could not be used."""
+
+    what: str  # damaged, half-copied, unreadable, release, strip
+    key: str
+    reason: str
+
+
+@dataclass
+class Life:
+    """All robots of one interface."""
+
+    interface: str
+    episodes: list[EpisodeFigures] = field(default_factory=list)  # in the order of time
+    releases: list[Release] = field(default_factory=list)  # oldest first
+    strips: dict[int, bytes] = field(default_factory=dict)  # release number -> PNG
+    troubles: list[Trouble] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The robot type, from the newest episode that says."""
+        return next((e.contract for e in reversed(self.episodes) if e.contract), 'robot')
+
+    @property
+    def on_utc(self) -> bool:
+        """Whether the robots' clocks tell the time of day, as published releases do."""
+        return all(episode.t_ns >= FIRST_UTC_NS for episode in self.episodes)
+
+
+def find_episodes(store: Store, interface: str | None = None) -> list[EpisodeRef]:
+    """What `gather` will read.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    return complete_episodes(store, interface)
+
+
+def gather(
+    store: Store,
+    refs: Iterable[EpisodeRef],
+    interface: str | None = None,
+    done: Callable[[], None] = lambda: None,
+) -> list[Life]:
+    """Read episodes and releases, of one interface or of all.
+
+    Args:
+        store: where from.
+        refs: the episodes, from find_episodes.
+        interface: whose releases; None: all.
+        done: called after each episode.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    lives: dict[str, Life] = {}
+
+    def life(of: str) -> Life:
+        return lives.setdefault(of, Life(of))
+
+    for key, count in half_copied(store, interface).items():
+        reason = f'{count} files and no {COMPLETE}: still going up, or its upload was cut off'
+        life(key.split('/')[1]).troubles.append(Trouble('half-copied', key, reason))
+    when: dict[str, tuple[str, int]] = {}
+    with tempfile.TemporaryDirectory(prefix='world_model_report_') as folder:
+        for ref in refs:
+            here = life(ref.interface_hash)
+            episode = _episode(store, ref, Path(folder), here.troubles)
+            if episode is not None:
+                here.episodes.append(episode)
+                when[episode.uuid] = (ref.date, episode.t_ns)
+            done()
+    released = sorted({entry.key.split('/')[1] for entry in store.list(RELEASES)})
+    for each in released:
+        if interface in (None, each):
+            life(each)
+    for here in lives.values():
+        utc = here.on_utc
+        # A clock that begins at zero begins anew with every run: the day of the seal comes first.
+        here.episodes.sort(key=lambda e: ('', e.t_ns) if utc else when[e.uuid])
+        here.releases = _releases(store, here.interface, here.troubles)
+        if len(released) == 1:  # a strip's key does not say of which interface it is
+            here.strips = _strips(store, here.releases, here.troubles)
+    return sorted(lives.values(), key=lambda each: each.interface)
+
+
+def half_copied(store: Store, interface: str | None = None) -> dict[str, int]:
+    """Episodes that no reader sees, key -> number of files there.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    files: dict[str, list[str]] = {}
+    for entry in store.list(episodes_prefix(interface) if interface else EPISODES):
+        parts = entry.key.split('/')
+        if len(parts) == _EPISODE_PARTS:
+            files.setdefault('/'.join(parts[:-1]), []).append(parts[-1])
+    return {key: len(names) for key, names in files.items() if COMPLETE not in names}
+
+
+def _episode(
+    store: Store, ref: EpisodeRef, folder: Path, troubles: list[Trouble]
+) -> EpisodeFigures | None:
+    try:
+        path = download_episode(store, ref, folder)
+    except StoreError as error:
+        troubles.append(Trouble('damaged', error.key or ref.key, error.reason))
+        return None
+    try:
+        return replace(episode_figures(path), uuid=ref.uuid, robot_id=ref.robot_id)
+    except EpisodeError as error:
+        reason = str(error).replace(f'{folder}/', '')  # a folder that is gone names nothing
+        troubles.append(Trouble('unreadable', ref.key, reason))
+        return None
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _releases(store: Store, interface: str, troubles: list[Trouble]) -> list[Release]:
+    try:
+        return releases(store, interface)
+    except StoreError as error:
+        damaged = {error.key: error}
+    # One damaged record, or the pointer, must not hide the others.
+    found = []
+    for entry in store.list(releases_prefix(interface)):
+        number = record_number(entry.key)
+        if number is None:
+            continue
+        try:
+            found.append(read_release(store, interface, number))
+        except StoreError as error:
+            damaged[error.key] = error
+    troubles += [Trouble('release', key, error.reason) for key, error in damaged.items()]
+    return found
+
+
+def _strips(store: Store, found: Iterable[Release], troubles: list[Trouble]) -> dict[int, bytes]:
+    strips: dict[int, bytes] = {}
+    for release in found:
+        key = STRIP_KEY.format(release.number)
+        try:
+            if not store.exists(key):
+                continue
+            content = store.get(key)
+        except StoreError as error:
+            troubles.append(Trouble('strip', key, error.reason))
+            continue
+        if content.startswith(PNG_MAGIC):
+            strips[release.number] = content
+        else:
+            troubles.append(Trouble('strip', key, 'not a PNG'))
+    return strips
