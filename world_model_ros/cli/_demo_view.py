@@ -40,7 +40,12 @@ def draw(
 ) -> RenderableType:
     """The whole picture; with `circle` also what is being learned."""
     minutes, seconds = divmod(int(running_s), 60)
-    parts: list[RenderableType] = [_processes(view, children), Text(), _figures(view, period_s)]
+    doing = '' if circle is None else circle.trainer.get('doing', '')
+    parts: list[RenderableType] = [
+        _processes(view, children, doing),
+        Text(),
+        _figures(view, period_s),
+    ]
     if circle is not None:
         parts += [Text(), _learning(view, circle)]
     return Panel(
@@ -51,13 +56,15 @@ def draw(
     )
 
 
-def _processes(view: RobotView, children: Sequence[Child]) -> Table:
+def _processes(view: RobotView, children: Sequence[Child], trainer: str) -> Table:
     table = Table(box=None, pad_edge=False, expand=True)
     for name in ('process', 'pid', 'state'):
         table.add_column(name, style='bold' if name == 'process' else None, no_wrap=True)
     for child in children:
         status = view.status(child.name)
         state = Text(status.message, style=_LEVELS[min(status.level, 3)], overflow='ellipsis')
+        if child.name == 'trainer' and trainer:  # no node: it has no diagnostics
+            state = Text(trainer, style='green')
         if child.died:
             state = Text(f'died with {child.process.returncode}, see {child.log}', style='red')
         table.add_row(child.name, str(child.process.pid), state)
@@ -142,9 +149,9 @@ def trainer_line(status: dict) -> str:
     filled = round(_PROGRESS * share)
     bar = '━' * filled + '─' * (_PROGRESS - filled)
     return (
-        f'{status.get("doing", "")}   {bar} {done} of {allowed} updates   '
-        f'{episodes.get("ingested", 0)} episodes, {ticks.get("ingested", 0)} ticks, '
-        f'{episodes.get("held_out", 0)} held out, {episodes.get("refused", 0)} refused'
+        f'{bar} {done} of {allowed} updates   episodes {episodes.get("ingested", 0)}'
+        f' + {episodes.get("held_out", 0)} held out   refused {episodes.get("refused", 0)}   '
+        f'ticks {ticks.get("ingested", 0)}'
     )
 
 
