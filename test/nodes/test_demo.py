@@ -36,6 +36,12 @@ def bundle(tmp_path_factory):
 
 
 def start(tmp_path, bundle, domain, *options):
+    return start_demo(
+        tmp_path, domain, '--robot', 'reacher', '--no-learn', '--bundle', str(bundle), *options
+    )
+
+
+def start_demo(tmp_path, domain, *options):
     environment = {
         **os.environ,
         'ROS_DOMAIN_ID': str(domain),
@@ -48,11 +54,6 @@ def start(tmp_path, bundle, domain, *options):
             '-m',
             'world_model_ros.cli.main',
             'demo',
-            '--no-learn',
-            '--robot',
-            'reacher',
-            '--bundle',
-            str(bundle),
             '--directory',
             str(tmp_path / 'episodes'),
             '--json',
@@ -129,3 +130,29 @@ def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle):
     assert demo.returncode == 1
     assert 'guard ended early' in said
     assert list(json.loads((tmp_path / 'figures.json').read_text())['died']) == ['guard']
+
+
+def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path):
+    pytest.importorskip('torch')
+    demo = start_demo(
+        tmp_path, 84, '--robot', 'cartpole', '--from-scratch', '--headless', '--minutes', '0.6'
+    )
+    said, _ = demo.communicate(timeout=90.0)
+    assert demo.returncode == 0, said
+    figures = json.loads((tmp_path / 'figures.json').read_text())
+    assert figures['died'] == {} and figures['reality'] == 'nominal'
+    assert figures['releases'] == []  # half a minute is too short for one
+    assert figures['returns'] and {row['release'] for row in figures['returns']} == {0}
+    # What the robot recorded went through the store, and the trainer has it.
+    told = figures['trainer']
+    assert told['contract'] == 'cartpole' and told['episodes']['refused'] == 0
+    assert told['episodes']['ingested'] + told['episodes']['held_out'] >= 1
+    stored = Path(figures['store'])
+    assert stored == tmp_path / 'episodes_learning' / 'store'
+    assert list(stored.glob('episodes/*/cartpole_demo/*/*/complete.json'))
+
+
+def test_demo_names_options_that_do_not_go_together(tmp_path):
+    demo = start_demo(tmp_path, 84, '--from-scratch', '--no-learn')
+    said, _ = demo.communicate(timeout=60.0)
+    assert demo.returncode == 2 and '--from-scratch takes no --bundle' in said

@@ -170,7 +170,7 @@ def release_line(told: dict, published: int) -> str:
     acting, candidate = told.get('acting') or {}, told.get('candidate') or {}
     number = acting.get('release', 0)
     parts = [f'{published} published', f'acting: {number or "the bundle it began with"}']
-    if acting and not acting.get('bundle'):
+    if told and not acting:
         parts[1] = 'acting: none, exploring'
     if candidate:
         reason = f' ({candidate["reason"]})' if candidate.get('reason') else ''
