@@ -81,7 +81,7 @@ def _pictures(axes, came: np.ndarray, told: np.ndarray) -> None:
     height, width = came.shape[1], came.shape[2]
     axes.axvline(CONTEXT * width - 0.5, color='red', linewidth=1.5)
     axes.set_xticks([])
-    axes.set_yticks([height / 2, height * 1.5], ['came', 'told'], fontsize=7)
+    axes.set_yticks([height / 2, height * 1.5], ['recorded', 'predicted'], fontsize=7)
 
 
 def _curves(axes, stream: Stream, came: np.ndarray, told: np.ndarray) -> None:
@@ -94,6 +94,6 @@ def _curves(axes, stream: Stream, came: np.ndarray, told: np.ndarray) -> None:
         axes.plot(told[:, i], color=color, linewidth=1, linestyle='--')
     axes.axvline(CONTEXT - 0.5, color='red', linewidth=1.5)
     axes.set_xlim(-0.5, len(came) - 0.5)
-    axes.set_xlabel('tick (solid: came, dashed: told)', fontsize=7)
+    axes.set_xlabel('tick (solid: recorded, dashed: predicted)', fontsize=7)
     axes.tick_params(labelsize=6)
     axes.legend(fontsize=6, loc='center left', bbox_to_anchor=(1.0, 0.5), frameon=False)
