@@ -9,20 +9,22 @@ import torch
 from small_learner import SMALL
 
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.robots import Reality
 from world_model_ros.training import checkpoint
 from world_model_ros.training.collect import evaluate
 from world_model_ros.training.learner import LearnerConfig
 from world_model_ros.training.run import SELECTION_SEED, Run, RunConfig
+from world_model_ros.training.shipped import read_shipped, write_shipped
 
 QUICK = LearnerConfig(batch=4, length=8, starts=8, horizon=3, bf16=False)
 
 
-def make(folder, frames: int) -> Run:
+def make(folder, frames: int, **more) -> Run:
     config = RunConfig(
         frames=frames, lanes=2, decisions_per_update=20, prefill=60, episode_ticks=20,
         evaluate_every=10**9, checkpoint_every_sec=1e9, threads=1,
     )  # fmt: skip
-    return Run(load_contract(find_robot('cartpole')), folder, config, SMALL, QUICK)
+    return Run(load_contract(find_robot('cartpole')), folder, config, SMALL, QUICK, **more)
 
 
 def test_killed_run_goes_on_from_its_checkpoint(tmp_path):
@@ -68,3 +70,26 @@ def test_normalisation_is_taken_from_data_and_frozen(tmp_path):
     assert np.isfinite(held).all()
     assert float(run.model.scale_joints[0]) > 1e-3
     assert not run.model.scale_joints.requires_grad
+
+
+def test_run_from_given_weights_lives_with_them_in_the_changed_robot_from_the_first_tick(tmp_path):
+    teacher = make(tmp_path / 'teacher', frames=400)
+    teacher.go()
+    weights = tmp_path / 'a.learner.safetensors'
+    write_shipped(weights, teacher.learner)
+    start = read_shipped(weights, teacher.contract)
+    weak = Reality(motor_strength=0.1, name='weak')
+    run = make(tmp_path / 'run', 400, start=start, scored_in=weak, realities=lambda rng: weak)
+    for key, value in teacher.learner.average.state_dict().items():
+        torch.testing.assert_close(run.model.state_dict()[key], value, rtol=0, atol=0)
+    assert {env.reality for env in run.lanes.envs} == {weak}
+    asked = []
+    run.lanes.act = lambda model: asked.append(model)
+    run.total_decisions = 4
+    run.go()
+    assert asked == [run.model] * 2
+    run.evaluate(1)
+    scored = evaluate(run.learner.average, run.contract, [SELECTION_SEED], weak)
+    assert (
+        run.scored == scored[0] != evaluate(run.learner.average, run.contract, [SELECTION_SEED])[0]
+    )

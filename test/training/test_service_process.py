@@ -109,7 +109,14 @@ def command(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
             ['--store', 's', '--contract', 'c', '--frames', '3'],
             '--frames does not go with --store',
         ),
-        (['--sim', 'reacher', '--frames', '3', '--from', 'x'], '--from does not go with --sim'),
+        (
+            ['--sim', 'reacher', '--frames', '3', '--from-scratch'],
+            '--from-scratch does not go with --sim',
+        ),
+        (
+            ['--sim', 'reacher', '--frames', '3', '--randomize', 'a', '--reality', 'b'],
+            '--randomize and --reality exclude each other',
+        ),
         (['--store', 's'], '--store needs --contract'),
         (['--sim', 'reacher'], '--sim needs --frames'),
         (['--sim', 'reacher', '--store', 's'], 'give either --sim'),

@@ -17,7 +17,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from world_model_ros.contract import find_robot, load_contract
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from world_model_ros.robots import Reality
     from world_model_ros.training.run import Run
+
+PREFILL, PREFILL_FROM = 2_000, 500  # decisions before the first update; with weights: the policy's
 
 
 def train_in_simulation(
@@ -27,6 +32,8 @@ def train_in_simulation(
     *,
     seed: int,
     randomize: Path | None,
+    reality: str,
+    from_file: Path | None,
     decisions_per_update: float,
     threads: int,
     plan: bool,
@@ -35,8 +42,9 @@ def train_in_simulation(
     policy_margin: float | None,
 ) -> None:
     """Live and learn for so many frames; export a bundle at the end where one is asked for."""
-    from world_model_ros.robots import load_ranges, sample_reality
+    from world_model_ros.robots import load_ranges, load_reality, sample_reality
     from world_model_ros.training.run import Run, RunConfig
+    from world_model_ros.training.shipped import LearnerFileError, read_shipped
 
     contract = load_contract(find_robot(sim))
     folder = out or Path('runs') / f'{contract.name}_seed{seed}'
@@ -45,13 +53,22 @@ def train_in_simulation(
         seed=seed,
         threads=threads,
         decisions_per_update=decisions_per_update,
-        prefill=min(2_000, frames // contract.frames_per_tick),
+        prefill=min(PREFILL_FROM if from_file else PREFILL, frames // contract.frames_per_tick),
     )
+    body = load_reality(reality)
     ranges = load_ranges(randomize) if randomize else None
-    realities = None if ranges is None else lambda rng: sample_reality(rng, ranges)
+
+    def realities(rng: np.random.Generator) -> Reality:
+        return body if ranges is None else sample_reality(rng, ranges)
+
     if frames == 0 and bundle is None:
         raise typer.BadParameter('--frames 0 trains nothing; give --bundle to export untrained')
-    run = Run(contract, folder, config, realities=realities)
+    try:
+        start = None if from_file is None else read_shipped(from_file, contract)
+    except LearnerFileError as error:
+        typer.echo(f'world-model: {error}', err=True)
+        raise typer.Exit(1) from error
+    run = Run(contract, folder, config, realities=realities, scored_in=body, start=start)
     if plan or frames > 0:
         hours = _plan(run)
         if plan:
@@ -92,8 +109,11 @@ def train_in_simulation(
             'decisions': run.decisions,
             'replay_ratio': run.replay_ratio,
             'seed': seed,
+            'reality': body.name if ranges is None else f'drawn from {randomize}',
+            'from': None if from_file is None else str(from_file),
         }
-        planner = PlannerConfig(gamma=run.learner.discount)
+        planner = start.planner if start is not None else None
+        planner = planner or PlannerConfig(gamma=run.learner.discount)
         if policy_margin is not None:
             planner = dataclasses.replace(planner, policy_margin=policy_margin)
         export_bundle(run.learner, bundle, provenance, planner)

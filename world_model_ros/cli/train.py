@@ -9,11 +9,19 @@ from typing import Annotated
 
 import typer
 
-SIM = ('sim', 'frames', 'randomize', 'decisions_per_update', 'plan', 'max_hours', 'bundle')
+SIM = (
+    'sim',
+    'frames',
+    'randomize',
+    'reality',
+    'decisions_per_update',
+    'plan',
+    'max_hours',
+    'bundle',
+)
 STORE = (
     'store',
     'contract',
-    'from_file',
     'from_scratch',
     'publish_every',
     'publish_updates',
@@ -47,7 +55,10 @@ def train_command(
     policy_margin: Annotated[
         float | None, typer.Option(help="The bundle's planner leaves the policy only for more.")
     ] = None,
-    randomize: Annotated[Path | None, typer.Option(help='sim: ranges file of realities.')] = None,
+    randomize: Annotated[
+        Path | None, typer.Option(help='sim: live in realities drawn from this ranges file.')
+    ] = None,
+    reality: Annotated[str, typer.Option(help='sim: live in this one changed robot.')] = 'nominal',
     decisions_per_update: Annotated[float, typer.Option(help='sim: ticks per update.')] = 4.0,
     plan: Annotated[
         bool, typer.Option('--plan', help='sim: measure one update, print, stop.')
@@ -55,7 +66,7 @@ def train_command(
     max_hours: Annotated[float, typer.Option(help='sim: refuse longer runs.')] = 2.0,
     bundle: Annotated[Path | None, typer.Option(help='sim: export a bundle at the end.')] = None,
     from_file: Annotated[
-        Path | None, typer.Option('--from', help='store: learner.safetensors to go on from.')
+        Path | None, typer.Option('--from', help='learner.safetensors to go on from.')
     ] = None,
     from_scratch: Annotated[
         bool, typer.Option('--from-scratch', help='store: start from no weights.')
@@ -100,6 +111,8 @@ def train_command(
             out,
             seed=seed,
             randomize=randomize,
+            reality=reality,
+            from_file=from_file,
             decisions_per_update=decisions_per_update,
             threads=threads or 2,
             plan=plan,
@@ -141,8 +154,9 @@ def _check(given: set[str]) -> None:
     wrong = [_option(name) for name in foreign if name in given]
     if wrong:
         raise typer.BadParameter(f'{", ".join(wrong)} does not go with {one}')
-    if {'from_file', 'from_scratch'} <= given:
-        raise typer.BadParameter('--from and --from-scratch exclude each other')
+    for one, other in (('from_file', 'from_scratch'), ('randomize', 'reality')):
+        if {one, other} <= given:
+            raise typer.BadParameter(f'{_option(one)} and {_option(other)} exclude each other')
 
 
 def _option(name: str) -> str:

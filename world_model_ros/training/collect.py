@@ -16,7 +16,7 @@ import torch
 
 from world_model_ros.contract import Contract
 from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.robots import Reality, make_env
+from world_model_ros.robots import NOMINAL, Reality, make_env
 
 # Lanes take seeds from here on: disjoint from selection (10,000) and report (20,000) seeds.
 LANE_SEED = 1_000_000
@@ -125,9 +125,11 @@ def decide(
 
 
 @torch.no_grad()
-def evaluate(model: Dreamer, contract: Contract, seeds: Iterable[int]) -> list[float]:
+def evaluate(
+    model: Dreamer, contract: Contract, seeds: Iterable[int], reality: Reality = NOMINAL
+) -> list[float]:
     """Return the policy's return per seed over whole episodes, without noise, side by side."""
-    envs = [make_env(contract, seed=seed) for seed in seeds]
+    envs = [make_env(contract, seed, reality) for seed in seeds]
     steps = [env.reset(seed) for env, seed in zip(envs, seeds, strict=True)]
     belief = model.initial(len(envs))
     returns = np.zeros(len(envs))

@@ -20,11 +20,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from world_model_ros.contract import Contract
 from world_model_ros.models.dreamer import Dreamer, DreamerConfig
-from world_model_ros.robots import Reality
+from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training import checkpoint
 from world_model_ros.training.collect import Lanes, evaluate
 from world_model_ros.training.learner import Learner, LearnerConfig
 from world_model_ros.training.replay import Replay
+from world_model_ros.training.shipped import Shipped
 
 CURVE_FIELDS = ('frames', 'decisions', 'updates', 'wall_s', 'seed', 'return')
 SELECTION_SEED = 10_000
@@ -47,7 +48,11 @@ class RunConfig:
 
 
 class Run:
-    """One run folder: replay, checkpoint, curve.csv, TensorBoard events."""
+    """One run folder: replay, checkpoint, curve.csv, TensorBoard events.
+
+    ``realities`` draws the body of each episode lived, ``scored_in`` is the one of the curve;
+    ``start`` gives the first weights, and then the policy acts from the first decision on.
+    """
 
     def __init__(
         self,
@@ -57,12 +62,15 @@ class Run:
         model_config: DreamerConfig | None = None,
         learner_config: LearnerConfig | None = None,
         realities: Callable[[np.random.Generator], Reality | None] | None = None,
+        scored_in: Reality = NOMINAL,
+        start: Shipped | None = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.contract, self.folder, self.config = contract, Path(folder), config
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.model = Dreamer(contract, model_config)
+        self.scored_in, self.started = scored_in, start is not None
+        self.model = Dreamer(contract, start.model if start is not None else model_config)
         for module in (*self.model.encoders.values(), *self.model.decoders.values()):
             module.to(memory_format=torch.channels_last)
         self.learner = Learner(self.model, learner_config or LearnerConfig())
@@ -79,6 +87,8 @@ class Run:
         if found is not None:
             state = checkpoint.load(found, self.learner)
             self.wall_s, self.evaluated_at = state['wall_s'], state['evaluated_at']
+        elif start is not None:
+            checkpoint.restore_learner(self.learner, start.tensors)
         seed = config.seed + 1000 * self.replay.written  # a resumed run meets new episodes
         self.lanes = Lanes(contract, config.lanes, seed, config.episode_ticks, realities)
 
@@ -96,6 +106,7 @@ class Run:
         """Train until the frames are lived; ``on_progress`` gets the newest figures."""
         meta = {'run': asdict(self.config), 'learner': asdict(self.learner.config)}
         meta['model'] = asdict(self.model.config)
+        meta['scored_in'] = asdict(self.scored_in)
         (self.folder / 'config.json').write_text(json.dumps(meta, indent=1))
         writer = SummaryWriter(str(self.folder / 'tensorboard'))
         started = time.monotonic() - self.wall_s
@@ -106,12 +117,13 @@ class Run:
         while self.decisions < self.total_decisions:
             clock = time.monotonic()
             self.replay.add(self.lanes.ticks())
-            fresh = self.learner.updates == 0 and self.decisions <= c.prefill
+            random = not self.started and self.learner.updates == 0
+            fresh = random and self.decisions <= c.prefill
             self.lanes.act(None if fresh else self.model)
             spent['live'] += time.monotonic() - clock
             if self.decisions < c.prefill:
                 continue
-            if self.learner.updates == 0:
+            if random:
                 self.freeze_normalisation()
             due = (self.decisions - c.prefill) / c.decisions_per_update
             while self.learner.updates < due:
@@ -160,7 +172,7 @@ class Run:
     def evaluate(self, episodes: int) -> None:
         """Score the policy on selection seeds and append one row per episode to curve.csv."""
         seeds = [SELECTION_SEED + i for i in range(episodes)]
-        returns = evaluate(self.learner.average, self.contract, seeds)
+        returns = evaluate(self.learner.average, self.contract, seeds, self.scored_in)
         self.scored = float(np.mean(returns))
         self.evaluated_at = self.frames
         path = self.folder / 'curve.csv'
