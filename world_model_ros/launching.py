@@ -34,6 +34,8 @@ MEANINGS = {
     'use_sim_time': 'Follow /clock',
     'autostart': 'Act at once; false: think in shadow until activated',
     'explore': 'Explore, and flag every tick as exploration',
+    'explore_std': 'Exploring with a bundle: noise on top, a share of half the action range',
+    'explore_amplitude': 'Exploring without one: reach of the noise, the same unit',
     'evaluate_every': 'Exploring: every n-th acting episode is an evaluation; 0: none',
     'plan': 'Plan in imagination; false: the policy alone',
     'tick_source': "Overrides the contract's tick source",

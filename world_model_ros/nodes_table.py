@@ -36,7 +36,8 @@ class NodeEntry:
 
 
 _ALL = ('contract', 'robot_id', 'use_sim_time')
-_AGENT = ('tick_source', 'bundle', 'explore', 'evaluate_every', 'plan', 'autostart')
+_EXPLORE = ('explore', 'explore_std', 'explore_amplitude', 'evaluate_every')
+_AGENT = ('tick_source', 'bundle', *_EXPLORE, 'plan', 'autostart')
 SIM_ROBOT = NodeEntry('sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
 AGENT = NodeEntry('agent', True, (*_ALL, *_AGENT))
 GUARD = NodeEntry('guard', False, (*_ALL, 'tick_source'))
@@ -61,6 +62,8 @@ class Settings:
     use_sim_time: bool = False
     autostart: bool = False
     explore: bool = False
+    explore_std: float = 0.1
+    explore_amplitude: float = 0.3
     evaluate_every: int = 0
     plan: bool = True
     tick_source: str = ''

@@ -9,7 +9,6 @@ lockstep after the run, so it takes nothing from the robot.
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -17,12 +16,15 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
+from world_model_ros.cli._circle_curve import lived_rows, write_curve
 from world_model_ros.cli._measure import machine
 from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 
+ARMS = Path(__file__).parents[2] / 'benchmarks' / 'bundles'  # of a source checkout
 STARTING_S = 180.0  # beyond the minutes asked for: starting, sealing, saving
 
 
@@ -35,17 +37,17 @@ def circle_command(
     ] = False,
     bundle: Annotated[str, typer.Option(help='Bundle to start from; the shipped one.')] = '',
     randomised: Annotated[
-        Path | None, typer.Option(help='Bundle trained with --randomize, evaluated frozen.')
+        Path | None, typer.Option(help='Bundle trained with --randomize; benchmarks/bundles.')
     ] = None,
     oracle: Annotated[
-        Path | None, typer.Option(help='Bundle trained further inside the changed simulator.')
+        Path | None, typer.Option(help='Bundle trained in the changed robot; benchmarks/bundles.')
     ] = None,
     episodes: Annotated[int, typer.Option(min=1, max=100, help='Report seeds per arm.')] = 20,
     seed: Annotated[int, typer.Option(help='Of the lived episodes.')] = 0,
     jobs: Annotated[int, typer.Option(min=1, help='Processes that evaluate.')] = 2,
     keep: Annotated[Path | None, typer.Option(help='Keep store, episodes and logs here.')] = None,
     curve: Annotated[
-        Path | None, typer.Option(help='Write one CSV row per lived episode.')
+        Path | None, typer.Option(help='One CSV row per lived episode, and a PNG beside it.')
     ] = None,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
@@ -81,8 +83,11 @@ def circle_command(
         adapted = _last_bundle(folder, interface_hash(contract))
         if adapted is not None:
             arms.run('adapted', adapted, changed)
-            arms.run('adapted_nominal', adapted, 'nominal')
-    for name, other in (('randomised', randomised), ('oracle', oracle)):
+            if changed != 'nominal':
+                arms.run('adapted_nominal', adapted, 'nominal')
+    stock = not (from_scratch or reality)
+    for name, given in (('randomised', randomised), ('oracle', oracle)):
+        other = given or (_stock_arm(contract.name, name) if stock else None)
         if other is not None:
             arms.run(name, find_bundle(other), changed)
     figures |= lived | arms.figures()
@@ -90,7 +95,8 @@ def circle_command(
         name for name in ('adapted', 'randomised', 'oracle') if name not in arms.returns
     ]
     if curve is not None:
-        write_curve(curve, lived['returns'], seed)
+        means = {name: sum(values) / len(values) for name, values in arms.returns.items()}
+        write_curve(curve, lived_rows(lived['returns'], seed), means)
     _show(figures)
     if as_json:
         typer.echo(json.dumps(figures))
@@ -133,7 +139,8 @@ class _Arms:
 
         arms = self.returns
         out = arm_figures(arms)
-        out['episodes'] = len(self._seeds)
+        out['report_seeds'] = len(self._seeds)
+        out['arm_returns'] = {k: [round(v, 3) for v in values] for k, values in arms.items()}
         for name, a, b in (
             ('adapted_minus_frozen', 'adapted', 'frozen'),
             ('adapted_minus_randomised', 'adapted', 'randomised'),
@@ -175,7 +182,20 @@ def _live(
     figures = json.loads(told.read_text())
     ticks = figures['ticks']
     figures['late_share'] = figures['late_ticks'] / ticks if ticks else 1.0
+    waited = [r['ready'] - r['published'] for r in figures['releases'] if r['ready']]
+    if waited:
+        figures['published_to_ready_s'] = {
+            'releases': len(waited),
+            'p50': round(float(np.percentile(waited, 50)), 2),
+            'p95': round(float(np.percentile(waited, 95)), 2),
+        }
     return figures
+
+
+def _stock_arm(robot: str, arm: str) -> Path | None:
+    """The bundle of an arm that a source checkout holds; None where there is none."""
+    path = ARMS / f'{robot}_{arm}'
+    return path if path.is_dir() else None
 
 
 def _last_bundle(folder: Path, interface: str) -> Path | None:
@@ -185,19 +205,6 @@ def _last_bundle(folder: Path, interface: str) -> Path | None:
     store = open_store(str(folder / 'store'))
     release = latest_release(store, interface)
     return None if release is None else fetch_release(store, release, folder / 'adapted')
-
-
-def write_curve(path: Path, returns: list[dict[str, Any]], seed: int) -> None:
-    """Write one row per lived episode: seed, minutes since the first end, return, release."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('w', newline='', encoding='utf-8') as file:
-        rows = csv.writer(file)
-        rows.writerow(('seed', 'minutes', 'return', 'release', 'eval'))
-        for row in returns:
-            minutes = (row['time'] - returns[0]['time']) / 60.0
-            rows.writerow(
-                (seed, round(minutes, 3), round(row['return'], 3), row['release'], row['eval'])
-            )
 
 
 def _show(figures: dict[str, Any]) -> None:

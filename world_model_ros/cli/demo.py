@@ -31,6 +31,8 @@ from world_model_ros.store import open_store
 
 REFRESH_SEC = 0.25
 EVALUATE_EVERY = 4  # episodes: three explore, the fourth is a figure
+# Nobody stands near a simulated robot: wilder than what a real one is given by default.
+EXPLORE_STD, EXPLORE_AMPLITUDE = 0.3, 0.8
 # Domains that no operating system's ephemeral ports collide with (ROS 2's documentation).
 _DOMAINS = range(1, 102)
 
@@ -73,6 +75,8 @@ def demo_command(
         contract=str(find_robot(robot).resolve()),
         bundle='' if model is None else str(model),
         explore=circle is not None,
+        explore_std=EXPLORE_STD,
+        explore_amplitude=EXPLORE_AMPLITUDE,
         evaluate_every=EVALUATE_EVERY if circle is not None else 0,
         robot_id=f'{contract.name}_demo',
         directory=str(directory.resolve()),
