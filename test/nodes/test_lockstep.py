@@ -35,7 +35,8 @@ def through_nodes(folder, domain, contract, bundle, seed, episodes, seconds):
     keys = [noise_key(str(seed + i)) for i in range(episodes)]
     with robot_processes.Robot(domain, folder) as robot:
         robot.start('sim_robot', seed=seed, **common)
-        robot.start('guard', use_sim_time=True, **common)
+        # A machine that is busy elsewhere may take longer than a guard waits by default.
+        robot.start('guard', use_sim_time=True, lockstep_patience=seconds, **common)
         robot.start(
             'agent', use_sim_time=True, robot_id='r', bundle=bundle, noise_seed=seed, **common
         )
@@ -86,7 +87,7 @@ def test_lockstep_episodes_equal_those_of_env(tmp_path):
     path.write_text(text.replace('max_ticks: 500', f'max_ticks: {TICKS}'))
     contract = load_contract(path)
     bundle = robot_processes.tiny_bundle(tmp_path, contract)
-    heard = through_nodes(tmp_path, 76, path, bundle, SEED, EPISODES, 40.0)
+    heard = through_nodes(tmp_path, 76, path, bundle, SEED, EPISODES, 120.0)
     for ticks, rows in zip(heard, in_env(contract, bundle, SEED, EPISODES), strict=True):
         assert_same(ticks, rows, TICKS)
 

@@ -25,7 +25,7 @@ from world_model_ros.training.service import FolderInUse, Service
 from world_model_ros.training.settings import ServiceConfig
 from world_model_ros.training.state import Start
 
-NICE = 10  # the robot's own processes come first
+NICE = 19  # the robot's own processes come first
 
 
 class Display(Protocol):
