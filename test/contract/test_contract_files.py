@@ -131,6 +131,16 @@ def test_holding_robot_has_no_constant_safe_action():
     assert contract.safe_action is None
 
 
+def test_joints_that_nobody_measures_cannot_be_held():
+    text = STORED.read_text().replace('kind: velocity', 'kind: position')
+    text = text.replace('safe: zero', 'safe: hold')
+    before, names, after = text.rpartition('names: [base, elbow/left]')
+    assert names
+
+    with pytest.raises(ContractError, match='to know where to hold them'):
+        parse_contract(f'{before}names: [base, elbow/right]{after}')
+
+
 def test_contract_cannot_be_changed_after_loading():
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_contract('reacher').name = 'other'

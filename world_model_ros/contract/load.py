@@ -7,6 +7,7 @@ The only maker of `Contract` objects from text. Strict: a key that is unknown, d
 or of the wrong type is a fault; nothing is guessed.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ from world_model_ros.contract.problems import (
     Section,
 )
 from world_model_ros.contract.rules import read_topic
-from world_model_ros.contract.schema import CONTRACT_FORMAT, Contract, Episode, Reward
+from world_model_ros.contract.schema import (
+    CONTRACT_FORMAT,
+    Action,
+    Contract,
+    Episode,
+    Reward,
+    Stream,
+)
 from world_model_ros.contract.streams import read_streams
 
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
@@ -118,6 +126,8 @@ def parse_contract(text: str, file: str = '<contract>') -> Contract:
     action = read_action(top, problems)
     reward = _read_reward(top, problems)
     episode = _read_episode(top, problems)
+    if action is not None:
+        _check_hold(action, streams, problems)
     if problems.found or action is None:
         raise ContractError(file, problems.found)
     return Contract(
@@ -154,6 +164,21 @@ def _parse_yaml(text: str, file: str) -> Any:
                 )
             ],
         ) from error
+
+
+def _check_hold(action: Action, streams: Sequence[Stream], problems: Problems) -> None:
+    """A guard can only hold joints whose positions it hears."""
+    known = problems.clean('streams', 'action') and action.kind == 'position'
+    if not known or action.safe != 'hold':
+        return
+    heard = [set(stream.names) for stream in streams if stream.kind == 'joints']
+    if not any(set(action.names) <= names for names in heard):
+        problems.add(
+            'action.safe',
+            action.safe,
+            f'one joints stream with all of {", ".join(action.names)}, to know where to hold them',
+            'add the joints that are missing to the names of a joints stream',
+        )
 
 
 def _is_name(name: str) -> bool:
