@@ -52,7 +52,7 @@ def test_the_command_prints_one_object_and_says_it_by_its_status(bundle, contrac
             not status,
             bool(status),
         )
-        assert report['format'] == 1
+        assert report['format'] == 1 and report['final'] is True
 
 
 def test_a_flipped_byte_is_refused_with_the_files_name(bundle, contract_file):
@@ -110,6 +110,7 @@ def test_a_bundle_too_slow_for_the_period_is_refused(bundle, contract_file):
     verdict = _only_drive(bundle, contract)
     assert 'too slow for this machine' in verdict.reason
     assert verdict.figures['cpu_ms.p99'] > 1e-4
+    assert not verdict.final  # a hot processor is slow, too
 
 
 def _only_drive(bundle, contract):
@@ -119,10 +120,20 @@ def _only_drive(bundle, contract):
     return _drive(load_bundle(bundle), contract, runs=10)
 
 
-def test_a_preflight_that_hangs_is_ended_and_refused(bundle, contract_file):
+def test_a_preflight_that_hangs_is_ended_and_decides_nothing(bundle, contract_file):
     sleeper = (sys.executable, '-c', 'import signal; signal.pause()')
     verdict = run_preflight(bundle, contract_file, timeout_s=0.5, command=sleeper)
     assert verdict.reason == 'preflight: not done within 0.5 s; it was ended'
+    assert not verdict.ok and not verdict.final
+
+
+@pytest.mark.parametrize('name', ['SIGALRM', 'SIGKILL', 'SIGTERM', 'SIGINT'])
+def test_a_preflight_that_somebody_ended_decides_nothing(bundle, contract_file, name):
+    code = (
+        f'import os, signal; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), signal.{name})'
+    )
+    verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
+    assert not verdict.ok and not verdict.final and name in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -138,12 +149,12 @@ def test_a_preflight_that_hangs_is_ended_and_refused(bundle, contract_file):
 )
 def test_a_preflight_that_crashes_or_babbles_is_a_refusal(bundle, contract_file, code, words):
     verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
-    assert not verdict.ok and words in verdict.reason
+    assert not verdict.ok and verdict.final and words in verdict.reason
 
 
 def test_a_preflight_that_cannot_be_started_is_a_refusal(bundle, contract_file):
     verdict = run_preflight(bundle, contract_file, command=('/nowhere/python',))
-    assert 'cannot be started' in verdict.reason
+    assert 'cannot be started' in verdict.reason and not verdict.final
 
 
 def test_a_preflight_that_nobody_waits_for_ends_itself(bundle, contract_file):

@@ -22,8 +22,10 @@ import fleet_bundles  # noqa: E402
 import robot_processes  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
+from world_model_ros.cli._faults import find_faults  # noqa: E402
 from world_model_ros.contract import interface_hash, load_contract  # noqa: E402
 from world_model_ros.nodes import _common  # noqa: E402
+from world_model_ros.nodes._monitor import NodeStatus, RobotView  # noqa: E402
 from world_model_ros.parent import PARENT_ENV  # noqa: E402
 from world_model_ros.store import complete_episodes, open_store, publish_release  # noqa: E402
 
@@ -193,6 +195,23 @@ def test_an_agent_that_comes_late_or_anew_is_handed_the_newest(fleet):
     fleet.robot.until(lambda: fleet.agent('candidate', release), 'the same candidate again', 40.0)
 
 
+def test_an_agent_without_a_model_is_handed_the_newest_that_is_not_bad(fleet):
+    fleet.start_updater()
+    fleet.start_agent()
+    first = fleet.take(0)
+    bad = fleet_bundles.make_bundle(
+        fleet.folder / 'bad', fleet.contract, 7, policy=fleet_bundles.growing_policy
+    )
+    publish_release(fleet.store, bad, interface_hash(load_contract(fleet.contract)))
+    fleet.robot.until(lambda: fleet.updater('state') == 'refused', 'the refused release')
+    assert 'outside the contract' in fleet.updater('reason')
+    fleet.robot.kill('agent')
+    fleet.told = {}
+    fleet.start_agent(bundle="''")
+    fleet.robot.until(lambda: fleet.agent('candidate', first), 'the release that is good', 40.0)
+    assert fleet.updater('state') == 'refused' and fleet.told['acting'] is None
+
+
 def test_an_updater_killed_and_started_again_goes_on(fleet):
     fleet.start_updater()
     fleet.start_agent()
@@ -217,6 +236,8 @@ def test_a_store_that_vanishes_is_said_and_returns(fleet):
     fleet.robot.until(lambda: fleet.updater('state') == 'unreachable', 'word of the missing store')
     level, text = fleet.robot.status('/updater')
     assert level == _common.WARN[0] and f'store {fleet.store.url}' in text
+    [shown] = find_faults(RobotView({'updater': NodeStatus(level, text, {})}), [])
+    assert str(shown) == f'updater: {text}'
     os.rename(fleet.folder / 'away', fleet.store.folder)
     fleet.take(1)
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The robot's bundles on its disk, and what is known of them: slots/SHA/ and slots/state.json.
 
-Owns the state file (format 1, replaced atomically) and the check that a slot is whole. A slot's
-name is the sha256 of its manifest, which holds those of its other files: a slot proves itself.
-Must not import ROS or torch.
+Owns the state file (format 1, replaced atomically), what becomes of it when the agent swaps, and
+the check that a slot is whole. A slot's name is the sha256 of its manifest, which holds those of
+its other files: a slot proves itself. Must not import ROS or torch.
 """
 
 from __future__ import annotations
@@ -73,6 +73,53 @@ class State:
                 return entry
         self.history = [*self.history, Times(slot.release, slot.bundle_sha)][-MAX_HISTORY:]
         return self.history[-1]
+
+    @property
+    def offered(self) -> Slot | None:
+        """What the agent shall take: the newest release that is verified, tried and not bad.
+
+        None: it acts already, or there is none.
+        """
+        if self.candidate is not None:
+            return self.candidate
+        without = not self._good(self.acting)
+        return self.previous if without and self._good(self.previous) else None
+
+    def swapped(self, slot: Slot, now_ns: int) -> None:
+        """The agent acts on this slot."""
+        acting = self.acting
+        if slot.release == 0 and self._good(acting):
+            self.let_go()
+        else:
+            self.previous = None if acting and acting.bundle_sha in self.bad else acting
+        self.acting = slot
+        self._forget_candidate(slot.bundle_sha)
+        self.times(slot).acting_ns = now_ns
+
+    def let_go(self) -> None:
+        """The agent began anew, without the acting slot: the newest two good ones stay at hand."""
+        known = [slot for slot in (self.candidate, self.acting, self.previous) if slot is not None]
+        pinned = self.candidate if self.pinned else None
+        good = [slot for slot in dict.fromkeys(known) if slot is pinned or self._good(slot)]
+        self.candidate, self.previous = (*good, None, None)[:2]
+        self.acting = None
+
+    def left(self, bundle_sha: str, reason: str) -> None:
+        """The agent refused or left a bundle: it never comes back."""
+        self.bad[bundle_sha] = reason
+        self._forget_candidate(bundle_sha)
+        if self.previous is not None and self.previous.bundle_sha == bundle_sha:
+            self.previous = None
+        if self.acting is not None and self.acting.bundle_sha == bundle_sha:
+            self.acting, self.previous = self.previous, None
+
+    def _forget_candidate(self, bundle_sha: str) -> None:
+        if self.candidate is not None and self.candidate.bundle_sha == bundle_sha:
+            self.candidate, self.pinned = None, False
+
+    def _good(self, slot: Slot | None) -> bool:
+        """Whether a slot holds a release that may act."""
+        return slot is not None and slot.release > 0 and slot.bundle_sha not in self.bad
 
     def to_json(self) -> dict[str, Any]:
         """As state.json holds it."""

@@ -14,12 +14,12 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from world_model_ros.contract import find_robot, interface_hash, load_contract
+from world_model_ros.fleet.attempts import MOST, Attempts
 from world_model_ros.fleet.preflight import Verdict, run_preflight
 from world_model_ros.fleet.slots import (
     LOCK_FILE,
@@ -31,6 +31,7 @@ from world_model_ros.fleet.slots import (
     slot_problems,
     write_state,
 )
+from world_model_ros.fleet.status import Status
 from world_model_ros.store import (
     Release,
     StoreDamaged,
@@ -40,29 +41,6 @@ from world_model_ros.store import (
     open_store,
 )
 from world_model_ros.store.layout import STORE_FORMAT, status_key, to_json
-
-STATES = (
-    'idle',  # the store has no release for this robot
-    'downloading',
-    'verifying',
-    'preflight',
-    'ready',  # a slot waits for the agent
-    'acting',  # the newest release acts
-    'refused',  # the newest release may not act here
-    'unreachable',  # the store, or the disk here, cannot be used at the moment
-)
-OPERATOR = "the operator's word"
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where the updater stands; replaced as a whole."""
-
-    state: str  # one of STATES
-    release: int = 0  # the one it is about
-    bundle_sha: str = ''
-    reason: str = ''
-    slot: Slot | None = None  # when ready: what the agent shall take
 
 
 class Updater:
@@ -78,6 +56,7 @@ class Updater:
         preflight: Callable[[Path], Verdict] | None = None,
         on_status: Callable[[Status], None] = lambda status: None,
         now_ns: Callable[[], int] = time.time_ns,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take over the slots.
 
@@ -89,6 +68,7 @@ class Updater:
             preflight: tries a bundle; run_preflight with this contract by default.
             on_status: is told of every change of `status`, in the thread of poll().
             now_ns: the wall clock.
+            clock: a steady one in seconds, for pauses.
 
         Raises:
             SlotsError: the slots are another updater's, or their state is of another format.
@@ -114,6 +94,7 @@ class Updater:
         self._state, self.notice = read_state(self._root)
         self.status = Status('idle')
         self._reported = b''
+        self._attempts = Attempts(clock)
         self._fetching = ''  # bundle_sha that poll() is at work on
         self._superseded = ''  # the agent may swap to what it was handed before it heard of more
 
@@ -122,6 +103,12 @@ class Updater:
         """A copy of what is on disk."""
         with self._mutex:
             return copy.deepcopy(self._state)
+
+    @property
+    def offered(self) -> Slot | None:
+        """What the agent shall take, if anything, whether or not the store is there."""
+        with self._mutex:
+            return self._state.offered
 
     def close(self) -> None:
         """Let the slots go."""
@@ -153,11 +140,17 @@ class Updater:
                 return
             known = {slot.bundle_sha: slot for slot in state.slots()}
             slot = known.get(bundle_sha) or Slot(bundle_sha, release, str(bundle))
-            state.acting = slot
-            state.previous = None if acting and acting.bundle_sha in state.bad else acting
-            if state.candidate is not None and state.candidate.bundle_sha == bundle_sha:
-                state.candidate, state.pinned = None, False
-            state.times(slot).acting_ns = self._now_ns()
+            state.swapped(slot, self._now_ns())
+        self._clean()
+
+    def acts_on_nothing(self) -> None:
+        """The agent says that it has no model: it started anew, or never had one.
+
+        Raises:
+            OSError: the state cannot be written; nothing changed.
+        """
+        with self._changed() as state:
+            state.let_go()
         self._clean()
 
     def rolled_back(self, bundle_sha: str, reason: str) -> None:
@@ -167,13 +160,7 @@ class Updater:
             OSError: the state cannot be written; nothing changed.
         """
         with self._changed() as state:
-            state.bad[bundle_sha] = reason
-            if state.candidate is not None and state.candidate.bundle_sha == bundle_sha:
-                state.candidate, state.pinned = None, False
-            if state.previous is not None and state.previous.bundle_sha == bundle_sha:
-                state.previous = None
-            if state.acting is not None and state.acting.bundle_sha == bundle_sha:
-                state.acting, state.previous = state.previous, None
+            state.left(bundle_sha, reason)
         self._clean()
 
     def rollback(self) -> Slot:
@@ -187,18 +174,18 @@ class Updater:
             if state.previous is None:
                 raise SlotsError('no previous bundle to roll back to')
             if state.acting is not None:
-                state.bad[state.acting.bundle_sha] = f'rolled back: {OPERATOR}'
+                state.bad[state.acting.bundle_sha] = "rolled back: the operator's word"
             state.bad.pop(state.previous.bundle_sha, None)
             state.candidate, state.pinned = state.previous, True
         assert state.candidate is not None
-        self._say(self._ready(state.candidate))
+        self._say(_ready(state.candidate))
         return state.candidate
 
     def _follow(self) -> Status:
         with self._mutex:
             state = self._state
             if state.pinned and state.candidate is not None:
-                return self._ready(state.candidate)
+                return _ready(state.candidate)
         release = latest_release(self._store, self.interface_hash)
         if release is None:
             return Status('idle', reason=f'no release for {self._file.name} in the store yet')
@@ -209,17 +196,18 @@ class Updater:
         if slot.bundle_sha in state.bad:
             return Status('refused', slot.release, slot.bundle_sha, state.bad[slot.bundle_sha])
         if state.acting is not None and state.acting.bundle_sha == slot.bundle_sha:
+            self._withdraw()
             return Status('acting', slot.release, slot.bundle_sha)
         if slot not in state.slots():
             self._fetching = slot.bundle_sha
+            if reason := self._attempts.waiting(slot.bundle_sha):
+                return Status('preflight', slot.release, slot.bundle_sha, reason)
             verdict = self._fetch(release, slot)
             if not verdict.ok:
-                self._fetching = ''
-                self.rolled_back(slot.bundle_sha, verdict.reason)
-                return Status('refused', slot.release, slot.bundle_sha, verdict.reason)
+                return self._failed(slot, verdict)
         with self._changed() as state:
             if state.pinned and state.candidate is not None:  # said while this one was fetched
-                return self._ready(state.candidate)
+                return _ready(state.candidate)
             if state.candidate is not None and state.candidate != slot:
                 self._superseded = state.candidate.bundle_sha
             state.candidate = slot
@@ -227,7 +215,7 @@ class Updater:
             times.published_ns = release.published_ns
             times.ready_ns = times.ready_ns or self._now_ns()
         self._clean()
-        return self._ready(slot)
+        return _ready(slot)
 
     def _fetch(self, release: Release, slot: Slot) -> Verdict:
         """Bring a release into its slot and try it; raises StoreError and OSError."""
@@ -241,8 +229,23 @@ class Updater:
         self._say(Status('preflight', *about))
         return self._preflight(folder)
 
-    def _ready(self, slot: Slot) -> Status:
-        return Status('ready', slot.release, slot.bundle_sha, slot=slot)
+    def _failed(self, slot: Slot, verdict: Verdict) -> Status:
+        """Bad for good, unless it may have been the machine."""
+        about, reason = (slot.release, slot.bundle_sha), verdict.reason
+        if not verdict.final:
+            if self._attempts.failed(slot.bundle_sha, reason):
+                return Status('preflight', *about, self._attempts.waiting(slot.bundle_sha))
+            reason = f'{reason}; the last of {MOST} attempts'
+        self._fetching = ''
+        self.rolled_back(slot.bundle_sha, reason)
+        return Status('refused', *about, reason)
+
+    def _withdraw(self) -> None:
+        """The newest release acts: whatever waited for the agent is an older one."""
+        if self._state.candidate is not None:
+            with self._changed() as state:
+                if state.candidate is not None and not state.pinned:
+                    self._superseded, state.candidate = state.candidate.bundle_sha, None
 
     def _about(self, state: str, error: OSError) -> Status:
         """A failure, said of the release that was under way."""
@@ -290,3 +293,7 @@ class Updater:
         except StoreError:
             return
         self._reported = content
+
+
+def _ready(slot: Slot) -> Status:
+    return Status('ready', slot.release, slot.bundle_sha)

@@ -127,7 +127,9 @@ class UpdaterNode(Node):
             if candidate.get('state') == 'refused' and candidate != before.get('candidate'):
                 reason = f'the agent refused it: {candidate.get("reason", "")}'
                 self.updater.rolled_back(candidate['bundle_sha'], reason)
-            if told['acting'] is not None:
+            if told['acting'] is None:
+                self.updater.acts_on_nothing()
+            else:
                 acting = told['acting']
                 self.updater.swapped(
                     acting['bundle_sha'], int(acting['release']), acting['bundle']
@@ -153,7 +155,7 @@ class UpdaterNode(Node):
     def _step(self) -> None:
         self._take_in()
         self._say()
-        slot, now_s = self.updater.status.slot, _common.STEADY_CLOCK.now().nanoseconds / 1e9
+        slot, now_s = self.updater.offered, _common.STEADY_CLOCK.now().nanoseconds / 1e9
         if self._call is not None and now_s >= self._give_up_s:
             self._call.cancel()  # whoever was asked has died; a later answer counts no more
             self._call = None
@@ -214,7 +216,7 @@ class UpdaterNode(Node):
     def _on_check(self, _request: Any, response: Any) -> Any:
         self._wake.set()
         status = self.updater.status
-        response.success = status.state not in ('unreachable', 'refused')
+        response.success = not status.wrong
         response.message = f'{status.state} {status.reason}'.strip()
         return response
 
@@ -228,14 +230,14 @@ class UpdaterNode(Node):
         self._said = said
         text = f'release {status.release}: {status.state}' if status.release else status.state
         text = f'{text}: {status.reason}' if status.reason else text
-        if status.state in ('refused', 'unreachable'):
+        if status.wrong:
             self.get_logger().warning(text)
         else:
             self.get_logger().info(text)
 
     def _publish_diagnostics(self) -> None:
         status, state = self.updater.status, self.updater.state
-        level = _common.WARN if status.state in ('refused', 'unreachable') else _common.OK
+        level = _common.WARN if status.wrong else _common.OK
         text = f'{status.state}: {status.reason}' if status.reason else status.state
         problem = self._problems['agent']
         if self._problems['release']:
