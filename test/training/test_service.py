@@ -8,6 +8,7 @@ import json
 import math
 import resource
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,12 @@ from world_model_ros.contract import interface_hash
 from world_model_ros.store import latest_release, open_store
 from world_model_ros.training import checkpoint
 from world_model_ros.training.gate import GateConfig
+from world_model_ros.training.ingest import HELD_OUT_SHARE
+from world_model_ros.training.ledger import is_held_out
 from world_model_ros.training.mixture import Shares
 from world_model_ros.training.nominal import open_nominal
 from world_model_ros.training.service import FolderInUse
+from world_model_ros.training.strips import CONTEXT, OPEN_LOOP
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -97,6 +101,22 @@ def test_a_release_the_store_kept_from_publishing_is_published_when_it_is_back(
     serve(store.url, tmp_path / 'out', learner_file, told, config).run()
     assert latest_release(store, interface_hash(recorded.robot())).number == 1
     assert len(told.of('gate')) == 1  # exported once, published when it could be
+
+
+def test_a_release_judged_on_an_episode_too_short_to_draw_is_published_without_a_picture(
+    tmp_path, bags, store, learner_file
+):
+    names = (f'{k:08x}-0000-4000-8000-00000000000a' for k in count(10))
+    short = next(name for name in names if is_held_out(name, HELD_OUT_SHARE))
+    recorded.upload(store, recorded.record(tmp_path, short, CONTEXT + OPEN_LOOP - 1))
+    fill(store, bags, recorded.TRAINED[0], recorded.HELD_OUT)
+    told = Told(lambda service, status: status['published'] or status['store_errors'])
+    # All of them are there before the first candidate: the short one is the newest of two.
+    config = replace(QUIET, publish_updates=40, gate=GateConfig(2, 1e3, 1e3, 1e3), start_ticks=10)
+    serve(store.url, tmp_path / 'out', learner_file, told, config).run()
+    assert told.statuses[-1]['episodes']['held_out'] == 2
+    assert told.of('store_lost') == [] and len(told.of('published')) == 1
+    assert not store.exists('status/trainer/strip_1.png')
 
 
 def test_updates_wait_for_the_ticks_that_pay_for_them(tmp_path, bags, store, learner_file):

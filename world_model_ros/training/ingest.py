@@ -27,15 +27,17 @@ from world_model_ros.experience import (
     save_arrays,
     to_arrays,
 )
-from world_model_ros.store import EpisodeRef, Store, complete_episodes
-from world_model_ros.store.episodes import download_episode
-from world_model_ros.training.ledger import Entry, Ledger, State, is_held_out
+from world_model_ros.store import EpisodeRef, Store
+from world_model_ros.store.episodes import download_episode, list_episodes
+from world_model_ros.training.ledger import Entry, Ledger
 from world_model_ros.training.pieces import Rows, Unserviceable, check_serves, learnable
 from world_model_ros.training.replay import Replay
 
 HELD_OUT_SHARE = 0.1
 HELD_OUT_KEPT = 32  # episodes on disk; the gate looks at the newest few
 FIRST_RETRY_SEC, LAST_RETRY_SEC = 2.0, 300.0
+# An upload is done by then; what has no complete.json for longer is said to be half copied.
+UPLOAD_SEC = 60.0
 # Left free for what else writes to the trainer's disk: a checkpoint, an exported bundle.
 SPARE_BYTES = 128 << 20
 # What a file that is not what it says can raise while it is read; all of it refuses the episode.
@@ -80,6 +82,8 @@ class Ingest:
         self.held_out_folder.mkdir(exist_ok=True)
         self.waiting: list[EpisodeRef] = []
         self.failing: dict[str, tuple[str, float, float]] = {}  # uuid: reason, not before, pause
+        self.half_copied: set[str] = set()  # keys in the store
+        self._begun: dict[str, float] = {}  # key: when it was first seen without complete.json
         self._adopt()
 
     def _adopt(self) -> None:
@@ -103,12 +107,22 @@ class Ingest:
         """
         now = self.clock()
         known = self.ledger.entries
+        complete, begun = list_episodes(store)
+        self._wait_for(begun, now)
         found = [
             ref
-            for ref in complete_episodes(store)
+            for ref in complete
             if ref.uuid not in known and self.failing.get(ref.uuid, ('', 0.0, 0.0))[1] <= now
         ]
         self.waiting = sorted(found, key=lambda ref: (ref.date, ref.key))
+
+    def _wait_for(self, begun: list[EpisodeRef], now: float) -> None:
+        """Say once of each half-copied episode that it is one; another upload may complete it."""
+        self._begun = {ref.key: self._begun.get(ref.key, now) for ref in begun}
+        late = {ref.key: ref for ref in begun if now - self._begun[ref.key] >= UPLOAD_SEC}
+        for key in sorted(late.keys() - self.half_copied):
+            self.say('half_copied', uuid=late[key].uuid, reason=f'{key}: no complete.json yet')
+        self.half_copied = set(late)
 
     def take(self, store: Store) -> Entry | None:
         """Settle the next waiting episode; None if it must be tried again later, or none waits."""
@@ -157,7 +171,7 @@ class Ingest:
             entry = Entry(ref.uuid, 'refused', ref.robot_id, 0, _one_line(error, folder))
             self.ledger.settle(entry)
             return entry
-        state: State = 'held_out' if is_held_out(ref.uuid, self.share) else 'ingested'
+        state = self.ledger.side(ref.uuid, self.share)
         entry = Entry(ref.uuid, state, ref.robot_id, len(rows['reward']))
         if state == 'held_out':
             target = self._file(ref.uuid)

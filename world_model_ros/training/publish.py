@@ -61,8 +61,8 @@ class Publisher:
         if held_out:
             title = f'{state.contract.name} after {learner.updates} updates'
             target = state.folder / 'strips' / f'{learner.updates:08d}.png'
-            draw_strip(learner.average, state.contract, held_out[-1], target, title)
-            self.strip = target
+            if draw_strip(learner.average, state.contract, held_out[-1], target, title):
+                self.strip = target
         state.counters['refused'] += not verdict.passed
         self.say('gate', passed=verdict.passed, text=verdict.line())
         return verdict

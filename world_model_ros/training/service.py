@@ -26,6 +26,7 @@ from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.store import Release, StoreError, latest_release
 from world_model_ros.training.checkpoint import NOT_WRITTEN
+from world_model_ros.training.faults import Faults
 from world_model_ros.training.gate import Verdict
 from world_model_ros.training.ingest import Ingest
 from world_model_ros.training.learner import Learner, LearnerConfig
@@ -80,7 +81,8 @@ class Service:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.folder)
-        self.say, self.report = say, report
+        self.report = report
+        say = self.say = self.faults = Faults(say)
         self.interface = interface_hash(contract)
         self.link = Link(url, say)
         margin = config.policy_margin

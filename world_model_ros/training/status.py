@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STATUS_KEY = 'status/trainer.json'
 STATUS_FORMAT = 1
-SHOWN = 3  # newest refusals and failures
+SHOWN = 3  # newest refusals, failures and half-copied episodes
 
 
 def status_of(service: Service) -> dict[str, Any]:
@@ -47,9 +47,12 @@ def status_of(service: Service) -> dict[str, Any]:
             'refused': len(refused),
             'waiting': len(ingest.waiting),
             'failing': len(ingest.failing),
+            'half_copied': len(ingest.half_copied),
         },
         'refusals': {entry.uuid: entry.reason for entry in refused[-SHOWN:]},
         'failing': {k: v[0] for k, v in list(ingest.failing.items())[-SHOWN:]},
+        'half_copied': sorted(ingest.half_copied)[-SHOWN:],
+        'faults': service.faults.as_dict(),
         'store_errors': service.link.errors,
         'store_error': service.link.error,
         **service.state.counters,
