@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,7 +30,13 @@ import recorded
 from swap_robot import SwapRobot
 
 from world_model_ros.contract import find_robot, interface_hash, load_contract
-from world_model_ros.store import complete_episodes, fetch_release, open_store, read_release
+from world_model_ros.store import (
+    complete_episodes,
+    fetch_release,
+    open_store,
+    read_release,
+    releases,
+)
 
 pytestmark = pytest.mark.ros
 TICKS = 25
@@ -73,6 +80,7 @@ def test_a_robot_without_weights_explores_is_learned_from_and_acts_on_what_was_l
     path = cartpole(tmp_path)
     contract = load_contract(path)
     store = open_store(tmp_path / 'store', create=True)
+    started_ns = time.time_ns()
     trainer = start_trainer(store.url, tmp_path, path)
     try:
         with SwapRobot(66, tmp_path, path, contract) as robot:
@@ -113,18 +121,22 @@ def test_a_robot_without_weights_explores_is_learned_from_and_acts_on_what_was_l
         trainer.wait()
 
     # Before the first release it explored; then releases acted, later ones later.
-    releases = [t.release for t in ticks]
-    assert releases == sorted(releases) and {0, 1} <= set(releases)
+    acted = [t.release for t in ticks]
+    assert acted == sorted(acted) and {0, 1} <= set(acted)
     assert {t.source for t in ticks if not t.release} <= {'explore', 'safe'}
     assert any(t.eval and not t.explore for t in ticks if t.release)
     # Neither ROS nor the simulator was in the trainer; it learned from what this robot recorded.
     ended = json.loads((tmp_path / 'trainer.log').read_text().splitlines()[-1])
     assert ended == {'event': 'end', 'loaded': []}
     stored = {ref.uuid for ref in complete_episodes(store, interface_hash(contract))}
-    newest = read_release(store, interface_hash(contract), last)
-    assert newest.episodes and set(newest.episodes) <= stored
-    # The last episode is sealed by the recorder's end, when nobody listens any more.
-    assert set(newest.episodes) <= {announced['uuid'] for announced in robot.announced}
+    # No release was prepared: each names episodes, and only such as this robot began since its
+    # start. (The last episode is sealed by the recorder's end, when nobody listens any more.)
+    lived = {announced['uuid'] for announced in robot.announced}
+    published = releases(store, interface_hash(contract))
+    assert [release.number for release in published][:last] == list(range(1, last + 1))
+    for release in published:
+        assert release.episodes and set(release.episodes) <= stored & lived
+        assert release.published_ns > started_ns
     # What acts are the weights that were published, and they act differently from those before.
     bundles = [
         fetch_release(

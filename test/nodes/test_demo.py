@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,7 @@ def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle):
 
 def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path):
     pytest.importorskip('torch')
+    started_ns = time.time_ns()
     demo = start_demo(
         tmp_path, 84, '--robot', 'cartpole', '--from-scratch', '--headless', '--minutes', '0.6'
     )
@@ -149,7 +151,39 @@ def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path
     assert told['episodes']['ingested'] + told['episodes']['held_out'] >= 1
     stored = Path(figures['store'])
     assert stored == tmp_path / 'episodes_learning' / 'store'
-    assert list(stored.glob('episodes/*/cartpole_demo/*/*/complete.json'))
+    complete = list(stored.glob('episodes/*/cartpole_demo/*/*/complete.json'))
+    # Nothing was prepared: the first thing in the store is what this run recorded.
+    assert complete and min(path.stat().st_mtime_ns for path in complete) > started_ns
+    assert not list(stored.glob('releases/*/*.json')) and not list(
+        stored.glob('releases/*/objects')
+    )
+    assert figures['updater']['robot_id'] == 'cartpole_demo' and figures['updater']['bad'] == {}
+    assert told['bad_updates'] == 0 and told['store_error'] == '' and told['faults'] == {}
+    assert not [fault for fault in figures['faults'] if fault['who'] in ('trainer', 'updater')]
+
+
+def test_a_trainer_that_cannot_begin_is_shown_and_the_robot_acts_on(tmp_path, bundle):
+    pytest.importorskip('torch')
+    model = Path(shutil.copytree(bundle, tmp_path / 'model'))
+    learner = tmp_path / 'model.learner.safetensors'
+    learner.write_bytes(b'of another version')
+    demo = start_demo(
+        tmp_path,
+        84,
+        '--robot',
+        'reacher',
+        '--bundle',
+        str(model),
+        '--headless',
+        '--minutes',
+        '0.4',
+    )
+    said, _ = demo.communicate(timeout=90.0)
+    assert demo.returncode == 1 and 'trainer ended early' in said
+    figures = json.loads((tmp_path / 'figures.json').read_text())
+    assert list(figures['died']) == ['trainer'] and figures['ticks'] > 200
+    [fault] = [fault for fault in figures['faults'] if fault['who'] == 'trainer']
+    assert fault['what'] == 'ended' and learner.name in fault['reason']
 
 
 def test_demo_names_options_that_do_not_go_together(tmp_path):

@@ -31,6 +31,7 @@ from rclpy.qos import (  # noqa: E402
     qos_profile_sensor_data,
 )
 
+from world_model_ros.cli._faults import find_faults  # noqa: E402
 from world_model_ros.contract import parse_contract  # noqa: E402
 from world_model_ros.experience import (  # noqa: E402
     EpisodeReader,
@@ -38,6 +39,7 @@ from world_model_ros.experience import (  # noqa: E402
     list_episodes,
     parity,
 )
+from world_model_ros.nodes._monitor import NodeStatus, RobotView  # noqa: E402
 from world_model_ros.nodes.recorder_topics import message_class, wanted_topics  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -227,5 +229,8 @@ def test_too_little_space_is_an_error_report_and_the_recorder_lives(
     robot.play('refused', 5)
     robot.wait(lambda: robot.level == b'\x02', 'an ERROR')
     assert 'MiB free' in robot.status['text']
+    view = RobotView({'recorder': NodeStatus(robot.level[0], robot.status['text'], {})})
+    [shown] = find_faults(view, [])
+    assert shown.now and 'recorder: ' in str(shown) and 'MiB free' in str(shown)
     assert not list_episodes(tmp_path, active=True)
     assert recorder.poll() is None

@@ -18,9 +18,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'experience')]
 import counter  # noqa: E402
 import robot_processes  # noqa: E402
 
+from world_model_ros.cli._faults import find_faults  # noqa: E402
 from world_model_ros.contract import find_robot, interface_hash, load_contract  # noqa: E402
 from world_model_ros.experience import check_episode  # noqa: E402
 from world_model_ros.nodes import _common  # noqa: E402
+from world_model_ros.nodes._monitor import NodeStatus, RobotView  # noqa: E402
 from world_model_ros.nodes.recorder_topics import message_class  # noqa: E402
 from world_model_ros.store import (  # noqa: E402
     complete_episodes,
@@ -75,6 +77,12 @@ def values(robot):
 
 def uuids(store):
     return [ref.uuid for ref in complete_episodes(store)]
+
+
+def shown(robot) -> list[str]:
+    """What the demo's view says of the recorder's faults."""
+    view = RobotView({'recorder': NodeStatus(*robot.status('/recorder'), values(robot))})
+    return [str(fault) for fault in find_faults(view, [])]
 
 
 def test_what_lies_sealed_goes_up_under_its_contracts_interface(robot, recorded, tmp_path):
@@ -144,11 +152,17 @@ def test_a_store_that_vanishes_and_returns_loses_nothing(robot, recorded, tmp_pa
     level, text = robot.status('/recorder')
     assert level == _common.WARN[0] and f'store {store.url}' in text and 'no such folder' in text
     assert values(robot)['waiting'] == '1' and not store.folder.exists()
+    now, counted = shown(robot)
+    assert 'recorder: recording; not shipped: store' in now
+    assert counted.startswith('recorder: not shipped (1 waiting)') and 'no such folder' in counted
 
     os.rename(tmp_path / 'away', store.folder)
     robot.until(lambda: values(robot).get('shipped') == '3', 'the episode that waited')
     assert uuids(store) == ['earlier-1', 'earlier-2', 'later']
     robot.until(lambda: robot.status('/recorder')[0] == _common.OK[0], 'no more complaint')
+    [was] = shown(robot)
+    assert was.startswith('recorder: not shipped (0 waiting)') and 'no such folder' in was
+    assert int(values(robot)['shipping_failures']) >= 1
 
 
 def test_a_recorder_killed_while_it_ships_leaves_nothing_half_done(robot, recorded, tmp_path):

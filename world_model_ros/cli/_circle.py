@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.store import Release, StoreError, open_store, releases
+from world_model_ros.store.layout import status_key
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import RobotView
@@ -38,10 +39,12 @@ class Circle:
     store: str
     contract_file: Path
     contract: Contract
+    robot_id: str
     out: Path  # the trainer's folder
     start_from: Path | None  # learner.safetensors; None: from no weights at all
     releases: list[Release] = field(default_factory=list)
     trainer: dict[str, Any] = field(default_factory=dict)  # its status document
+    updater: dict[str, Any] = field(default_factory=dict)  # the robot's status document
     error: str = ''
     _asked_s: float = 0.0
 
@@ -61,6 +64,9 @@ class Circle:
             self.releases = releases(store, interface_hash(self.contract))
             if store.exists(TRAINER_STATUS):
                 self.trainer = json.loads(store.get(TRAINER_STATUS))
+            updater = status_key(self.robot_id, 'updater')
+            if store.exists(updater):
+                self.updater = json.loads(store.get(updater))
             self.error = ''
         except (StoreError, ValueError) as error:
             self.error = str(error)

@@ -17,6 +17,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from world_model_ros.cli._faults import Fault, find_faults
+
 if TYPE_CHECKING:
     from world_model_ros.cli._circle import Circle
     from world_model_ros.cli._supervisor import Child
@@ -48,6 +50,8 @@ def draw(
     ]
     if circle is not None:
         parts += [Text(), _learning(view, circle)]
+    if faults := find_faults(view, children, circle):
+        parts += [Text(), _faults(faults)]
     return Panel(
         Group(*parts),
         title=f'[bold]{title}[/]  {minutes:02d}:{seconds:02d}',
@@ -128,8 +132,6 @@ def _learning(view: RobotView, circle: Circle) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style='bold', min_width=16)
     table.add_column()
-    if circle.error:
-        table.add_row('store', Text(circle.error, style='red'))
     table.add_row('trainer', trainer_line(trainer) if trainer else 'starting')
     if verdict := trainer.get('gate'):
         table.add_row('gate', gate_line(verdict))
@@ -138,6 +140,16 @@ def _learning(view: RobotView, circle: Circle) -> Table:
         bars, marks = history(view.returns[-_HISTORY:])
         table.add_row('return over time', bars)
         table.add_row('', marks)
+    return table
+
+
+def _faults(faults: Sequence[Fault]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style='bold', min_width=16)
+    table.add_column()
+    for number, fault in enumerate(faults):
+        style = 'red' if fault.now else 'yellow'
+        table.add_row('' if number else 'faults', Text(str(fault), style=style))
     return table
 
 

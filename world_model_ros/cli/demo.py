@@ -14,6 +14,7 @@ import os
 import random
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from rich.live import Live
 
 from world_model_ros.cli._circle import Circle, missing_for_training
 from world_model_ros.cli._demo_view import draw
+from world_model_ros.cli._faults import find_faults
 from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.cli._supervisor import StopRequest, Supervisor
 from world_model_ros.contract import Contract, config_directories, find_robot, load_contract
@@ -30,6 +32,7 @@ from world_model_ros.nodes_table import SIM, UPDATER, Settings
 from world_model_ros.store import open_store
 
 REFRESH_SEC = 0.25
+LEARNING = ('trainer', 'updater')  # the robot acts on without them
 EVALUATE_EVERY = 4  # episodes: three explore, the fourth is a figure
 # Nobody stands near a simulated robot: wilder than what a real one is given by default.
 EXPLORE_STD, EXPLORE_AMPLITUDE = 0.3, 0.8
@@ -78,7 +81,7 @@ def demo_command(
         explore_std=EXPLORE_STD,
         explore_amplitude=EXPLORE_AMPLITUDE,
         evaluate_every=EVALUATE_EVERY if circle is not None else 0,
-        robot_id=f'{contract.name}_demo',
+        robot_id=_robot_id(contract),
         directory=str(directory.resolve()),
         store='' if circle is None else circle.store,
         slots='' if circle is None else str(circle.out.with_name('slots')),
@@ -139,7 +142,12 @@ def _circle(
             )
     url = store if '://' in store else str(Path(store or folder / 'store').resolve())
     open_store(url, create=True)
-    return Circle(url, contract_file.resolve(), contract, folder / 'trainer', learner)
+    out = folder / 'trainer'
+    return Circle(url, contract_file.resolve(), contract, _robot_id(contract), out, learner)
+
+
+def _robot_id(contract: Contract) -> str:
+    return f'{contract.name}_demo'
 
 
 def _default_reality(robot: str, learns: bool) -> str:
@@ -178,7 +186,8 @@ def _run(
         with Live(console=console, auto_refresh=False, transient=False, screen=False) as live:
             while not stop.asked.is_set():
                 running_s = time.monotonic() - begun_s
-                if (minutes and running_s > 60.0 * minutes) or supervisor.died():
+                robot_died = any(child.name not in LEARNING for child in supervisor.died())
+                if (minutes and running_s > 60.0 * minutes) or robot_died:
                     break
                 if circle is not None:
                     circle.poll()
@@ -200,7 +209,9 @@ def _run(
         if circle is not None:
             figures |= {'reality': settings.reality, 'store': circle.store}
             figures['releases'] = circle.figures(monitor.view)
-            figures['trainer'] = circle.trainer
+            figures['trainer'], figures['updater'] = circle.trainer, circle.updater
+        faults = find_faults(monitor.view, supervisor.children, circle)
+        figures['faults'] = [asdict(fault) for fault in faults]
         figures['died'] = {child.name: child.last_lines() for child in supervisor.died()}
         return figures
     finally:

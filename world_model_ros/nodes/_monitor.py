@@ -61,6 +61,7 @@ class RobotView:
     """What has been heard of one robot."""
 
     nodes: dict[str, NodeStatus] = field(default_factory=dict)  # executable -> status
+    heard_s: dict[str, float] = field(default_factory=dict)  # when, by time.monotonic()
     tick: TickRecord | None = None
     guard: str = ''  # what was sent last and why
     episode_return: float = 0.0
@@ -169,3 +170,4 @@ class Monitor:
                     status.message,
                     {item.key: item.value for item in status.values},
                 )
+                self.view.heard_s[name] = time.monotonic()

@@ -48,6 +48,8 @@ class ShippingFigures:
     waiting: int = 0
     refused: int = 0  # episodes that cannot go, whatever the store says
     error: str = ''
+    failures: int = 0  # of this process: store or disk could not be used
+    last_error: str = ''  # of these, the newest
 
 
 class Shipper:
@@ -72,7 +74,8 @@ class Shipper:
         self._first_retry_s = first_retry_s
         self._done: set[str] = set()
         self._refused: dict[str, str] = {}
-        self._shipped = 0
+        self._shipped = self._failures = 0
+        self._last_error = ''
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name='shipper', daemon=True)
         self.figures = ShippingFigures()
@@ -99,6 +102,7 @@ class Shipper:
                     store = open_store(self._url, create=True)
                 self._ship(store)
             except OSError as error:  # StoreError among them
+                self._failures, self._last_error = self._failures + 1, str(error)
                 self._say(str(error))
                 wait_s, retry_s = retry_s, min(2 * retry_s, LAST_RETRY_SEC)
             else:
@@ -165,5 +169,10 @@ class Shipper:
             waiting, error = 0, error or str(gone)
         refused = next(iter(self._refused.values()), '')
         self.figures = ShippingFigures(
-            self._shipped, waiting, len(self._refused), error or refused
+            self._shipped,
+            waiting,
+            len(self._refused),
+            error or refused,
+            self._failures,
+            self._last_error,
         )

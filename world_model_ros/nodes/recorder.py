@@ -152,6 +152,8 @@ class RecorderNode(Node):
             'waiting': shipping.waiting,
             'unshippable': shipping.refused,
             'shipping_error': shipping.error,
+            'shipping_failures': shipping.failures,
+            'last_shipping_error': shipping.last_error,
         }
         self._diagnostics.publish(level, text, values)
 

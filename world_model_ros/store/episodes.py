@@ -32,7 +32,7 @@ _PARTS = 6  # episodes / interface / robot / date / uuid / file
 
 @dataclass(frozen=True)
 class EpisodeRef:
-    """A complete episode in the store."""
+    """An episode in the store."""
 
     key: str  # the prefix of its objects
     uuid: str
@@ -93,13 +93,27 @@ def complete_episodes(store: Store, interface_hash: str | None = None) -> list[E
     Raises:
         StoreError: the store cannot be read.
     """
-    found = []
+    return list_episodes(store, interface_hash)[0]
+
+
+def list_episodes(
+    store: Store, interface_hash: str | None = None
+) -> tuple[list[EpisodeRef], list[EpisodeRef]]:
+    """Complete episodes, and those of which only files are there yet; both sorted by key.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    found: dict[str, bool] = {}
     for entry in store.list(episodes_prefix(interface_hash)):
-        parts = entry.key.split('/')
-        if len(parts) == _PARTS and parts[-1] == COMPLETE:
-            _, interface, robot_id, date, uuid, _ = parts
-            found.append(EpisodeRef('/'.join(parts[:-1]), uuid, robot_id, date, interface))
-    return found
+        key, _, name = entry.key.rpartition('/')
+        if entry.key.count('/') == _PARTS - 1:
+            found[key] = found.get(key, False) or name == COMPLETE
+    refs: tuple[list[EpisodeRef], list[EpisodeRef]] = ([], [])
+    for key, complete in sorted(found.items()):
+        _, interface, robot_id, date, uuid = key.split('/')
+        refs[not complete].append(EpisodeRef(key, uuid, robot_id, date, interface))
+    return refs
 
 
 def episode_record(store: Store, ref: EpisodeRef) -> dict[str, Any]:
