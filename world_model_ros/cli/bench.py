@@ -16,6 +16,7 @@ VERBS = {
     'record': Verb(f'{_HERE}.bench_record', 'record_command', 'The recorder under load.'),
     'circle': Verb(f'{_HERE}.bench_circle', 'circle_command', 'Adapting to a changed robot.'),
     'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
+    'kills': Verb(f'{_HERE}.bench_kills', 'kills_command', 'Each process killed at random.'),
     'parity': Verb(f'{_HERE}.bench_parity', 'parity_command', 'Ticks rebuilt from bags.'),
 }
 

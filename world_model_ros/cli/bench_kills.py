@@ -1,0 +1,90 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`bench kills`: the whole circle, each of its processes killed again and again at random moments.
+
+This file owns the command line and what is printed; the circle that is lived is _kills_run's, what
+must hold of what it leaves behind is _kills'.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from world_model_ros.cli._circle import missing_for_training
+from world_model_ros.cli._kills_run import PROCESSES, ZERO, Run
+from world_model_ros.cli._measure import machine
+from world_model_ros.cli._shipped import find_bundle
+from world_model_ros.cli._supervisor import StopRequest
+from world_model_ros.cli.demo import keep_dds_on_this_machine
+from world_model_ros.contract import find_robot, load_contract
+
+MAX_TICKS = 50  # of an episode: many are sealed and learned from
+
+
+def kills_command(
+    robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'cartpole',
+    rounds: Annotated[int, typer.Option(min=1, help='Kills of each process.')] = 20,
+    process: Annotated[
+        list[str] | None, typer.Option(help='Kill only this one; may be given again.')
+    ] = None,
+    seed: Annotated[int, typer.Option(help='Of the moments of the kills.')] = 0,
+    bundle: Annotated[str, typer.Option(help='Bundle folder; the shipped one if empty.')] = '',
+    keep: Annotated[Path | None, typer.Option(help='Keep episodes, store and logs here.')] = None,
+    as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
+) -> None:
+    """Kill each process ROUNDS times at random moments; exit 1 if anything was lost.
+
+    Ctrl-C ends it early: the figures then are of the kills until then.
+    """
+    names = tuple(process or PROCESSES)
+    if foreign := set(names) - set(PROCESSES):
+        raise typer.BadParameter(
+            f'--process {", ".join(sorted(foreign))}: expected one of {", ".join(PROCESSES)}'
+        )
+    if missing := missing_for_training():
+        raise typer.BadParameter(f'not installed (extra `train`): {", ".join(missing)}')
+    keep_dds_on_this_machine()
+    stop = StopRequest()
+    with tempfile.TemporaryDirectory(prefix='world_model_kills_') as temporary:
+        folder = (keep or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        model = find_bundle(bundle or load_contract(find_robot(robot)).name).resolve()
+        run = Run(folder, short_contract(robot, folder), model, stop)
+        figures = run.live(names, rounds, random.Random(seed))
+    figures |= {'bench': 'kills', 'robot': robot, 'rounds': rounds, 'seed': seed}
+    figures['machine'] = machine()
+    _show(figures)
+    if as_json:
+        typer.echo(json.dumps(figures))
+    if any(figures[name] for name in ZERO):
+        raise typer.Exit(1)
+
+
+def short_contract(robot: str, folder: Path) -> Path:
+    """A copy of the robot's contract with short episodes; its bundles fit it all the same."""
+    content = yaml.safe_load(load_contract(find_robot(robot)).text)
+    for name in ('max_ticks', 'segment_ticks'):
+        if name in content['episode']:
+            content['episode'][name] = MAX_TICKS
+    path = folder / f'{content["name"]}.yaml'
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    return path
+
+
+def _show(figures: dict[str, Any]) -> None:
+    for name, row in figures['back_s'].items():
+        typer.echo(
+            f'{name:<10} {figures["kills"][name]:3d} kills   back after p50 {row["p50"]:6.2f} s   '
+            f'max {row["max"]:6.2f} s   longest pause {figures["pause_s"][name]["max"]:6.2f} s'
+        )
+    for name in (*ZERO, 'sealed', 'stored', 'recovered', 'releases', 'acted'):
+        typer.echo(f'{name:<20} {figures[name]}')
+    for name, rows in figures['problems'].items():
+        typer.echo(f'{name}: {json.dumps(rows)}', err=True)
