@@ -43,12 +43,14 @@ MEANINGS = {
     'speed': 'Simulated seconds per second',
     'reality': 'Name or file in config/reality',
     'log_level': 'Of all nodes',
+    'respawn': 'Start a node again when it ends; an agent then acts only with autostart',
 }
 _CHOICES = {
     'tick_source': ['', 'timer', 'sim_time', 'stream', 'lockstep'],
     'log_level': ['debug', 'info', 'warn', 'error', 'fatal'],
 }
 _REQUIRED = ('contract',)
+RESPAWN_DELAY_SEC = 1.0
 
 
 def declared(entries: Sequence[NodeEntry], **defaults: str) -> list[dict[str, Any]]:
@@ -105,6 +107,8 @@ def node_arguments(entry: NodeEntry, settings: Settings) -> dict[str, Any]:
         'remappings': settings.remappings(),
         'additional_env': extra_environment(entry, config_directories(), os.environ),
         'ros_arguments': ['--log-level', settings.log_level],
+        'respawn': settings.respawn,
+        'respawn_delay': RESPAWN_DELAY_SEC,
     }
 
 

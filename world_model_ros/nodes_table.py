@@ -35,6 +35,7 @@ class NodeEntry:
         return f'{PACKAGE}.nodes.{self.executable}'
 
 
+_OF_PROCESSES = ('namespace', 'log_level', 'respawn')  # no node's parameters
 _ALL = ('contract', 'robot_id', 'use_sim_time')
 _EXPLORE = ('explore', 'explore_std', 'explore_amplitude', 'evaluate_every')
 _AGENT = ('tick_source', 'bundle', *_EXPLORE, 'plan', 'autostart')
@@ -71,6 +72,7 @@ class Settings:
     speed: float = 1.0
     reality: str = 'nominal'
     log_level: str = 'info'
+    respawn: bool = False
 
     def parameters(self, entry: NodeEntry) -> dict[str, object]:
         """The ROS parameters of one process."""
@@ -120,5 +122,5 @@ def setting_names(entries: Sequence[NodeEntry]) -> list[str]:
     return [
         field.name
         for field in fields(Settings)
-        if field.name in taken or field.name in ('namespace', 'log_level')
+        if field.name in taken or field.name in _OF_PROCESSES
     ]

@@ -58,6 +58,17 @@ def test_parameter_file_is_keyed_for_any_namespace():
     assert list(yaml.safe_load((ROOT / 'config' / 'nodes.yaml').read_text())) == ['/**']
 
 
+def test_nothing_is_started_again_unless_asked():
+    assert not node_arguments(ROBOT[0], SETTINGS)['respawn']
+    asked = settings_from(ROBOT, {**texts_of(ROBOT), 'contract': 'x', 'respawn': 'true'})
+    assert node_arguments(ROBOT[0], asked)['respawn']
+    assert 'respawn' not in asked.parameters(ROBOT[0])
+
+
+def texts_of(entries):
+    return {row['name']: row.get('default_value', '') for row in declared(entries)}
+
+
 def test_robot_does_not_move_at_launch_unless_asked():
     autostart = next(row for row in declared(ROBOT) if row['name'] == 'autostart')
     assert autostart['default_value'] == 'false'
@@ -66,7 +77,7 @@ def test_robot_does_not_move_at_launch_unless_asked():
 
 @pytest.mark.parametrize('entries', [(*ROBOT, UPDATER), (*SIM, UPDATER)], ids=['robot', 'sim'])
 def test_default_launch_texts_make_the_default_settings(entries):
-    texts = {row['name']: row.get('default_value', '') for row in declared(entries)}
+    texts = texts_of(entries)
     assert settings_from(entries, {**texts, 'contract': 'x'}) == Settings(contract='x')
     assert set(texts) == set(setting_names(entries))
 
@@ -80,7 +91,7 @@ def test_only_a_robot_with_a_store_starts_an_updater():
 
 
 def test_launch_text_that_does_not_fit_is_refused_by_name():
-    texts = {row['name']: row.get('default_value', '') for row in declared(SIM)}
+    texts = texts_of(SIM)
     with pytest.raises(ValueError, match='launch argument speed: expected float'):
         settings_from(SIM, {**texts, 'speed': 'fast'})
     with pytest.raises(ValueError, match='launch argument plan: expected true or false'):
