@@ -58,6 +58,26 @@ def test_an_unreadable_episode_does_not_hide_the_others(folder: Path) -> None:
     assert code == 0 and states['episode_v1'] == 'whole' and 'unreadable' in states['broken']
 
 
+def test_recordings_that_are_sealed_or_deleted_while_listing_do_not_end_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = folder / 'episode_v1.active'
+    (folder / 'episode_v1').rename(active)
+    gone = folder / 'gone.active'
+
+    def listed(_root: Path, active: bool) -> list[Path]:
+        assert active
+        (folder / 'episode_v1.active').rename(folder / 'episode_v1')
+        return [folder / 'episode_v1.active', gone]
+
+    monkeypatch.setattr('world_model_ros.cli.episodes.list_episodes', listed)
+    code, out = run('list', folder, '--json')
+    assert code == 0
+    assert [(row['name'], row['state']) for row in json.loads(out)['episodes']] == [
+        ('episode_v1', 'whole')
+    ]
+
+
 def test_export_video_names_the_streams_there_are(folder: Path) -> None:
     film = folder / 'film.mp4'
     assert run('export-video', folder / 'episode_v1', film)[0] == 0 and film.stat().st_size

@@ -22,6 +22,7 @@ from world_model_ros.experience import (
     export_video,
     list_episodes,
 )
+from world_model_ros.experience.bag import ACTIVE_SUFFIX
 from world_model_ros.experience.rebuild import read_ticks
 from world_model_ros.onboard.messages import MessageError
 from world_model_ros.onboard.tick_record import TickRecordError
@@ -43,7 +44,8 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List the episodes of a folder, oldest first, with ticks, return and state."""
-    rows = [describe(path) for path in list_episodes(folder, active=True)]
+    paths = list_episodes(folder, active=True)
+    rows = [row for path in paths if (row := _describe_now(path)) is not None]
     if as_json:
         typer.echo(json.dumps({'folder': str(folder), 'episodes': rows}))
         return
@@ -65,6 +67,19 @@ def list_command(
             row['state'],
         )
     Console().print(table)
+
+
+def _describe_now(path: Path) -> dict[str, Any] | None:
+    """A row for what was there a moment ago: a recorder may have sealed or deleted it since."""
+    sealed = path.with_name(path.name.removesuffix(ACTIVE_SUFFIX))
+    for name in dict.fromkeys((path, sealed)):
+        try:
+            row = describe(name)
+        except FileNotFoundError:
+            continue
+        if name.is_dir():
+            return row
+    return None
 
 
 def describe(path: Path) -> dict[str, Any]:
