@@ -24,6 +24,7 @@ from world_model_ros.cli._report_data import find_episodes, gather
 from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.experience.figures import episode_figures
 from world_model_ros.store import open_store
+from world_model_ros.store.layout import strip_key
 
 runner = CliRunner()
 VOID = {'br', 'img', 'meta'}
@@ -196,11 +197,11 @@ def test_strips_are_shown_with_their_release(tmp_path, store):
     lived.publish(store, tmp_path, 1)
     lived.publish(store, tmp_path, 2)
     png = b'\x89PNG\r\n\x1a\n of release 2'
-    store.put('status/trainer/strip_2.png', png)
-    store.put('status/trainer/strip_1.png', b'<html>')
+    store.put(strip_key(lived.INTERFACE, 2), png)
+    store.put(strip_key(lived.INTERFACE, 1), b'<html>')
     page = report(store)
     assert 'data:image/png;base64,' + base64.b64encode(png).decode() in page.addresses
-    assert page.row('strip')[1:] == ['status/trainer/strip_1.png', 'not a PNG']
+    assert page.row('strip')[1:] == [strip_key(lived.INTERFACE, 1), 'not a PNG']
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_shown(tmp_path, store):

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.store import Release, StoreError, open_store, releases
-from world_model_ros.store.layout import status_key
+from world_model_ros.store.layout import status_key, trainer_key
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import RobotView
 
 POLL_SEC = 2.0
-TRAINER_STATUS = 'status/trainer.json'
 TRAINER_NEEDS = ('torch', 'onnx', 'onnxscript', 'safetensors')
 
 
@@ -51,7 +50,15 @@ class Circle:
     def trainer_line(self) -> list[str]:
         """Module and arguments of the trainer's process."""
         line = ['world_model_ros.cli.main', 'train', '--store', self.store]
-        line += ['--contract', str(self.contract_file), '--out', str(self.out), '--threads', '1']
+        line += [
+            '--contract',
+            str(self.contract_file),
+            '--out',
+            str(self.out),
+            '--threads',
+            '1',
+            '--idle',
+        ]
         return line + (['--from', str(self.start_from)] if self.start_from else ['--from-scratch'])
 
     def poll(self, now: bool = False) -> None:
@@ -62,8 +69,9 @@ class Circle:
         try:
             store = open_store(self.store)
             self.releases = releases(store, interface_hash(self.contract))
-            if store.exists(TRAINER_STATUS):
-                self.trainer = json.loads(store.get(TRAINER_STATUS))
+            trainer = trainer_key(interface_hash(self.contract))
+            if store.exists(trainer):
+                self.trainer = json.loads(store.get(trainer))
             updater = status_key(self.robot_id, 'updater')
             if store.exists(updater):
                 self.updater = json.loads(store.get(updater))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from world_model_ros.cli._circle import TRAINER_STATUS, Circle
+from world_model_ros.cli._circle import Circle
 from world_model_ros.cli._kills import (
     Sealed,
     bundle_sha,
@@ -34,6 +34,7 @@ from world_model_ros.contract import Contract, interface_hash, load_contract
 from world_model_ros.experience import list_episodes
 from world_model_ros.nodes_table import SIM, UPDATER, Settings
 from world_model_ros.store import StoreError, latest_release, open_store
+from world_model_ros.store.layout import trainer_key
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import Monitor
@@ -236,7 +237,7 @@ class Run:
     def _trainer(self) -> dict[str, Any]:
         """The trainer's newest status; {} before the first."""
         try:
-            return dict(json.loads(self.store.get(TRAINER_STATUS)))
+            return dict(json.loads(self.store.get(trainer_key(self.interface))))
         except (StoreError, ValueError):
             return {}
 

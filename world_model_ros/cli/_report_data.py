@@ -27,20 +27,18 @@ from world_model_ros.store import (
     read_release,
     releases,
 )
+from world_model_ros.store.episodes import list_episodes
 from world_model_ros.store.layout import (
     COMPLETE,
-    EPISODES,
     RELEASES,
-    episodes_prefix,
     record_number,
     releases_prefix,
+    strip_key,
 )
 
-STRIP_KEY = 'status/trainer/strip_{}.png'  # {}: number of the release
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 # Earlier stamps (2001-09-09) are of a clock that began at zero, as simulators have.
 FIRST_UTC_NS = 10**18
-_EPISODE_PARTS = 6  # episodes / interface / robot / date / uuid / file
 
 
 class Trouble(NamedTuple):
@@ -103,9 +101,9 @@ def gather(
     def life(of: str) -> Life:
         return lives.setdefault(of, Life(of))
 
-    for key, count in half_copied(store, interface).items():
-        reason = f'{count} files and no {COMPLETE}: still going up, or its upload was cut off'
-        life(key.split('/')[1]).troubles.append(Trouble('half-copied', key, reason))
+    for ref in list_episodes(store, interface)[1]:
+        reason = f'no {COMPLETE}: still going up, or its upload was cut off'
+        life(ref.interface_hash).troubles.append(Trouble('half-copied', ref.key, reason))
     when: dict[str, tuple[str, int]] = {}
     with tempfile.TemporaryDirectory(prefix='world_model_report_') as folder:
         for ref in refs:
@@ -124,23 +122,8 @@ def gather(
         # A clock that begins at zero begins anew with every run: the day of the seal comes first.
         here.episodes.sort(key=lambda e: ('', e.t_ns) if utc else when[e.uuid])
         here.releases = _releases(store, here.interface, here.troubles)
-        if len(released) == 1:  # a strip's key does not say of which interface it is
-            here.strips = _strips(store, here.releases, here.troubles)
+        here.strips = _strips(store, here)
     return sorted(lives.values(), key=lambda each: each.interface)
-
-
-def half_copied(store: Store, interface: str | None = None) -> dict[str, int]:
-    """Episodes that no reader sees, key -> number of files there.
-
-    Raises:
-        StoreError: the store cannot be listed.
-    """
-    files: dict[str, list[str]] = {}
-    for entry in store.list(episodes_prefix(interface) if interface else EPISODES):
-        parts = entry.key.split('/')
-        if len(parts) == _EPISODE_PARTS:
-            files.setdefault('/'.join(parts[:-1]), []).append(parts[-1])
-    return {key: len(names) for key, names in files.items() if COMPLETE not in names}
 
 
 def _episode(
@@ -180,10 +163,11 @@ def _releases(store: Store, interface: str, troubles: list[Trouble]) -> list[Rel
     return found
 
 
-def _strips(store: Store, found: Iterable[Release], troubles: list[Trouble]) -> dict[int, bytes]:
+def _strips(store: Store, life: Life) -> dict[int, bytes]:
     strips: dict[int, bytes] = {}
-    for release in found:
-        key = STRIP_KEY.format(release.number)
+    troubles = life.troubles
+    for release in life.releases:
+        key = strip_key(life.interface, release.number)
         try:
             if not store.exists(key):
                 continue

@@ -103,6 +103,7 @@ def train_from_store(
     *,
     from_scratch: bool,
     minutes: float,
+    idle: bool = False,
 ) -> None:
     """Work until a signal or the given minutes; exit 1 with one line where it cannot begin."""
     robot = load_contract(find_robot(contract))
@@ -113,6 +114,8 @@ def train_from_store(
     display: Display = Bar() if sys.stderr.isatty() else JsonLines()
     follow_parent()
     os.nice(NICE)
+    if idle and hasattr(os, 'SCHED_IDLE'):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     try:
         service = Service(
             store, robot, folder, config, start, say=display.event, report=display.status

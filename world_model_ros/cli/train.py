@@ -30,6 +30,7 @@ STORE = (
     'capacity',
     'start_ticks',
     'minutes',
+    'idle',
 )
 
 
@@ -90,6 +91,9 @@ def train_command(
     minutes: Annotated[
         float, typer.Option(min=0.0, help='store: leave after so long, 0: never.')
     ] = 0.0,
+    idle: Annotated[
+        bool, typer.Option('--idle', help='store: only on processor time that nobody wants.')
+    ] = False,
 ) -> None:
     """Learn a world model: --sim ROBOT --frames N, or --store URL --contract FILE.
 
@@ -136,7 +140,14 @@ def train_command(
             policy_margin=policy_margin,
         )
         train_from_store(
-            store, contract, out, config, from_file, from_scratch=from_scratch, minutes=minutes
+            store,
+            contract,
+            out,
+            config,
+            from_file,
+            from_scratch=from_scratch,
+            minutes=minutes,
+            idle=idle,
         )
 
 

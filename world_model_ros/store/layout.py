@@ -100,6 +100,16 @@ def status_key(robot_id: str, name: str) -> str:
     return f'{STATUS}/{check_name(robot_id, "robot_id")}/{check_name(name, "status")}.json'
 
 
+def trainer_key(interface_hash: str) -> str:
+    """The key of how the trainer of one interface stands."""
+    return f'{STATUS}/trainer/{check_name(interface_hash, "interface_hash")}/trainer.json'
+
+
+def strip_key(interface_hash: str, number: int) -> str:
+    """The key of the picture of what the model of release `number` imagined."""
+    return f'{STATUS}/trainer/{check_name(interface_hash, "interface_hash")}/strip_{number}.png'
+
+
 def record_number(key: str) -> int | None:
     """The number of the release whose record this key is, None for other keys."""
     match = _RECORD.match(PurePosixPath(key).name)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from world_model_ros.store import Release, Store, publish_release
+from world_model_ros.store.layout import strip_key
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.export import export_bundle
 from world_model_ros.training.gate import GateConfig, Verdict, append_verdict, judge
@@ -20,9 +21,6 @@ from world_model_ros.training.ingest import Ingest
 from world_model_ros.training.shipped import SUFFIX
 from world_model_ros.training.state import TrainerState
 from world_model_ros.training.strips import draw_strip
-
-# Where `world-model report` finds what the model of a release imagined.
-STRIP_KEY = 'status/trainer/strip_{}.png'
 
 
 class Publisher:
@@ -98,7 +96,7 @@ class Publisher:
             gate={'passed': verdict.passed, 'against': verdict.against, **verdict.figures},
         )
         if self.strip is not None:
-            store.put_file(STRIP_KEY.format(release.number), self.strip)
+            store.put_file(strip_key(interface, release.number), self.strip)
         self.pending = None
         self.state.counters['published'] += 1
         self.say(

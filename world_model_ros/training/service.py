@@ -25,6 +25,7 @@ from world_model_ros.bundle import BundleError
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.store import Release, StoreError, latest_release
+from world_model_ros.store.layout import trainer_key
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.faults import Faults
 from world_model_ros.training.gate import Verdict
@@ -36,7 +37,7 @@ from world_model_ros.training.nominal import open_nominal
 from world_model_ros.training.publish import Publisher
 from world_model_ros.training.settings import ServiceConfig
 from world_model_ros.training.state import Start, TrainerState
-from world_model_ros.training.status import STATUS_KEY, status_of
+from world_model_ros.training.status import status_of
 
 BOARD_UPDATES = 50  # between two points in TensorBoard
 RETRY_POLLS = 5  # of the store before what only it kept back is published again
@@ -279,7 +280,8 @@ class Service:
             latest = latest_release(store, self.interface) if self.release is None else None
             if latest is not None:
                 self._acts(latest)
-            store.put(STATUS_KEY, json.dumps(status_of(self), allow_nan=False).encode())
+            status = json.dumps(status_of(self), allow_nan=False)
+            store.put(trainer_key(self.interface), status.encode())
         except StoreError as error:
             self.link.failed(error)
 

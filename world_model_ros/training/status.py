@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The status of a trainer as one JSON object, for the store, the progress bar and the log.
 
-`status/trainer.json`, format 1; docs/trainer.md is the same list for readers. Must not import ROS
-or a simulator.
+`status/trainer/INTERFACE/trainer.json`, format 1; docs/trainer.md is the same list for readers.
+Must not import ROS or a simulator.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from world_model_ros.training.service import Service
 
-STATUS_KEY = 'status/trainer.json'
 STATUS_FORMAT = 1
 SHOWN = 3  # newest refusals, failures and half-copied episodes
 
