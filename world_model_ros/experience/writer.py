@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import threading
 import time
 from collections import deque
@@ -62,6 +63,7 @@ COMPRESSIONS = {
 SYNC_PERIOD_SEC = 0.5
 # The queue is emptied this often instead of per message: fewer thread switches, 50 ms of the 1 s.
 DRAIN_PERIOD_SEC = 0.05
+SEAL_NICENESS = 10  # of an episode's thread once nothing else is left to do
 QUEUE_BYTES = 64 << 20  # 2 s of 640x480 rgb8 at 30 Hz
 QUEUE_MESSAGES = 20_000  # small messages are bounded by number: each costs far more than its bytes
 CHUNK_BYTES = 1 << 20
@@ -251,6 +253,8 @@ class EpisodeWriter:
         return channel
 
     def _seal(self) -> None:
+        if sys.platform.startswith('linux'):  # the robot acts on meanwhile
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), SEAL_NICENESS)
         status, reason = self._status or ('truncated', 'recorder stopped')
         end = EpisodeEnd(status, reason, self.written, self.dropped, self.lost)
         information = bag_information(
