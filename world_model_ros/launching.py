@@ -34,7 +34,7 @@ MEANINGS = {
     'use_sim_time': 'Follow /clock',
     'autostart': 'Act at once; false: think in shadow until activated',
     'explore': 'Explore, and flag every tick as exploration',
-    'explore_std': 'Exploring with a bundle: noise on top, a share of half the action range',
+    'explore_std': 'Exploring with a bundle: noise on top at most, a share of half the range',
     'explore_amplitude': 'Exploring without one: reach of the noise, the same unit',
     'evaluate_every': 'Exploring: every n-th acting episode is an evaluation; 0: none',
     'plan': 'Plan in imagination; false: the policy alone',

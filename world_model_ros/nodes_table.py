@@ -63,7 +63,7 @@ class Settings:
     use_sim_time: bool = False
     autostart: bool = False
     explore: bool = False
-    explore_std: float = 0.1
+    explore_std: float = 0.2
     explore_amplitude: float = 0.3
     evaluate_every: int = 0
     plan: bool = True

@@ -8,7 +8,7 @@ from onboard_contract import make_action, make_contract
 
 from world_model_ros.onboard.assembly import Observation
 from world_model_ros.onboard.collector import Collector
-from world_model_ros.onboard.noise import ColouredNoise
+from world_model_ros.onboard.noise import ColouredNoise, episode_level, noise_key
 
 PENDING = np.zeros((1, 2), np.float32)
 
@@ -81,3 +81,13 @@ def test_it_says_that_it_explores_and_whether_it_saw():
 def test_settings_out_of_range_are_refused_by_name(options, name):
     with pytest.raises(ValueError, match=name):
         Collector(make_contract(), **options)
+
+
+def test_episodes_are_calm_and_wild_alike_and_each_is_what_its_key_says():
+    keys = [noise_key(str(k)) for k in range(2000)]
+    levels = np.array([episode_level(key, 0.1) for key in keys])
+    assert levels.min() >= 0.1 and levels.max() <= 1.0
+    np.testing.assert_allclose(
+        np.quantile(levels, [0.25, 0.5, 0.75]), [0.325, 0.55, 0.775], atol=0.05
+    )
+    assert episode_level(keys[0], 0.1) == levels[0]

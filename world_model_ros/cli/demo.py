@@ -35,7 +35,7 @@ REFRESH_SEC = 0.25
 LEARNING = ('trainer', 'updater')  # the robot acts on without them
 EVALUATE_EVERY = 4  # episodes: three explore, the fourth is a figure
 # Nobody stands near a simulated robot: wilder than what a real one is given by default.
-EXPLORE_STD, EXPLORE_AMPLITUDE = 0.3, 0.8
+EXPLORE_STD, EXPLORE_AMPLITUDE = 0.7, 0.8
 # Domains that no operating system's ephemeral ports collide with (ROS 2's documentation).
 _DOMAINS = range(1, 102)
 

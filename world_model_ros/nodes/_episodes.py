@@ -40,7 +40,7 @@ class Options:
     eval: bool = False  # every episode is one of an evaluation
     explore: bool = False
     evaluate_every: int = 0  # n: while exploring, every n-th acting episode is an evaluation
-    explore_std: float = 0.1  # noise on top of the plan, as a share of half the action range
+    explore_std: float = 0.2  # noise on top of the plan at most, a share of half the range
     explore_correlation: float = 0.3  # s
 
     def __post_init__(self) -> None:

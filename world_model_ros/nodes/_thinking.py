@@ -19,8 +19,10 @@ from world_model_ros.nodes._episodes import Episode, Options, Port
 from world_model_ros.onboard.assembly import Observation
 from world_model_ros.onboard.brain import Decision
 from world_model_ros.onboard.model import Model
-from world_model_ros.onboard.noise import ColouredNoise
+from world_model_ros.onboard.noise import ColouredNoise, episode_level
 from world_model_ros.onboard.swap import Swap
+
+LEAST_LEVEL = 0.1  # of explore_std, in the calmest episode
 
 
 class Thinking:
@@ -31,7 +33,8 @@ class Thinking:
     ) -> None:
         self._swap, self._port, self._lockstep = swap, port, lockstep
         self._low, self._high = contract.low, contract.high
-        self._spread = options.explore_std * (self._high - self._low) / 2.0
+        self._widest = options.explore_std * (self._high - self._low) / 2.0
+        self._spread = self._widest
         self._noise = ColouredNoise(
             contract.action_dim, options.explore_correlation, contract.period_s
         )
@@ -55,12 +58,16 @@ class Thinking:
     def begin(self, episode: Episode) -> None:
         """Begin an episode with the initial belief."""
         self._swap.acting.mind.reset(episode.noise_key)
-        self._noise.reset(episode.noise_key)
+        self._explore_anew(episode)
 
     def go_on(self, episode: Episode) -> None:
         """Begin a segment: other numbers, the same belief."""
         self._swap.acting.mind.rekey(episode.noise_key)
+        self._explore_anew(episode)
+
+    def _explore_anew(self, episode: Episode) -> None:
         self._noise.reset(episode.noise_key)
+        self._spread = episode_level(episode.noise_key, LEAST_LEVEL) * self._widest
 
     def drop_plan(self) -> None:
         """Forget the warm start."""

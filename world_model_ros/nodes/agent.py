@@ -49,7 +49,7 @@ PARAMETERS = {
     'tick_source': ('', "Overrides the contract's control.tick.source"),
     'plan': (True, 'Plan in imagination; false: the policy alone'),
     'explore': (False, 'Explore, and flag it: noise on top of the plan, or without a plan'),
-    'explore_std': (0.1, 'Noise on top of the plan, a share of half the action range'),
+    'explore_std': (0.2, 'Noise on top of the plan at most, a share of half the action range'),
     'explore_amplitude': (AMPLITUDE, 'Reach of the noise without a model, a share of half range'),
     'explore_correlation': (CORRELATION_S, 'Seconds for which the noise remembers itself'),
     'evaluate_every': (0, 'Exploring: every n-th acting episode is an evaluation; 0: none'),

@@ -26,6 +26,15 @@ def noise_key(episode_uuid: str) -> int:
     return int.from_bytes(digest, 'little')
 
 
+def episode_level(key: int, least: float) -> float:
+    """How wild an episode is, uniform in [least, 1], by its key alone.
+
+    Some episodes show what the model does, others where it would not go (after Ape-X, Horgan
+    2018, with its actors one after another).
+    """
+    return least + (1.0 - least) * (key % 2**32) / 2**32
+
+
 class Noise:
     """Standard normal numbers for (key, tick, iteration)."""
 
