@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'store'))
 import counter
 from stored import make_bundle
 
-from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.contract import Contract, interface_hash, parse_contract
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter
 from world_model_ros.onboard.assembly import NO_CHECKSUM, StreamSample
 from world_model_ros.onboard.tick_record import TickRecord
@@ -24,7 +25,8 @@ from world_model_ros.store import Release, Store, publish_release, upload_episod
 
 TICKS = 20
 T0_NS = 1_790_000_000_000_000_000  # in 2026
-ROBOT = counter.contract()
+LONG = counter.contract()
+ROBOT = parse_contract(re.sub(r'max_ticks: \d+', f'max_ticks: {TICKS - 1}', LONG.text))
 INTERFACE = interface_hash(ROBOT)
 
 

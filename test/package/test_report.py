@@ -113,7 +113,13 @@ def test_messages_older_than_the_contract_allows_are_invalid(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'fields', [{'status': 'truncated'}, {'reward': math.nan}, {'last': False}]
+    'fields',
+    [
+        {'status': 'truncated'},
+        {'reward': math.nan},
+        {'last': False},
+        {'contract': lived.LONG},  # ended before the robot's last tick
+    ],
 )
 def test_an_episode_without_its_full_return_is_not_whole(tmp_path, fields):
     assert not episode_figures(lived.record(tmp_path, 1, **fields)).whole

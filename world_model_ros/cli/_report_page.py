@@ -121,6 +121,8 @@ def _why(episode: EpisodeFigures) -> str:
         return f'recorded as {episode.status}'
     if not episode.measured:
         return 'without any reward'
+    if episode.cut_short:
+        return 'ended before its time'
     return 'with tick records lost' if episode.lost else 'without a last tick'
 
 

@@ -68,6 +68,7 @@ class EpisodeFigures:
     lost: int  # tick records that were published and are not in the bag
     status: str  # as the recorder ended it: whole, truncated, unsealed
     ended: bool  # the last tick is there
+    cut_short: bool  # it ended before the contract's last tick, neither terminal
     evaluation: bool
     exploring: bool
     measured: int  # with a reward
@@ -84,7 +85,8 @@ class EpisodeFigures:
     @property
     def whole(self) -> bool:
         """Whether its return is that of all it lived: recorded from the first tick to the last."""
-        return self.status == 'whole' and self.ended and not self.lost and self.measured > 0
+        recorded = self.status == 'whole' and self.ended and not self.lost
+        return recorded and not self.cut_short and self.measured > 0
 
     @property
     def kind(self) -> str:
@@ -130,6 +132,7 @@ def _figures(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> EpisodeFigur
         lost=lost_records(reader, ticks),
         status=reader.end.status,
         ended=ticks[-1].last,
+        cut_short=_cut_short(ticks[-1], contract),
         evaluation=any(tick.eval for tick in ticks),
         exploring=any(tick.explore for tick in ticks),
         measured=measured.size,
@@ -143,6 +146,14 @@ def _figures(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> EpisodeFigur
         surprise=_surprise(ticks),
         streams={name: _stream(ticks, name, contract) for name in ticks[0].streams},
     )
+
+
+def _cut_short(last: TickRecord, contract: Contract | None) -> bool:
+    """Whether somebody ended it, the robot's stop included: such a return says nothing."""
+    rules = contract.episode if contract is not None else None
+    if rules is None or not rules.max_ticks:
+        return False
+    return not last.terminal and last.tick < rules.max_ticks
 
 
 def _surprise(ticks: Sequence[TickRecord]) -> dict[int, tuple[float, float]]:
