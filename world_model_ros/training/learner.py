@@ -40,11 +40,11 @@ class LearnerConfig:
     replay_value_scale: float = 0.3
     entropy: float = 3e-3
     model_lr: float = 6e-4
-    value_lr: float = 3e-4
+    value_lr: float = 1e-3
     policy_lr: float = 2e-4
     clip: float = 100.0
-    slow_value: float = 0.02  # EMA rate of the value used as target
-    average: float = 2e-3  # EMA rate of the weights that are scored and shipped
+    slow_value: float = 0.05  # EMA rate of the value used as target
+    average: float = 5e-3  # EMA rate of the weights that are scored and shipped
     warmup_updates: int = 200
     bf16: bool = True
 
@@ -91,6 +91,15 @@ class Learner:
             self._average_weights()
         self.updates += 1
         return figures
+
+    def forget_value(self) -> None:
+        """Begin the value anew: nothing is promised until it is imagined or lived."""
+        model = self.model
+        fresh = Dreamer(model.contract, model.config).value_head.state_dict()
+        for head in (model.value_head, self.average.value_head, self.slow_value):
+            head.load_state_dict(fresh)
+        self.optimisers[1].state.clear()
+        self.return_scale.fill_(1.0)
 
     def _average_weights(self) -> None:
         rate = max(self.config.average, 1.0 / (self.updates + 1))  # no memory of random weights
