@@ -36,6 +36,7 @@ MEANINGS = {
     'explore': 'Explore, and flag every tick as exploration',
     'explore_std': 'Exploring with a bundle: noise on top at most, a share of half the range',
     'explore_amplitude': 'Exploring without one: reach of the noise, the same unit',
+    'explore_ticks': 'Where a service resets: ticks of an exploring episode; 0: a whole one',
     'evaluate_every': 'Exploring: every n-th acting episode is an evaluation; 0: none',
     'plan': 'Plan in imagination; false: the policy alone',
     'tick_source': "Overrides the contract's tick source",

@@ -37,7 +37,7 @@ class NodeEntry:
 
 _OF_PROCESSES = ('namespace', 'log_level', 'respawn')  # no node's parameters
 _ALL = ('contract', 'robot_id', 'use_sim_time')
-_EXPLORE = ('explore', 'explore_std', 'explore_amplitude', 'evaluate_every')
+_EXPLORE = ('explore', 'explore_std', 'explore_amplitude', 'explore_ticks', 'evaluate_every')
 _AGENT = ('tick_source', 'bundle', *_EXPLORE, 'plan', 'autostart')
 SIM_ROBOT = NodeEntry('sim_robot', False, ('contract', 'tick_source', 'seed', 'speed', 'reality'))
 AGENT = NodeEntry('agent', True, (*_ALL, *_AGENT))
@@ -65,6 +65,7 @@ class Settings:
     explore: bool = False
     explore_std: float = 0.2
     explore_amplitude: float = 0.3
+    explore_ticks: int = 0
     evaluate_every: int = 0
     plan: bool = True
     tick_source: str = ''

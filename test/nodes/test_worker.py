@@ -404,6 +404,18 @@ def test_every_nth_acting_episode_is_an_evaluation_without_noise():
         assert np.all(tick.asked >= CONTRACT.low) and np.all(tick.asked <= CONTRACT.high)
 
 
+def test_an_exploring_episode_may_be_shorter_than_an_evaluation():
+    robot = make_robot(options=Options(explore=True, evaluate_every=2, explore_ticks=2))
+    live(robot, 3)
+    assert [(t.explore, t.last, t.truncated) for t in robot.port.ticks] == [
+        (True, False, False), (True, False, False), (True, True, True),
+    ]  # fmt: skip
+    robot.port.reset_ns = robot.port.t_ns
+    live(robot, 5, first=5)
+    assert [t.eval for t in robot.port.ticks[3:]] == [True] * 5
+    assert not robot.port.ticks[-1].last  # it goes on to the contract's end
+
+
 def test_noise_on_top_of_the_plan_is_what_is_pending_at_the_next_tick():
     robot = make_robot(options=Options(explore=True, explore_std=0.2))
     live(robot, 3)
@@ -428,5 +440,7 @@ def test_collector_explores_in_every_episode_until_the_first_bundle_comes():
 def test_options_outside_their_range_are_refused_by_name():
     with pytest.raises(ValueError, match='evaluate_every'):
         Options(evaluate_every=-1)
+    with pytest.raises(ValueError, match='explore_ticks'):
+        Options(explore_ticks=-1)
     with pytest.raises(ValueError, match='explore_std'):
         Options(explore_std=1.5)

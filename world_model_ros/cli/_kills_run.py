@@ -29,7 +29,7 @@ from world_model_ros.cli._kills import (
 )
 from world_model_ros.cli._kills_counts import Counts, TickPause
 from world_model_ros.cli._supervisor import StopRequest, Supervisor
-from world_model_ros.cli.demo import EVALUATE_EVERY, EXPLORE_AMPLITUDE, EXPLORE_STD
+from world_model_ros.cli.demo import EVALUATE_EVERY, EXPLORE_AMPLITUDE, EXPLORE_STD, EXPLORE_TICKS
 from world_model_ros.contract import Contract, interface_hash, load_contract
 from world_model_ros.experience import list_episodes
 from world_model_ros.nodes_table import SIM, UPDATER, Settings
@@ -96,6 +96,7 @@ class Run:
             explore=True,
             explore_std=EXPLORE_STD,
             explore_amplitude=EXPLORE_AMPLITUDE,
+            explore_ticks=EXPLORE_TICKS,
             evaluate_every=EVALUATE_EVERY,
             robot_id=self.circle.robot_id,
             directory=str(self.episodes),

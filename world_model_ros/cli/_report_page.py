@@ -122,7 +122,7 @@ def _why(episode: EpisodeFigures) -> str:
     if not episode.measured:
         return 'without any reward'
     if episode.cut_short:
-        return 'ended before its time'
+        return 'ended before its time' if episode.kind != 'exploring' else 'exploring, not whole'
     return 'with tick records lost' if episode.lost else 'without a last tick'
 
 

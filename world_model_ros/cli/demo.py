@@ -33,7 +33,10 @@ from world_model_ros.store import open_store
 
 REFRESH_SEC = 0.25
 LEARNING = ('trainer', 'updater')  # the robot acts on without them
-EVALUATE_EVERY = 4  # episodes: three explore, the fourth is a figure
+# Exploring episodes are as short as in training in simulation: a target, or a fall, is learned
+# from the first seconds, and more of them are met.
+EXPLORE_TICKS = 125
+EVALUATE_EVERY = 8  # episodes: seven explore, the eighth is whole and a figure
 # Nobody stands near a simulated robot: wilder than what a real one is given by default.
 EXPLORE_STD, EXPLORE_AMPLITUDE = 0.7, 0.8
 # Domains that no operating system's ephemeral ports collide with (ROS 2's documentation).
@@ -80,6 +83,7 @@ def demo_command(
         explore=circle is not None,
         explore_std=EXPLORE_STD,
         explore_amplitude=EXPLORE_AMPLITUDE,
+        explore_ticks=EXPLORE_TICKS,
         evaluate_every=EVALUATE_EVERY if circle is not None else 0,
         robot_id=_robot_id(contract),
         directory=str(directory.resolve()),

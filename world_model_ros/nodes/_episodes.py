@@ -42,11 +42,14 @@ class Options:
     evaluate_every: int = 0  # n: while exploring, every n-th acting episode is an evaluation
     explore_std: float = 0.2  # noise on top of the plan at most, a share of half the range
     explore_correlation: float = 0.3  # s
+    explore_ticks: int = 0  # an exploring episode ends after so many; 0: as the contract says
 
     def __post_init__(self) -> None:
         """Check what a parameter file may hold."""
         if self.evaluate_every < 0:
             raise ValueError(f'evaluate_every is {self.evaluate_every}: expected 0 (never) or n')
+        if self.explore_ticks < 0:
+            raise ValueError(f'explore_ticks is {self.explore_ticks}: expected 0 (whole) or n')
         if not 0.0 <= self.explore_std <= 1.0:
             raise ValueError(
                 f'explore_std is {self.explore_std}: expected 0 to 1, a share of half the range'

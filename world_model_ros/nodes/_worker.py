@@ -280,6 +280,9 @@ class Worker:
             return self._end_asked[0]
         if rules.max_ticks and index >= rules.max_ticks:
             return 'max_ticks'
+        brief = self._options.explore_ticks if episode.explore and episode.acting else 0
+        if brief and rules.reset == 'service' and index >= brief:
+            return 'explore_ticks'
         segment = rules.reset == 'none' and rules.segment_ticks
         if segment and index + 1 - episode.first_tick >= rules.segment_ticks:
             return 'segment'

@@ -52,6 +52,7 @@ PARAMETERS = {
     'explore_std': (0.2, 'Noise on top of the plan at most, a share of half the action range'),
     'explore_amplitude': (AMPLITUDE, 'Reach of the noise without a model, a share of half range'),
     'explore_correlation': (CORRELATION_S, 'Seconds for which the noise remembers itself'),
+    'explore_ticks': (0, 'Where a service resets: ticks of an exploring episode; 0: a whole one'),
     'evaluate_every': (0, 'Exploring: every n-th acting episode is an evaluation; 0: none'),
     'eval': (False, 'Every episode is an evaluation: no exploration, and flagged'),
     'noise_seed': (-1, 'Acting episode i draws the numbers of this seed + i; -1: of its uuid'),
@@ -158,6 +159,7 @@ class AgentNode(LifecycleNode):
             value['evaluate_every'],
             value['explore_std'],
             value['explore_correlation'],
+            value['explore_ticks'],
         )
         model = self._first_model(contract)
         typestore()  # built before the first tick, not in it
