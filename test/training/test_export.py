@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bundle says the same as torch: golden vectors, parity over a recurrent sequence."""
 
+import copy
 import itertools
 import json
 
@@ -17,7 +18,9 @@ from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.models.dreamer import Dreamer
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.export import export_bundle
+from world_model_ros.training.graphs import bundle_graphs
 from world_model_ros.training.learner import Learner, LearnerConfig
+from world_model_ros.training.traced import Traced
 
 
 @pytest.fixture(scope='module')
@@ -124,3 +127,44 @@ def test_learner_artifact_lies_beside_the_bundle_not_in_it(exported):
     assert folder.with_name('small.learner.safetensors').is_file()
     listed = json.loads((folder / 'manifest.json').read_text())['files']
     assert not [name for name in listed if 'learner' in name]
+
+
+def test_a_second_export_from_the_same_traces_says_what_torch_says_now(exported, tmp_path):
+    _, learner, contract = exported
+    learner = copy.deepcopy(learner)
+    planner = PlannerConfig(horizon=3, batch_size=8, num_elites=3)
+    traced = Traced()
+    before = load_bundle(export_bundle(learner, tmp_path / 'a', {}, planner, traced), contract)
+    with torch.no_grad():
+        for tensor in learner.average.parameters():
+            tensor.add_(0.05 * torch.randn_like(tensor))
+        learner.average.mean_joints.add_(1.0)
+        learner.average.scale_joints.mul_(2.0)
+        learner.return_scale.fill_(7.0)
+    after = load_bundle(export_bundle(learner, tmp_path / 'b', {}, planner, traced), contract)
+    for name, graph in bundle_graphs(learner.average.eval(), contract, planner, 7.0).items():
+        inputs = dict(graph.inputs)
+        for key in inputs.keys() & {'belief', 'noise', 'obs_joints'}:
+            inputs[key] = torch.randn_like(inputs[key])
+        with torch.no_grad():
+            told = graph.module(*inputs.values())
+        told = told if isinstance(told, tuple) else (told,)
+        feeds = {key: value.numpy() for key, value in inputs.items()}
+        now, then = after.run(name, feeds), before.run(name, feeds)
+        assert any(np.abs(now[key] - then[key]).max() > 1e-3 for key in now)
+        for key, value in zip(graph.outputs, told, strict=True):
+            close = {'atol': 1} if value.dtype == torch.uint8 else {'rtol': 1e-3, 'atol': 1e-4}
+            np.testing.assert_allclose(
+                now[key].astype(np.float64), value.double().numpy(), **close, err_msg=name
+            )
+
+
+def test_other_planner_settings_are_traced_anew(exported):
+    _, learner, contract = exported
+    traced = Traced()
+    for horizon in (2, 3):
+        planner = PlannerConfig(horizon=horizon, batch_size=4, num_elites=2)
+        graph = bundle_graphs(learner.average, contract, planner, 1.0)['plan']
+        held = traced.to_onnx('plan', graph, planner).graph.input
+        [mean] = [given for given in held if given.name == 'mean']
+        assert mean.type.tensor_type.shape.dim[0].dim_value == horizon

@@ -49,7 +49,9 @@ class PlanIteration(nn.Module):
 
     def __init__(self, model: WorldModel, config: PlannerConfig, return_scale: float) -> None:
         super().__init__()
-        self.model, self.config, self.return_scale = model, config, return_scale
+        self.model, self.config = model, config
+        # A buffer: it changes from release to release like the weights.
+        self.register_buffer('return_scale', torch.tensor(return_scale))
 
     def forward(
         self,

@@ -11,12 +11,10 @@ from __future__ import annotations
 import copy
 import datetime
 import hashlib
-import logging
 import os
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +23,14 @@ import onnx
 import torch
 
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
-from world_model_ros.contract import Contract
+from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.golden import golden_cases
-from world_model_ros.training.graphs import Graph, bundle_graphs
+from world_model_ros.training.graphs import bundle_graphs
 from world_model_ros.training.learner import Learner
 from world_model_ros.training.shipped import SUFFIX, write_shipped
+from world_model_ros.training.traced import Traced
 
-OPSET = 18
 WEIGHTS = 'weights.bin'
 # Tensors below this stay inside the graph: shapes, axes and scalars.
 INLINE_BYTES = 256
@@ -44,8 +42,11 @@ def export_bundle(
     folder: Path,
     provenance: dict[str, Any],
     planner: PlannerConfig | None = None,
+    traced: Traced | None = None,
 ) -> Path:
     """Write bundle ``folder`` and the learner artifact beside it, by rename.
+
+    Who exports again and again keeps ``traced``: all but the first take a tenth of the time.
 
     Raises:
         BundleError: if the bundle does not pass its own check; nothing is left in place then.
@@ -59,10 +60,11 @@ def export_bundle(
     temporary = folder.with_name(folder.name + '.tmp')
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    shared = _Weights()
+    shared, traced = _Weights(), traced or Traced()
+    shape = (interface_hash(contract), model.config, planner)
     with torch.no_grad():
         for name, graph in graphs.items():
-            proto = _to_onnx(graph)
+            proto = traced.to_onnx(name, graph, shape)
             shared.move_out(proto)
             onnx.save(proto, temporary / f'{name}.onnx')
         (temporary / WEIGHTS).write_bytes(shared.content)
@@ -128,31 +130,6 @@ class _Weights:
             place = {'location': WEIGHTS, 'offset': self._places[key], 'length': len(raw)}
             for name, value in place.items():
                 tensor.external_data.add(key=name, value=str(value))
-
-
-def _to_onnx(graph: Graph) -> onnx.ModelProto:
-    logging.getLogger('onnxscript').setLevel(logging.ERROR)
-    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        # torch warns of its own internals at every export.
-        warnings.simplefilter('ignore', FutureWarning)
-        program = torch.onnx.export(
-            graph.module,
-            tuple(graph.inputs.values()),
-            dynamo=True,
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    proto = program.model_proto
-    # Source paths of the exporting machine have no place in a file that travels.
-    for node in proto.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ''
-    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
-        del value.metadata_props[:]
-    return proto
 
 
 def _commit() -> str:

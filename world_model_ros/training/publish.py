@@ -21,6 +21,7 @@ from world_model_ros.training.ingest import Ingest
 from world_model_ros.training.shipped import SUFFIX
 from world_model_ros.training.state import TrainerState
 from world_model_ros.training.strips import draw_strip
+from world_model_ros.training.traced import Traced
 
 
 class Publisher:
@@ -32,6 +33,7 @@ class Publisher:
         self.state, self.ingest, self.config, self.say = state, ingest, config, say
         self.pending: Verdict | None = None  # exported and not yet in the store
         self.strip: Path | None = None  # drawn for it
+        self.traced = Traced()
 
     @property
     def bundle(self) -> Path:
@@ -74,7 +76,7 @@ class Publisher:
             'gate': {k: v for k, v in verdict.figures.items() if k.startswith('ratio_')},
             'gate_against': verdict.against,
         }
-        export_bundle(self.state.learner, self.bundle, provenance, self.state.planner)
+        export_bundle(self.state.learner, self.bundle, provenance, self.state.planner, self.traced)
         self.pending = verdict
 
     def publish(self, store: Store, interface: str) -> Release:
