@@ -144,7 +144,8 @@ def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path
     figures = json.loads((tmp_path / 'figures.json').read_text())
     assert figures['died'] == {} and figures['reality'] == 'nominal'
     assert figures['releases'] == []  # half a minute is too short for one
-    assert figures['returns'] and {row['release'] for row in figures['returns']} == {0}
+    # Without a bundle every episode explores and ends after a few seconds: no return is a figure.
+    assert figures['recorded'] >= 1 and figures['returns'] == []
     # What the robot recorded went through the store, and the trainer has it.
     told = figures['trainer']
     assert told['contract'] == 'cartpole' and told['episodes']['refused'] == 0

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import RobotView
 
 POLL_SEC = 2.0
-# Half the default: the robot of a demo lives for half an hour, and what it explores with is old.
-PUBLISH_EVERY_SEC = 60
 TRAINER_NEEDS = ('torch', 'onnx', 'onnxscript', 'safetensors')
 
 
@@ -59,8 +57,6 @@ class Circle:
             str(self.out),
             '--threads',
             '1',
-            '--publish-every',
-            str(PUBLISH_EVERY_SEC),
             '--idle',
         ]
         return line + (['--from', str(self.start_from)] if self.start_from else ['--from-scratch'])

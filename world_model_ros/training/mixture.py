@@ -20,7 +20,9 @@ from world_model_ros.training.replay import Replay
 class Shares:
     """Of a batch; what is left comes from all robot data alike."""
 
-    nominal: float = 0.25
+    # Enough to hold what was known. A quarter stopped learning on the changed cartpole: 227 at
+    # 1,156 updates, against 449 with a tenth and 485 with none.
+    nominal: float = 0.1
     newest: float = 0.25
     newest_ticks: int = 2_000  # what counts as newest: a few episodes
     nominal_least: int = 500  # ticks before nominal experience counts: fewer are learned by heart
