@@ -41,7 +41,7 @@ from world_model_ros.store import (
 
 pytestmark = pytest.mark.ros
 TICKS = 25
-LEARNS_WITHIN_SEC = 240.0  # exporting alone takes 10 s of processor time per release
+LEARNS_WITHIN_SEC = 240.0  # the first export alone takes 10 s of processor time
 SETTINGS = {
     'blocked': True,
     'nominal_ticks': 0,

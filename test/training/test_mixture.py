@@ -16,7 +16,7 @@ from world_model_ros.training.replay import Replay
 
 @pytest.mark.parametrize(
     ('nominal', 'robot', 'want'),
-    [(True, True, (6, 6, 12)), (False, True, (0, 6, 18)), (True, False, (24, 0, 0))],
+    [(True, True, (2, 6, 16)), (False, True, (0, 6, 18)), (True, False, (24, 0, 0))],
 )
 def test_a_missing_source_gives_its_share_to_the_others(nominal, robot, want):
     assert counts(24, Shares(), nominal, robot) == want

@@ -27,6 +27,7 @@ STORE = (
     'publish_updates',
     'replay_ratio',
     'nominal_ticks',
+    'nominal_share',
     'capacity',
     'start_ticks',
     'minutes',
@@ -84,6 +85,9 @@ def train_command(
     nominal_ticks: Annotated[
         int, typer.Option(min=0, help='store: cap on ticks of the own simulator, 0: none.')
     ] = 20_000,
+    nominal_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help='store: share of a batch that is nominal.')
+    ] = 0.1,
     capacity: Annotated[int, typer.Option(min=1_000, help='store: robot ticks held.')] = 200_000,
     start_ticks: Annotated[
         int, typer.Option(min=1, help='store: robot ticks before the first update.')
@@ -126,6 +130,7 @@ def train_command(
         )
     if store is not None and contract is not None:
         from world_model_ros.cli._train_store import train_from_store
+        from world_model_ros.training.mixture import Shares
         from world_model_ros.training.settings import ServiceConfig
 
         config = ServiceConfig(
@@ -135,6 +140,7 @@ def train_command(
             publish_updates=publish_updates,
             replay_ratio=replay_ratio,
             nominal_ticks=nominal_ticks,
+            shares=Shares(nominal=nominal_share),
             capacity=capacity,
             start_ticks=start_ticks,
             policy_margin=policy_margin,

@@ -55,7 +55,8 @@ def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     save_file(learner_tensors(learner), temporary / 'learner.safetensors')
-    full = {'format': FORMAT, 'updates': learner.updates, **state}
+    counts = {'updates': learner.updates, 'align_until': learner.align_until}
+    full = {'format': FORMAT, **counts, **state}
     (temporary / 'state.json').write_text(json.dumps(full, indent=1))
     for path in temporary.iterdir():
         with path.open('rb') as file:
@@ -86,7 +87,7 @@ def load(folder: Path, learner: Learner) -> dict[str, Any]:
     if state.get('format') != FORMAT:
         raise ValueError(f'{folder}: checkpoint format {state.get("format")}, expected {FORMAT}')
     restore_learner(learner, load_file(folder / 'learner.safetensors'))
-    learner.updates = state['updates']
+    learner.updates, learner.align_until = state['updates'], state.get('align_until', 0)
     return state
 
 

@@ -46,6 +46,7 @@ class LearnerConfig:
     slow_value: float = 0.05  # EMA rate of the value used as target
     average: float = 5e-3  # EMA rate of the weights that are scored and shipped
     warmup_updates: int = 200
+    align_updates: int = 300  # of the picture nets alone, where weights meet another robot
     bf16: bool = True
 
 
@@ -69,6 +70,8 @@ class Learner:
         self.policy_params = list(model.policy_head.parameters())
         apart = {id(p) for p in self.value_params + self.policy_params}
         self.model_params = [p for p in model.parameters() if id(p) not in apart]
+        nets = (*model.encoders.values(), *model.decoders.values())
+        self.picture_params = [p for net in nets for p in net.parameters()]
         self.optimisers = [
             torch.optim.Adam(self.model_params, config.model_lr, eps=1e-8),
             torch.optim.Adam(self.value_params, config.value_lr, eps=1e-6),
@@ -76,33 +79,40 @@ class Learner:
         ]
         self.rates = [config.model_lr, config.value_lr, config.policy_lr]
         self.return_scale = torch.tensor(1.0)
-        self.updates = 0
+        self.updates = self.align_until = 0
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Take one gradient step on everything; return figures for the log."""
-        warm = min(1.0, (self.updates + 1) / self.config.warmup_updates)
+        aligning = self.updates < self.align_until
+        since = self.updates - (0 if aligning else self.align_until)
+        warm = min(1.0, (since + 1) / self.config.warmup_updates)
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]['lr'] = rate * warm
-        beliefs, figures = self._learn_model(batch)
-        figures |= self._learn_behaviour(beliefs, batch)
+        params = self.picture_params if aligning else self.model_params
+        beliefs, figures = self._learn_model(batch, params)
+        if not aligning:
+            figures |= self._learn_behaviour(beliefs, batch)
         with torch.no_grad():
             for slow, fast in zip(self.slow_value.parameters(), self.value_params, strict=True):
                 slow.lerp_(fast, self.config.slow_value)
-            self._average_weights()
+            self._average_weights(since)
         self.updates += 1
         return figures
 
-    def forget_value(self) -> None:
-        """Begin the value anew: nothing is promised until it is imagined or lived."""
-        model = self.model
-        fresh = Dreamer(model.contract, model.config).value_head.state_dict()
-        for head in (model.value_head, self.average.value_head, self.slow_value):
-            head.load_state_dict(fresh)
-        self.optimisers[1].state.clear()
-        self.return_scale.fill_(1.0)
+    def align(self) -> None:
+        """Let the picture nets alone learn for the next ``align_updates``.
 
-    def _average_weights(self) -> None:
-        rate = max(self.config.average, 1.0 / (self.updates + 1))  # no memory of random weights
+        The weights were learned behind another camera. Dynamics, rewards, value and policy stay as
+        they are, and so does what a latent means: pictures are mapped to what the policy knows
+        (invariance through latent alignment, Yoneda 2022). Learned all at once, latents drift, and
+        what policy and value knew is lost with them.
+        """
+        if self.picture_params:
+            self.align_until = self.updates + self.config.align_updates
+
+    def _average_weights(self, since: int) -> None:
+        # No memory of random weights, nor of pictures that were not aligned yet.
+        rate = max(self.config.average, 1.0 / (since + 1))
         ours, theirs = self.average.parameters(), self.model.parameters()
         torch._foreach_lerp_(list(ours), list(theirs), rate)
         for mine, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
@@ -134,7 +144,9 @@ class Learner:
             posteriors.append(posterior)
         return torch.stack(beliefs, 1), torch.stack(priors, 1), torch.stack(posteriors, 1)
 
-    def _learn_model(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+    def _learn_model(
+        self, batch: Batch, params: list[torch.nn.Parameter]
+    ) -> tuple[torch.Tensor, dict[str, float]]:
         c, model = self.config, self.model
         beliefs, prior, posterior = self.rollout(batch)
         dyn = _kl(posterior.detach(), prior).clamp(min=c.free_nats).mean()
@@ -161,8 +173,8 @@ class Learner:
         logits = model.continue_head(flat).squeeze(-1)
         losses['continue'] = F.binary_cross_entropy_with_logits(logits, alive)
         total = sum(losses.values())
-        grads = torch.autograd.grad(total, self.model_params, allow_unused=True)
-        norm = self._step(self.optimisers[0], self.model_params, grads)
+        grads = torch.autograd.grad(total, params, allow_unused=True)
+        norm = self._step(self.optimisers[0], params, grads)
         figures = {f'loss/{k}': float(v.detach()) for k, v in losses.items()}
         figures |= {'loss/dyn': float(dyn.detach()), 'grad/model': norm}
         return beliefs.detach(), figures

@@ -32,7 +32,8 @@ def counts(batch: int, shares: Shares, nominal: bool, robot: bool) -> tuple[int,
     """Return the windows from nominal, newest and all robot data; they add up to ``batch``."""
     if not robot:
         return (batch, 0, 0) if nominal else (0, 0, 0)
-    from_nominal = round(batch * shares.nominal) if nominal else 0
+    # A share that is asked for is at least one window, also of a small batch.
+    from_nominal = max(1, round(batch * shares.nominal)) if nominal and shares.nominal else 0
     newest = min(batch - from_nominal, round(batch * shares.newest))
     return from_nominal, newest, batch - from_nominal - newest
 

@@ -119,16 +119,6 @@ class Replay:
             os.fsync(file.fileno())
         temporary.replace(self._state)
 
-    def newest(self, ticks: int) -> list[dict[str, np.ndarray]]:
-        """Return copies of the last ticks [T, ...] of every lane; the first counts as first."""
-        places = np.arange(max(self.oldest, self.written - ticks), self.written) % self.capacity
-        lanes = [
-            {k: array[i, places] for k, array in self.arrays.items()} for i in range(self.lanes)
-        ]
-        for rows in lanes:
-            rows['is_first'][:1] = True
-        return lanes
-
     def sample(
         self, rng: np.random.Generator, batch: int, length: int, newest: int | None = None
     ) -> dict[str, np.ndarray]:

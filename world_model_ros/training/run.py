@@ -24,7 +24,6 @@ from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training import checkpoint
 from world_model_ros.training.collect import Lanes, evaluate
 from world_model_ros.training.learner import Learner, LearnerConfig
-from world_model_ros.training.promise import Promise, prove
 from world_model_ros.training.replay import Replay
 from world_model_ros.training.shipped import Shipped
 
@@ -41,7 +40,6 @@ class RunConfig:
     lanes: int = 8
     decisions_per_update: float = 4.0
     prefill: int = 2_000  # random decisions before the first update
-    prove: int = 2_000  # decisions by which a value from elsewhere is judged
     episode_ticks: int = 125  # training episodes are cut short: more beginnings, more targets
     evaluate_every: int = 10_000  # frames
     evaluate_episodes: int = 10
@@ -83,18 +81,15 @@ class Run:
         self.wall_s, self.evaluated_at = 0.0, 0
         self.spent = {'live': 0.0, 'sample': 0.0, 'update': 0.0}  # s, of this process
         self.scored: float | None = None
-        self.promise: Promise | None = None
-        self.unproven = False  # a value from elsewhere, not yet held against what is earned
         found = checkpoint.find(self.folder / 'checkpoint')
         replay = self.folder / 'replay'
         self.replay = Replay(replay, contract, config.lanes, capacity)
         if found is not None:
             state = checkpoint.load(found, self.learner)
             self.wall_s, self.evaluated_at = state['wall_s'], state['evaluated_at']
-            self.unproven = bool(state.get('unproven', False))
         elif start is not None:
             checkpoint.restore_learner(self.learner, start.tensors)
-            self.unproven = True
+            self.learner.align()
         seed = config.seed + 1000 * self.replay.written  # a resumed run meets new episodes
         self.lanes = Lanes(contract, config.lanes, seed, config.episode_ticks, realities)
 
@@ -133,10 +128,6 @@ class Run:
                 self.freeze_normalisation()
             due = (self.decisions - c.prefill) / c.decisions_per_update
             while self.learner.updates < due:
-                if self.unproven and self.decisions >= c.prove:
-                    each = c.prove // c.lanes
-                    self.promise = prove(self.learner, self.replay.newest(each))
-                    self.unproven = self.promise is None
                 clock = time.monotonic()
                 batch = self.batch()
                 spent['sample'] += time.monotonic() - clock
@@ -208,7 +199,6 @@ class Run:
             'wall_s': round(self.wall_s, 1),
             'share': {k: round(v / total, 3) for k, v in self.spent.items()} if total else None,
             'return': self.scored,
-            'value_from_elsewhere': self.promise and self.promise.as_dict(),
         }
 
     @property
@@ -224,6 +214,5 @@ class Run:
             'wall_s': self.wall_s,
             'evaluated_at': self.evaluated_at,
             'frames': self.frames,
-            'unproven': self.unproven,
         }
         checkpoint.save(self.folder / 'checkpoint', self.learner, state)

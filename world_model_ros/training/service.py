@@ -192,8 +192,6 @@ class Service:
     def _update(self) -> None:
         if not self.state.normalised:
             self.state.normalise(self.ingest.replay)
-        if self.state.unproven and self.ingest.ticks >= self.config.prove_ticks:
-            self.state.prove(self.ingest.replay.newest(self.config.prove_ticks))
         c, clock, robot = self.learner.config, time.monotonic(), self.ingest.replay
         batch = draw(self.rng, robot, self.nominal, self.config.shares, c.batch, c.length)
         figures = self.learner.update(batch)

@@ -17,7 +17,6 @@ class ServiceConfig:
 
     capacity: int = 200_000  # robot ticks held
     start_ticks: int = 500  # robot ticks before the first update
-    prove_ticks: int = 1_000  # robot ticks by which a value from elsewhere is judged
     replay_ratio: float = 120.0  # replayed steps per ingested tick, at most
     shares: Shares = field(default_factory=Shares)
     nominal_ticks: int = 20_000  # cap on the own simulator's; 0 switches it off

@@ -24,8 +24,6 @@ from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training import checkpoint
 from world_model_ros.training.gate import not_finite
 from world_model_ros.training.learner import Learner, LearnerConfig
-from world_model_ros.training.pieces import Rows
-from world_model_ros.training.promise import prove
 from world_model_ros.training.replay import Replay
 from world_model_ros.training.shipped import (
     Shipped,
@@ -67,7 +65,6 @@ class TrainerState:
         self.contract, self.folder, self.say = contract, folder, say
         self.recipe = recipe or LearnerConfig()
         self.normalised = False
-        self.unproven = False  # a value from elsewhere, not yet held against what is earned here
         self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
         self.bad_in_row = 0
         self.acting_name = ''
@@ -79,7 +76,8 @@ class TrainerState:
             self.planner = PlannerConfig(gamma=self.learner.discount)
             if shipped is not None:
                 checkpoint.restore_learner(self.learner, shipped.tensors)
-                self.normalised = self.unproven = True
+                self.learner.align()
+                self.normalised = True
                 self.planner = shipped.planner or self.planner
                 # It is what acts, as far as anybody knows, and the bar for what comes.
                 write_shipped(folder / ACTING, self.learner)
@@ -126,7 +124,6 @@ class TrainerState:
     def _load(self, found: Path) -> None:
         state = checkpoint.load(found, self.learner)
         self.normalised = bool(state['normalised'])
-        self.unproven = bool(state.get('unproven', False))
         self.planner = PlannerConfig(**state['planner'])
         self.counters = self.counters | state['counters']
         self.acting_name = state['acting']
@@ -141,7 +138,6 @@ class TrainerState:
             'model': asdict(self.learner.model.config),
             'planner': self.planner.as_dict(),
             'normalised': self.normalised,
-            'unproven': self.unproven,
             'counters': self.counters,
             'acting': self.acting_name,
         }
@@ -179,14 +175,6 @@ class TrainerState:
             getattr(model, f'mean_{name}').copy_(rows.mean(0))
             getattr(model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
         self.normalised = True
-
-    def prove(self, episodes: list[Rows]) -> None:
-        """Hold a value that came from elsewhere against what is earned here, once."""
-        promise = prove(self.learner, episodes)
-        if promise is not None:
-            self.unproven = False
-            event = 'value_forgotten' if promise.broken else 'value_kept'
-            self.say(event, promised=round(promise.promised, 3), earned=round(promise.earned, 3))
 
     def acting(self) -> tuple[Dreamer | None, str]:
         """Return the acting release's model and its name; None before the first release."""
