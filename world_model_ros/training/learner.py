@@ -47,6 +47,7 @@ class LearnerConfig:
     average: float = 5e-3  # EMA rate of the weights that are scored and shipped
     warmup_updates: int = 200
     align_updates: int = 300  # of the picture nets alone, where weights meet another robot
+    settle_updates: int = 300  # of all but the policy, after them
     bf16: bool = True
 
 
@@ -79,14 +80,15 @@ class Learner:
         ]
         self.rates = [config.model_lr, config.value_lr, config.policy_lr]
         self.return_scale = torch.tensor(1.0)
-        self.updates = self.align_until = 0
+        self.updates = self.align_until = self.settle_until = 0
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Take one gradient step on everything; return figures for the log."""
-        aligning = self.updates < self.align_until
+        aligning = self.aligning
         since = self.updates - (0 if aligning else self.align_until)
-        warm = min(1.0, (since + 1) / self.config.warmup_updates)
-        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+        began = (since, since, max(0, self.updates - self.settle_until))
+        for optimiser, rate, ago in zip(self.optimisers, self.rates, began, strict=True):
+            warm = min(1.0, (ago + 1) / self.config.warmup_updates)
             optimiser.param_groups[0]['lr'] = rate * warm
         params = self.picture_params if aligning else self.model_params
         beliefs, figures = self._learn_model(batch, params)
@@ -105,10 +107,17 @@ class Learner:
         The weights were learned behind another camera. Dynamics, rewards, value and policy stay as
         they are, and so does what a latent means: pictures are mapped to what the policy knows
         (invariance through latent alignment, Yoneda 2022). Learned all at once, latents drift, and
-        what policy and value knew is lost with them.
+        what policy and value knew is lost with them. For the ``settle_updates`` that follow the
+        policy stays: gradients through dynamics of another robot lead it away from what works.
         """
         if self.picture_params:
             self.align_until = self.updates + self.config.align_updates
+        self.settle_until = max(self.updates, self.align_until) + self.config.settle_updates
+
+    @property
+    def aligning(self) -> bool:
+        """Tell whether the next update is one of the picture nets alone."""
+        return self.updates < self.align_until
 
     def _average_weights(self, since: int) -> None:
         # No memory of random weights, nor of pictures that were not aligned yet.
@@ -208,8 +217,10 @@ class Learner:
         scale = self.return_scale.clamp(min=1.0)
         entropy = torch.stack(entropies)
         policy_loss = -(weight * (returns / scale + c.entropy * entropy)).mean()
-        grads = torch.autograd.grad(policy_loss, self.policy_params)
-        policy_norm = self._step(self.optimisers[2], self.policy_params, grads)
+        policy_norm = 0.0
+        if self.updates >= self.settle_until:
+            grads = torch.autograd.grad(policy_loss, self.policy_params)
+            policy_norm = self._step(self.optimisers[2], self.policy_params, grads)
 
         logits = model.value_head(imagined[:-1].detach())
         value_loss = (weight * model.two_hot.loss(logits, returns.detach())).mean()

@@ -167,7 +167,8 @@ class Service:
             self.ingest.take(store)
         allowed = self.updates_allowed > self.learner.updates
         if allowed:
-            self.doing, busy = 'learning', True
+            aligning = self.learner.aligning
+            self.doing, busy = 'aligning pictures' if aligning else 'learning', True
             self._update()
         if self.nominal is not None and not self.nominal.full:
             self.doing, busy = self.doing if busy else 'living nominally', True
