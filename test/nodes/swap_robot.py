@@ -25,6 +25,7 @@ from world_model_ros.onboard.tick_record import TickRecord
 
 EPISODES = '{reset: service, max_ticks: 12}'
 SEGMENTS = '{reset: none, segment_ticks: 12}'
+RECENT_TICKS = 100
 FIRST_TICK_SEC = 60.0
 
 
@@ -86,7 +87,8 @@ class SwapRobot(robot_processes.Robot):
 
     def acted(self) -> list[TickRecord]:
         """Ticks of episodes that were more than shadow."""
-        return [tick for tick in self.ticks if tick.episode in self.acting]
+        acting = self.acting
+        return [tick for tick in self.ticks if tick.episode in acting]
 
     def hand(self, bundle: Path, release: int):
         """Hand a bundle over as the updater does; the agent's answer."""
@@ -124,9 +126,12 @@ class SwapRobot(robot_processes.Robot):
         """The first tick of an acting episode that was heard whole, and its observation."""
 
         def found():
-            for tick in self.acted():
+            # Asked after every message: whoever goes through all ticks each time falls behind,
+            # and the pictures that are waited for are dropped on the way.
+            for tick in self.ticks[-RECENT_TICKS:]:
                 plain = tick.source == 'policy' and not tick.explore
-                if tick.first and tick.release == release and plain:
+                wanted = tick.first and tick.release == release and plain
+                if wanted and tick.episode in self.acting:
                     observation = self.observation(tick)
                     if observation.valid and observation.crc == tick.obs_crc:
                         return tick, observation
