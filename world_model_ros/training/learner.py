@@ -108,7 +108,7 @@ class Learner:
         they are, and so does what a latent means: pictures are mapped to what the policy knows
         (invariance through latent alignment, Yoneda 2022). Learned all at once, latents drift, and
         what policy and value knew is lost with them. For the ``settle_updates`` that follow the
-        policy stays: gradients through dynamics of another robot lead it away from what works.
+        policy stays, so that it is not led by dynamics that do not fit yet.
         """
         if self.picture_params:
             self.align_until = self.updates + self.config.align_updates

@@ -20,8 +20,7 @@ from world_model_ros.training.replay import Replay
 class Shares:
     """Of a batch; what is left comes from all robot data alike."""
 
-    # Enough to hold what was known. A quarter stopped learning on the changed cartpole: 227 at
-    # 1,156 updates, against 449 with a tenth and 485 with none.
+    # It holds what was known of the unchanged robot; more of it slows learning the changed one.
     nominal: float = 0.1
     newest: float = 0.25
     newest_ticks: int = 2_000  # what counts as newest: a few episodes
