@@ -51,7 +51,7 @@ def main() -> None:
         store,
         contract,
         Path(out),
-        ServiceConfig(gate=lenient, **settings),
+        ServiceConfig(**{'gate': lenient, 'align': None, **settings}),
         Start('file', Path(learner)) if learner else Start('scratch'),
         say=say,
         report=lambda status: print(json.dumps({'status': status}), flush=True),

@@ -12,6 +12,7 @@ from recorded import record
 
 from world_model_ros.experience import EpisodeReader, parity, to_arrays
 from world_model_ros.models.dreamer import Dreamer, DreamerConfig
+from world_model_ros.training.filtering import embed_windows, filter_windows
 from world_model_ros.training.learner import Learner, LearnerConfig
 
 TICKS = 60
@@ -69,7 +70,9 @@ def windows(rows: dict[str, torch.Tensor], starts: torch.Tensor, length: int) ->
 def errors(learner: Learner, rows: dict[str, torch.Tensor]) -> tuple[float, float]:
     """Mean squared error of pixels (0 to 1) and of rewards, filtering the whole episode."""
     torch.manual_seed(1)
-    beliefs, _, _ = learner.rollout(windows(rows, torch.tensor([0]), TICKS))
+    batch = windows(rows, torch.tensor([0]), TICKS)
+    embedded = embed_windows(learner.model, batch)
+    beliefs = filter_windows(learner.model, batch, embedded).beliefs
     painted = learner.model.decoders['camera'](beliefs[0]).permute(0, 2, 3, 1)
     picture = (painted - rows['obs_camera'] / 255.0).square().mean()
     reward = (learner.model.reward(beliefs[0, 1:]) - rows['reward'][1:]).square().mean()

@@ -25,6 +25,7 @@ _TRAINER_SAYS = {
     'half_copied': 'episodes half copied',
     'not_fetched': 'episodes not fetched',
     'held_out_unreadable': 'held-out episodes unreadable',
+    'camera_not_understood': 'camera not understood',
     'bad_update': 'updates not finite',
     'rollback': 'went back to a checkpoint',
     'not_saved': 'not saved',

@@ -30,6 +30,7 @@ STORE = (
     'nominal_share',
     'capacity',
     'start_ticks',
+    'no_align',
     'minutes',
     'idle',
 )
@@ -92,6 +93,9 @@ def train_command(
     start_ticks: Annotated[
         int, typer.Option(min=1, help='store: robot ticks before the first update.')
     ] = 500,
+    no_align: Annotated[
+        bool, typer.Option('--no-align', help='store: do not look for a changed camera first.')
+    ] = False,
     minutes: Annotated[
         float, typer.Option(min=0.0, help='store: leave after so long, 0: never.')
     ] = 0.0,
@@ -130,6 +134,7 @@ def train_command(
         )
     if store is not None and contract is not None:
         from world_model_ros.cli._train_store import train_from_store
+        from world_model_ros.training.alignment import AlignConfig
         from world_model_ros.training.mixture import Shares
         from world_model_ros.training.settings import ServiceConfig
 
@@ -143,6 +148,7 @@ def train_command(
             shares=Shares(nominal=nominal_share),
             capacity=capacity,
             start_ticks=start_ticks,
+            align=None if no_align else AlignConfig(),
             policy_margin=policy_margin,
         )
         train_from_store(

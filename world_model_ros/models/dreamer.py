@@ -99,6 +99,12 @@ class Dreamer(nn.Module):
         self.value_head = MLP(self.belief_dim, c.head, bins, zero=True)
         self.policy_head = MLP(self.belief_dim, c.head, 2 * self.action_dim, zero=True)
 
+    def filter_nets(self) -> list[nn.Module]:
+        """Return the nets that make a belief of what is observed and done: all of ``observe``."""
+        nets = [*self.encoders.values(), self.age_encoder, self.gru_in, self.gru, self.gru_norm]
+        nets += [self.post_embed, self.post_hidden, self.post_out]
+        return nets if self.vector_encoder is None else [*nets, self.vector_encoder]
+
     # ---- latent dynamics -------------------------------------------------------------------
 
     def initial(self, batch: int) -> torch.Tensor:

@@ -20,7 +20,6 @@ from safetensors.torch import load_file, save_file
 from world_model_ros.training.learner import Learner
 
 FORMAT = 1
-COUNTS = ('updates', 'align_until', 'settle_until')
 # What writing weights raises where the disk is full; safetensors has an error of its own.
 NOT_WRITTEN = (OSError, SafetensorError)
 
@@ -56,8 +55,7 @@ def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     save_file(learner_tensors(learner), temporary / 'learner.safetensors')
-    counts = {k: getattr(learner, k) for k in COUNTS}
-    full = {'format': FORMAT, **counts, **state}
+    full = {'format': FORMAT, 'updates': learner.updates, **state}
     (temporary / 'state.json').write_text(json.dumps(full, indent=1))
     for path in temporary.iterdir():
         with path.open('rb') as file:
@@ -88,8 +86,7 @@ def load(folder: Path, learner: Learner) -> dict[str, Any]:
     if state.get('format') != FORMAT:
         raise ValueError(f'{folder}: checkpoint format {state.get("format")}, expected {FORMAT}')
     restore_learner(learner, load_file(folder / 'learner.safetensors'))
-    for name in COUNTS:  # a checkpoint from before weights were aligned has only the first
-        setattr(learner, name, state.get(name, 0))
+    learner.updates = state['updates']
     return state
 
 

@@ -16,6 +16,7 @@ FAULTS = (
     'not_fetched',
     'refused',
     'held_out_unreadable',
+    'camera_not_understood',
     'bad_update',  # the first of a row; `bad_updates` of the status counts all
     'rollback',
     'not_saved',

@@ -17,8 +17,9 @@ import torch
 import torch.nn.functional as F
 
 from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.training.filtering import Batch, embed_windows, filter_windows
+from world_model_ros.training.imitation import imitation_loss
 
-Batch = dict[str, torch.Tensor]
 # Where a contract sets no end: long enough for the largest discount.
 ENDLESS_TICKS = 1000
 
@@ -46,8 +47,8 @@ class LearnerConfig:
     slow_value: float = 0.05  # EMA rate of the value used as target
     average: float = 5e-3  # EMA rate of the weights that are scored and shipped
     warmup_updates: int = 200
-    align_updates: int = 300  # of the picture nets alone, where weights meet another robot
-    settle_updates: int = 300  # of all but the policy, after them
+    anchored_lr: float = 3e-4  # of the model, where what beliefs mean is kept
+    imitation: float = 0.1  # of the policy, nats from its teacher against scaled returns
     bf16: bool = True
 
 
@@ -71,8 +72,6 @@ class Learner:
         self.policy_params = list(model.policy_head.parameters())
         apart = {id(p) for p in self.value_params + self.policy_params}
         self.model_params = [p for p in model.parameters() if id(p) not in apart]
-        nets = (*model.encoders.values(), *model.decoders.values())
-        self.picture_params = [p for net in nets for p in net.parameters()]
         self.optimisers = [
             torch.optim.Adam(self.model_params, config.model_lr, eps=1e-8),
             torch.optim.Adam(self.value_params, config.value_lr, eps=1e-6),
@@ -80,48 +79,40 @@ class Learner:
         ]
         self.rates = [config.model_lr, config.value_lr, config.policy_lr]
         self.return_scale = torch.tensor(1.0)
-        self.updates = self.align_until = self.settle_until = 0
+        self.teacher: Dreamer | None = None
+        self.updates = 0
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Take one gradient step on everything; return figures for the log."""
-        aligning = self.aligning
-        since = self.updates - (0 if aligning else self.align_until)
-        began = (since, since, max(0, self.updates - self.settle_until))
-        for optimiser, rate, ago in zip(self.optimisers, self.rates, began, strict=True):
-            warm = min(1.0, (ago + 1) / self.config.warmup_updates)
+        warm = min(1.0, (self.updates + 1) / self.config.warmup_updates)
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]['lr'] = rate * warm
-        params = self.picture_params if aligning else self.model_params
-        beliefs, figures = self._learn_model(batch, params)
-        if not aligning:
-            figures |= self._learn_behaviour(beliefs, batch)
+        embedded = embed_windows(self.model, batch, self.config.bf16)
+        beliefs, figures = self._learn_model(batch, embedded)
+        figures |= self._learn_behaviour(beliefs, batch, embedded.detach())
         with torch.no_grad():
             for slow, fast in zip(self.slow_value.parameters(), self.value_params, strict=True):
                 slow.lerp_(fast, self.config.slow_value)
-            self._average_weights(since)
+            self._average_weights()
         self.updates += 1
         return figures
 
-    def align(self) -> None:
-        """Let the picture nets alone learn for the next ``align_updates``.
+    def anchor(self, teacher: Dreamer) -> None:
+        """Keep what beliefs mean, and the policy near the teacher's; for weights that work.
 
-        The weights were learned behind another camera. Dynamics, rewards, value and policy stay as
-        they are, and so does what a latent means: pictures are mapped to what the policy knows
-        (invariance through latent alignment, Yoneda 2022). Learned all at once, latents drift, and
-        what policy and value knew is lost with them. For the ``settle_updates`` that follow the
-        policy stays, so that it is not led by dynamics that do not fit yet.
+        The nets that filter stay as they are; what follows from a belief is learned. A policy is
+        lost when the beliefs that it reads drift away from it, faster than it can follow.
         """
-        if self.picture_params:
-            self.align_until = self.updates + self.config.align_updates
-        self.settle_until = max(self.updates, self.align_until) + self.config.settle_updates
+        self.teacher = teacher
+        kept = {id(p) for net in self.model.filter_nets() for p in net.parameters()}
+        self.model_params = [p for p in self.model_params if id(p) not in kept]
+        for net in self.model.filter_nets():
+            net.requires_grad_(False)
+        self.rates[0] = self.config.anchored_lr
+        self.optimisers[0] = torch.optim.Adam(self.model_params, self.rates[0], eps=1e-8)
 
-    @property
-    def aligning(self) -> bool:
-        """Tell whether the next update is one of the picture nets alone."""
-        return self.updates < self.align_until
-
-    def _average_weights(self, since: int) -> None:
-        # No memory of random weights, nor of pictures that were not aligned yet.
-        rate = max(self.config.average, 1.0 / (since + 1))
+    def _average_weights(self) -> None:
+        rate = max(self.config.average, 1.0 / (self.updates + 1))  # no memory of random weights
         ours, theirs = self.average.parameters(), self.model.parameters()
         torch._foreach_lerp_(list(ours), list(theirs), rate)
         for mine, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
@@ -129,38 +120,13 @@ class Learner:
 
     # ---- world model -----------------------------------------------------------------------
 
-    def rollout(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Filter windows; beliefs [B, T, D], prior and posterior log probs [B, T, G, C]."""
-        model = self.model
-        size, length = batch['reward'].shape
-        flat = {s.name: batch[f'obs_{s.name}'].flatten(0, 1) for s in model.contract.streams}
-        with torch.autocast('cpu', torch.bfloat16, enabled=self.config.bf16):
-            embedded = model.embed(flat, batch['ages'].flatten(0, 1))
-        embedded = embedded.float().unflatten(0, (size, length))  # [B, T, hidden]
-        keep = 1.0 - batch['is_first'].float().unsqueeze(-1)  # [B, T, 1]
-        unit = model.normalise_action(batch['action_sent']) * keep
-        belief = model.initial(size)
-        noise = torch.rand(length, size, model.config.groups, model.config.classes)
-        noise = noise.clamp(1e-6, 1.0 - 1e-6)
-        beliefs, priors, posteriors = [], [], []
-        for t in range(length):
-            deter = model.advance(belief * keep[:, t], unit[:, t])
-            prior = model.prior_logits(deter)
-            posterior = model.posterior_logits(deter, embedded[:, t])
-            belief = torch.cat([deter, model.latent(posterior, noise[t], 'mode')], -1)
-            beliefs.append(belief)
-            priors.append(prior)
-            posteriors.append(posterior)
-        return torch.stack(beliefs, 1), torch.stack(priors, 1), torch.stack(posteriors, 1)
-
     def _learn_model(
-        self, batch: Batch, params: list[torch.nn.Parameter]
+        self, batch: Batch, embedded: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        c, model = self.config, self.model
-        beliefs, prior, posterior = self.rollout(batch)
-        dyn = _kl(posterior.detach(), prior).clamp(min=c.free_nats).mean()
-        rep = _kl(posterior, prior.detach()).clamp(min=c.free_nats).mean()
-        flat = beliefs.flatten(0, 1)
+        c, model, params = self.config, self.model, self.model_params
+        filtered = filter_windows(model, batch, embedded)
+        dyn, rep = filtered.kl(c.free_nats)
+        flat = filtered.beliefs.flatten(0, 1)
         losses = {'kl': c.dyn_scale * dyn + c.rep_scale * rep}
         count = flat.shape[0]
         picked = torch.randperm(count)[: max(1, int(count * c.decode_share))]
@@ -186,11 +152,13 @@ class Learner:
         norm = self._step(self.optimisers[0], params, grads)
         figures = {f'loss/{k}': float(v.detach()) for k, v in losses.items()}
         figures |= {'loss/dyn': float(dyn.detach()), 'grad/model': norm}
-        return beliefs.detach(), figures
+        return filtered.beliefs.detach(), figures
 
     # ---- behaviour -------------------------------------------------------------------------
 
-    def _learn_behaviour(self, beliefs: torch.Tensor, batch: Batch) -> dict[str, float]:
+    def _learn_behaviour(
+        self, beliefs: torch.Tensor, batch: Batch, embedded: torch.Tensor
+    ) -> dict[str, float]:
         c, model = self.config, self.model
         flat = beliefs.flatten(0, 1)
         belief = flat[torch.randperm(flat.shape[0])[: c.starts]]  # [M, D]
@@ -217,10 +185,13 @@ class Learner:
         scale = self.return_scale.clamp(min=1.0)
         entropy = torch.stack(entropies)
         policy_loss = -(weight * (returns / scale + c.entropy * entropy)).mean()
-        policy_norm = 0.0
-        if self.updates >= self.settle_until:
-            grads = torch.autograd.grad(policy_loss, self.policy_params)
-            policy_norm = self._step(self.optimisers[2], self.policy_params, grads)
+        figures = {'loss/policy': float(policy_loss.detach())}
+        if self.teacher is not None:
+            away = imitation_loss(model, self.teacher, batch, embedded)
+            figures['policy/from_teacher'] = float(away.detach())
+            policy_loss = policy_loss + c.imitation * away
+        grads = torch.autograd.grad(policy_loss, self.policy_params)
+        policy_norm = self._step(self.optimisers[2], self.policy_params, grads)
 
         logits = model.value_head(imagined[:-1].detach())
         value_loss = (weight * model.two_hot.loss(logits, returns.detach())).mean()
@@ -230,8 +201,7 @@ class Learner:
         loss = value_loss + c.replay_value_scale * replay_loss
         grads = torch.autograd.grad(loss, self.value_params)
         value_norm = self._step(self.optimisers[1], self.value_params, grads)
-        return {
-            'loss/policy': float(policy_loss.detach()),
+        return figures | {
             'loss/value': float(value_loss.detach()),
             'loss/replay_value': float(replay_loss.detach()),
             'policy/entropy': float(entropy.detach().mean()),
@@ -286,8 +256,3 @@ class Learner:
             optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         return norm
-
-
-def _kl(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-    """Return KL(p || q) summed over groups, log probs [..., G, C] -> [...]."""
-    return (torch.exp(p) * (p - q)).sum((-1, -2))

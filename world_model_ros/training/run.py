@@ -89,7 +89,6 @@ class Run:
             self.wall_s, self.evaluated_at = state['wall_s'], state['evaluated_at']
         elif start is not None:
             checkpoint.restore_learner(self.learner, start.tensors)
-            self.learner.align()
         seed = config.seed + 1000 * self.replay.written  # a resumed run meets new episodes
         self.lanes = Lanes(contract, config.lanes, seed, config.episode_ticks, realities)
 

@@ -26,6 +26,7 @@ from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.store import Release, StoreError, latest_release
 from world_model_ros.store.layout import trainer_key
+from world_model_ros.training.aligner import Aligner
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.faults import Faults
 from world_model_ros.training.gate import Verdict
@@ -97,6 +98,9 @@ class Service:
         )
         if self.nominal is None:
             say('no_nominal', reason=reason)
+        self.aligner = Aligner(
+            self.state, self.ingest.replay, self.nominal, self.rng, config.align
+        )
         self.publisher = Publisher(self.state, self.ingest, config.gate, say)
         self.verdict: Verdict | None = None
         self.release: dict[str, Any] | None = None
@@ -104,7 +108,7 @@ class Service:
         self.figures: dict[str, float] = {}
         self.rate = 0.0
         self._leaving = self._interruptible = False
-        self._judged_updates = self.learner.updates
+        self._judged_updates, self._publish_at = self.learner.updates, 0.0
         self._board = SummaryWriter(str(self.folder / 'tensorboard'))
 
     @property
@@ -139,17 +143,17 @@ class Service:
         }
         now = time.monotonic()
         due = {'poll': now, 'tell': now, 'save': now + c.checkpoint_every_s}
-        publish_at = now + c.publish_every_s
+        self._publish_at = now + c.publish_every_s
         try:
             while not self._leaving:
                 for name, (task, period_s) in tasks.items():
                     if time.monotonic() >= due[name] and not self._leaving:
                         task()
                         due[name] = time.monotonic() + period_s
-                if not self._leaving and self._publish_due(publish_at):
+                if not self._leaving and self._publish_due():
                     self._publish()
                     pause = RETRY_POLLS * c.poll_s if self._pending else c.publish_every_s
-                    publish_at = time.monotonic() + pause
+                    self._publish_at = time.monotonic() + pause
                 if not self._leaving:
                     self._work()
         finally:
@@ -159,16 +163,19 @@ class Service:
         self._board.close()
 
     def _work(self) -> None:
-        """Settle an episode, take an update, live a nominal tick; sleep where there is nothing."""
+        """Settle an episode, align or learn, live a nominal tick; sleep where there is nothing."""
         busy = False
         store = self.link.open() if self.ingest.waiting else None
         if store is not None:
             self.doing, busy = 'ingesting', True
             self.ingest.take(store)
-        allowed = self.updates_allowed > self.learner.updates
-        if allowed:
-            aligning = self.learner.aligning
-            self.doing, busy = 'aligning pictures' if aligning else 'learning', True
+        if self.aligner.due:
+            doing = self.aligner.step(self.say)
+            self.doing, busy = doing or self.doing, busy or doing is not None
+            if not self.aligner.due:  # what was aligned need not wait its turn
+                self._publish_at, self._judged_updates = 0.0, -self.config.least_updates
+        elif self.updates_allowed > self.learner.updates:
+            self.doing, busy = 'learning', True
             self._update()
         if self.nominal is not None and not self.nominal.full:
             self.doing, busy = self.doing if busy else 'living nominally', True
@@ -221,8 +228,8 @@ class Service:
 
     # ---- publishing --------------------------------------------------------------------------
 
-    def _publish_due(self, at: float) -> bool:
-        c, late = self.config, time.monotonic() >= at
+    def _publish_due(self) -> bool:
+        c, late = self.config, time.monotonic() >= self._publish_at
         fresh = self.learner.updates - self._judged_updates
         if c.publish_updates and fresh >= c.publish_updates and not self._pending:
             return True

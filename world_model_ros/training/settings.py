@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from world_model_ros.training.alignment import AlignConfig
 from world_model_ros.training.gate import GateConfig
 from world_model_ros.training.ingest import HELD_OUT_SHARE
 from world_model_ros.training.mixture import Shares
@@ -18,6 +19,8 @@ class ServiceConfig:
     capacity: int = 200_000  # robot ticks held
     start_ticks: int = 500  # robot ticks before the first update
     replay_ratio: float = 120.0  # replayed steps per ingested tick, at most
+    # Of weights from elsewhere, before they learn; None: they learn at once.
+    align: AlignConfig | None = field(default_factory=AlignConfig)
     shares: Shares = field(default_factory=Shares)
     nominal_ticks: int = 20_000  # cap on the own simulator's; 0 switches it off
     held_out: float = HELD_OUT_SHARE

@@ -34,6 +34,7 @@ from world_model_ros.training.shipped import (
 )
 
 ACTING = 'acting.learner.safetensors'
+TEACHER = 'teacher.learner.safetensors'
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class TrainerState:
     ) -> None:
         self.contract, self.folder, self.say = contract, folder, say
         self.recipe = recipe or LearnerConfig()
-        self.normalised = False
+        self.normalised = self.unaligned = False
         self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
         self.bad_in_row = 0
         self.acting_name = ''
@@ -76,8 +77,8 @@ class TrainerState:
             self.planner = PlannerConfig(gamma=self.learner.discount)
             if shipped is not None:
                 checkpoint.restore_learner(self.learner, shipped.tensors)
-                self.learner.align()
                 self.normalised = True
+                self.unaligned = bool(self.learner.model.pictures)
                 self.planner = shipped.planner or self.planner
                 # It is what acts, as far as anybody knows, and the bar for what comes.
                 write_shipped(folder / ACTING, self.learner)
@@ -122,8 +123,12 @@ class TrainerState:
         self.say('resumed', updates=self.learner.updates)
 
     def _load(self, found: Path) -> None:
+        if (self.folder / TEACHER).exists():
+            shipped = read_shipped(self.folder / TEACHER, self.contract)
+            self.learner.anchor(shipped.build(self.contract))
         state = checkpoint.load(found, self.learner)
         self.normalised = bool(state['normalised'])
+        self.unaligned = bool(state.get('unaligned', False))  # older ones were aligned elsewise
         self.planner = PlannerConfig(**state['planner'])
         self.counters = self.counters | state['counters']
         self.acting_name = state['acting']
@@ -138,6 +143,7 @@ class TrainerState:
             'model': asdict(self.learner.model.config),
             'planner': self.planner.as_dict(),
             'normalised': self.normalised,
+            'unaligned': self.unaligned,
             'counters': self.counters,
             'acting': self.acting_name,
         }
@@ -175,6 +181,16 @@ class TrainerState:
             getattr(model, f'mean_{name}').copy_(rows.mean(0))
             getattr(model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
         self.normalised = True
+
+    def aligned(self, model: Dreamer, hold: bool) -> None:
+        """Go on from aligned weights, and ``hold`` on to what they do."""
+        for mine in (self.learner.model, self.learner.average):
+            mine.load_state_dict(model.state_dict())
+        if hold:
+            write_shipped(self.folder / TEACHER, self.learner)
+            self.learner.anchor(model.requires_grad_(False).eval())
+        self.unaligned = False
+        self.save()
 
     def acting(self) -> tuple[Dreamer | None, str]:
         """Return the acting release's model and its name; None before the first release."""

@@ -1,0 +1,76 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""When a trainer aligns weights from elsewhere, and with which ticks.
+
+Works on a copy, a short step at a time; the learner has the old weights or the aligned ones, and
+a trainer killed in between begins the alignment again. Must not import ROS or a simulator.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Generator
+
+import numpy as np
+import torch
+
+from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.training.alignment import AlignConfig, align
+from world_model_ros.training.filtering import Batch
+from world_model_ros.training.nominal import Nominal
+from world_model_ros.training.replay import Replay
+from world_model_ros.training.state import TrainerState
+
+LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
+
+
+class Aligner:
+    """Aligns the weights of ``state`` to what the robot recorded, once; never without a config."""
+
+    def __init__(
+        self,
+        state: TrainerState,
+        robot: Replay,
+        nominal: Nominal | None,
+        rng: np.random.Generator,
+        config: AlignConfig | None,
+    ) -> None:
+        self.state, self.robot, self.nominal = state, robot, nominal
+        self.rng, self.config = rng, config
+        self._model: Dreamer | None = None
+        self._steps: Generator[str, None, bool] | None = None
+
+    @property
+    def due(self) -> bool:
+        """Tell whether nothing should be learned before the weights are aligned."""
+        return self.state.unaligned and self.config is not None
+
+    def step(self, say: Callable[..., None]) -> str | None:
+        """Take a short step and return what it did; None while the robot has lived too little."""
+        assert self.config is not None
+        if self._steps is None or self._model is None:
+            if self.robot.held < self.config.ticks:
+                return None
+            self._model = copy.deepcopy(self.state.learner.model)
+            known = self._known if self._has_nominal() else None
+            self._steps = align(self._model, self._recorded, known, self.config, say)
+        try:
+            return next(self._steps)
+        except StopIteration as end:
+            self.state.aligned(self._model, hold=end.value)
+            self._steps = self._model = None
+            return 'saving what was aligned'
+
+    def _has_nominal(self) -> bool:
+        return self.nominal is not None and len(self.nominal.replay) >= LEAST_NOMINAL
+
+    def _recorded(self, windows: int, length: int) -> Batch:
+        return _tensors(self.robot.sample(self.rng, windows, length))
+
+    def _known(self, pictures: int) -> Batch:
+        assert self.nominal is not None
+        return _tensors(self.nominal.sample(self.rng, pictures, 1))
+
+
+def _tensors(rows: dict[str, np.ndarray]) -> Batch:
+    return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in rows.items()}

@@ -1,0 +1,39 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How far a policy is from its teacher's on recorded ticks: what holds it near what works.
+
+The divergence of a trust region (TRPO, Schulman 2015), here a penalty towards a fixed policy as in
+kickstarting (Schmitt 2018). Compared is what would have acted: the action one offset ahead of a
+filtered belief, each as its own model foresees it.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.training.filtering import Batch, filter_windows
+
+CONTEXT_TICKS = 4  # of a window, seen before anything is compared
+
+
+def imitation_loss(
+    model: Dreamer, teacher: Dreamer, batch: Batch, embedded: torch.Tensor
+) -> torch.Tensor:
+    """Return KL(teacher || policy) in nats per tick, []; gradients reach the policy alone.
+
+    Args:
+        model: whose policy learns.
+        teacher: filters as the model does: one belief serves both.
+        batch: windows [B, T, ...] longer than the context.
+        embedded: [B, T, hidden].
+    """
+    sent = batch['action_sent'][:, CONTEXT_TICKS + 1 :].flatten(0, 1)
+    with torch.no_grad():
+        beliefs = filter_windows(model, batch, embedded, sampled=False).beliefs
+        now = beliefs[:, CONTEXT_TICKS:-1].flatten(0, 1)
+        want, width = teacher.unit_policy(teacher.imagine(now, sent))  # [N, A]
+        ahead = model.imagine(now, sent)
+    mean, std = model.unit_policy(ahead)
+    kl = torch.log(std / width) + (width.square() + (want - mean).square()) / (2 * std.square())
+    return (kl - 0.5).sum(-1).mean()
