@@ -116,7 +116,7 @@ def test_a_turned_and_dimmed_camera_is_found_and_named(shipped, lived):
 def test_a_camera_that_did_not_change_is_left_alone(shipped, lived):
     said, model = [], copy.deepcopy(shipped)
     say = lambda event, **fields: said.append((event, fields))  # noqa: E731
-    _, understood = run(align(model, drawing(lived, 2), None, QUICK, say))
+    _, understood = run(align(model, drawing(lived, 2), lambda count: None, QUICK, say))
     assert understood and [event for event, _ in said] == ['camera_unchanged'], said
     theirs = shipped.state_dict()
     assert all(torch.equal(theirs[k], v) for k, v in model.state_dict().items())
@@ -134,7 +134,9 @@ def test_a_camera_that_shows_something_else_is_named_and_not_held_on_to(shipped,
 
     model = copy.deepcopy(shipped)
     short = AlignConfig(fit=FitConfig(turns=(0.0,), try_steps=2, steps=4, batch=4, length=2))
-    _, understood = run(align(model, draw, None, short, lambda e, **f: said.append((e, f))))
+    _, understood = run(
+        align(model, draw, lambda count: None, short, lambda e, **f: said.append((e, f)))
+    )
     [(event, fields)] = said
     assert not understood and event == 'camera_not_understood'
     assert 'learned anew' in fields['reason']
@@ -154,7 +156,7 @@ def test_the_picture_nets_learn_the_new_view_keep_the_old_one_and_nothing_else_m
     monkeypatch.setattr(alignment, 'find_shifts', told)
     model = copy.deepcopy(shipped).requires_grad_(True)
     plain = drawing(lived, 5)
-    known = (lambda count: plain(count, 1)) if simulator else None
+    known = lambda count: plain(count, 1) if simulator else None  # noqa: E731
     steps = align(model, drawing(lived, 4, shifted()), known, QUICK, lambda *a, **k: None)
     done, understood = run(steps)
     assert understood and done[0] == 'finding the camera' and done[-1] == 'aligning pictures'

@@ -52,8 +52,7 @@ class Aligner:
             if self.robot.held < self.config.ticks:
                 return None
             self._model = copy.deepcopy(self.state.learner.model)
-            known = self._known if self._has_nominal() else None
-            self._steps = align(self._model, self._recorded, known, self.config, say)
+            self._steps = align(self._model, self._recorded, self._known, self.config, say)
         try:
             return next(self._steps)
         except StopIteration as end:
@@ -61,14 +60,12 @@ class Aligner:
             self._steps = self._model = None
             return 'saving what was aligned'
 
-    def _has_nominal(self) -> bool:
-        return self.nominal is not None and len(self.nominal.replay) >= LEAST_NOMINAL
-
     def _recorded(self, windows: int, length: int) -> Batch:
         return _tensors(self.robot.sample(self.rng, windows, length))
 
-    def _known(self, pictures: int) -> Batch:
-        assert self.nominal is not None
+    def _known(self, pictures: int) -> Batch | None:
+        if self.nominal is None or len(self.nominal.replay) < LEAST_NOMINAL:
+            return None
         return _tensors(self.nominal.sample(self.rng, pictures, 1))
 
 

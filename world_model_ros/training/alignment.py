@@ -43,7 +43,7 @@ class AlignConfig:
 def align(
     model: Dreamer,
     robot: Draw,
-    known: Callable[[int], Batch] | None,
+    known: Callable[[int], Batch | None],
     config: AlignConfig,
     say: Callable[..., None],
 ) -> Generator[str, None, bool]:
@@ -54,7 +54,7 @@ def align(
     Args:
         model: weights whose picture nets are retrained; nothing else of it changes.
         robot: draws windows that the changed robot recorded.
-        known: draws pictures as the camera was, from a simulator; None without one: recorded
+        known: draws pictures as the camera was, from a simulator; where it gives None recorded
             ones, undone, stand in.
         config: sizes.
         say: told ``camera_shifted``, ``camera_unchanged`` or ``camera_not_understood``.
@@ -85,7 +85,7 @@ def _retrain_loss(
     teacher: Dreamer,
     shifts: dict[str, CameraShift],
     batch: Batch,
-    known: Callable[[int], Batch] | None,
+    known: Callable[[int], Batch | None],
     config: AlignConfig,
 ) -> torch.Tensor:
     """Return how far the encoders are from the teacher's, and the decoders from the pictures."""
@@ -95,7 +95,7 @@ def _retrain_loss(
         undone = {name: as_bytes(before[name]) for name in shifts}
         embedded = embed_windows(teacher, batch, pictures=undone)
         beliefs = filter_windows(teacher, batch, embedded).beliefs.flatten(0, 1)
-        stand_ins = None if known is None else known(config.known)
+        stand_ins = known(config.known)
     total = torch.zeros(())
     for name, shift in shifts.items():
         picked = torch.randperm(len(now[name]))[: config.known]
