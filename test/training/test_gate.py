@@ -125,6 +125,18 @@ def test_values_that_ran_away_are_refused_by_name(trained, held_out):
     assert verdict.figures['value_bias'] > verdict.figures['acting_value_bias'] + 1
 
 
+def test_what_a_release_that_sees_nothing_promises_is_no_bar(trained, held_out):
+    proud = copy.deepcopy(trained)
+    proud.value_head.out.bias[-1] += 20.0
+    sightless = shaken(trained, 'decoders', 3.0)
+    verdict = ask(proud, sightless, held_out)
+    assert verdict.passed and verdict.figures['acting_is_blind'] == 1.0
+    assert verdict.figures['ratio_value'] > CONFIG.calibration
+    # One that is as blind itself is judged like any other.
+    assert not ask(shaken(proud, 'decoders', 3.0), sightless, held_out).passed
+    assert ask(trained, trained, held_out).figures['acting_is_blind'] == 0.0
+
+
 @pytest.mark.parametrize('where', ['gru.weight', 'mean_joints'])
 def test_weights_that_are_not_finite_are_refused(trained, held_out, where):
     broken = copy.deepcopy(trained)

@@ -46,6 +46,7 @@ class GateConfig:
     part: float = 1.5  # of any one part, so that none is given up for another
     calibration: float = 1.25  # of reward and value
     calibration_floor: float = 0.25  # in recorded spreads, added to both sides
+    blind: float = 5.0  # error of every picture over copying's, from which a release sees nothing
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,9 @@ def _against_acting(
 ) -> tuple[Figures, list[str]]:
     ratios: Figures = {}
     reasons = []
+    # What sees nothing promises nothing, and where nothing is earned that is right: no bar.
+    blind = _is_blind(theirs, config.blind) and not _is_blind(ours, config.blind)
+    ratios['acting_is_blind'] = float(blind)
     for horizon in HORIZONS:
         each = {}
         for part in PARTS:
@@ -187,7 +191,7 @@ def _against_acting(
             )
         for part, value in each.items():
             ratios[f'ratio_{part}_{horizon}'] = value
-            if value > config.part:
+            if value > config.part and not (blind and part == 'reward'):
                 reasons.append(
                     f'{horizon}-step error of {part} {value:.2f} times the acting release, limit '
                     f'{config.part:g}'
@@ -197,12 +201,18 @@ def _against_acting(
         if key in ours and key in theirs:
             value = _ratio(ours[key], theirs[key], config.calibration_floor)
             ratios[f'ratio_{name}'] = value
-            if value > config.calibration:
+            if value > config.calibration and not blind:
                 reasons.append(
                     f'{name} calibration {value:.2f} times the acting release, limit '
                     f'{config.calibration:g}'
                 )
     return ratios, reasons
+
+
+def _is_blind(figures: Figures, limit: float) -> bool:
+    """Tell whether pictures are foretold far worse than by copying, as behind a turned camera."""
+    key = f'picture_{HORIZONS[-1]}'
+    return key in figures and figures[key] > limit * figures[f'last_{key}'] + FLOORS['picture']
 
 
 def _ratio(own: float, other: float, floor: float) -> float:
