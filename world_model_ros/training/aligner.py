@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.training.alignment import AlignConfig, align
+from world_model_ros.training.alignment import AlignConfig, Draw, align
 from world_model_ros.training.filtering import Batch
 from world_model_ros.training.nominal import Nominal
 from world_model_ros.training.replay import Replay
@@ -52,7 +52,8 @@ class Aligner:
             if self.robot.held < self.config.ticks:
                 return None
             self._model = copy.deepcopy(self.state.learner.model)
-            self._steps = align(self._model, self._recorded, self._known, self.config, say)
+            recorded = draw_from(self.robot, self.rng)
+            self._steps = align(self._model, recorded, self._known, self.config, say)
         try:
             return next(self._steps)
         except StopIteration as end:
@@ -60,14 +61,17 @@ class Aligner:
             self._steps = self._model = None
             return 'saving what was aligned'
 
-    def _recorded(self, windows: int, length: int) -> Batch:
-        return _tensors(self.robot.sample(self.rng, windows, length))
-
     def _known(self, pictures: int) -> Batch | None:
         if self.nominal is None or len(self.nominal.replay) < LEAST_NOMINAL:
             return None
-        return _tensors(self.nominal.sample(self.rng, pictures, 1))
+        return draw_from(self.nominal.replay, self.rng)(pictures, 1)
 
 
-def _tensors(rows: dict[str, np.ndarray]) -> Batch:
-    return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in rows.items()}
+def draw_from(replay: Replay, rng: np.random.Generator) -> Draw:
+    """Return what draws windows from a replay as tensors."""
+
+    def draw(windows: int, length: int) -> Batch:
+        rows = replay.sample(rng, windows, length)
+        return {key: torch.from_numpy(np.ascontiguousarray(rows[key])) for key in rows}
+
+    return draw

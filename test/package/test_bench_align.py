@@ -1,0 +1,43 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`bench align` records, aligns and scores for real, here at the smallest size."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip('mujoco')
+from typer.testing import CliRunner
+
+from world_model_ros.cli.bench import app
+from world_model_ros.training import bench_align
+from world_model_ros.training.alignment import AlignConfig
+from world_model_ros.training.camera_fit import FitConfig
+
+SMALL = AlignConfig(
+    ticks=80, fit=FitConfig(turns=(0.25,), try_steps=2, steps=20, batch=4, length=3), batch=4,
+    length=4, retrain_steps=3,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize('source', ['--simulator', '--no-simulator'])
+def test_it_scores_before_and_after_and_names_what_was_found(source, monkeypatch):
+    monkeypatch.setattr(bench_align, 'AlignConfig', lambda: SMALL)
+    arguments = ['align', '--robot', 'cartpole', '--episodes', '1', source, '--json']
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout.splitlines()[-1])
+    assert figures['reality'] == 'shifted_cartpole' and figures['episodes'] == 1
+    assert figures['simulator'] == (source == '--simulator')
+    assert figures['events'] and figures['events'][0]['camera'] == 'camera'
+    assert figures['nominal_before'] > 5 * figures['shifted_cartpole_before']
+    assert set(figures['returns']) == {
+        'shifted_cartpole before', 'shifted_cartpole after', 'nominal before', 'nominal after'
+    }  # fmt: skip
+
+
+def test_a_robot_without_shipped_weights_is_named():
+    result = CliRunner().invoke(app, ['align', '--robot', 'nosuch'])
+    assert result.exit_code != 0 and 'nosuch' in str(result.exception or result.output)

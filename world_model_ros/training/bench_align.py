@@ -1,0 +1,101 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What alignment alone is worth: one policy before and after, on the changed and the old robot.
+
+Recordings come from the changed robot under the weights that were not aligned, exploring, as the
+circle's do; nothing but the picture nets learns. Policy returns in lockstep, no planner.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from world_model_ros.contract import Contract
+from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.robots import NOMINAL, Reality
+from world_model_ros.training.aligner import draw_from
+from world_model_ros.training.alignment import AlignConfig, align
+from world_model_ros.training.collect import Lanes, evaluate
+from world_model_ros.training.replay import Replay
+from world_model_ros.training.shipped import find_shipped, read_shipped
+
+LANES = 4
+EPISODE_TICKS = 125
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Returns per episode, and what was said and spent on the way."""
+
+    returns: dict[str, list[float]]  # 'REALITY before' and 'REALITY after'
+    events: list[dict[str, Any]]
+    seconds: float
+
+
+def bench_align(
+    contract: Contract, reality: Reality, seeds: list[int], seed: int, simulator: bool
+) -> Iterator[str | Outcome]:
+    """Record, score, align, score; yields what it does, and the outcome at last.
+
+    Raises:
+        ValueError: no learner file is shipped for the contract.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    path, reason = find_shipped(contract)
+    if path is None:
+        raise ValueError(reason)
+    model = read_shipped(path, contract).build(contract)
+    config, rng = AlignConfig(), np.random.default_rng(seed)
+    returns: dict[str, list[float]] = {}
+    events: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        yield f'recording {config.ticks} ticks of {reality.name}'
+        recorded = _live(contract, model, reality, Path(folder) / 'robot', config.ticks, seed)
+        known = None
+        if simulator:
+            yield f'recording {2 * config.ticks} ticks of nominal'
+            known = _live(
+                contract, model, NOMINAL, Path(folder) / 'nominal', 2 * config.ticks, seed
+            )
+        for body in (reality, NOMINAL):
+            yield f'scoring {body.name} before'
+            returns[f'{body.name} before'] = evaluate(model, contract, seeds, body)
+        clock = time.monotonic()
+        aligned = copy.deepcopy(model).requires_grad_(True)
+        draw_known = draw_from(known, rng) if known is not None else None
+        yield from align(
+            aligned,
+            draw_from(recorded, rng),
+            lambda count: None if draw_known is None else draw_known(count, 1),
+            config,
+            lambda event, **fields: events.append({'event': event, **fields}),
+        )
+        seconds = time.monotonic() - clock
+    aligned.requires_grad_(False)
+    for body in (reality, NOMINAL):
+        yield f'scoring {body.name} after'
+        returns[f'{body.name} after'] = evaluate(aligned, contract, seeds, body)
+    yield Outcome(returns, events, seconds)
+
+
+def _live(
+    contract: Contract, model: Dreamer, body: Reality, folder: Path, ticks: int, seed: int
+) -> Replay:
+    """Return a replay of at least ``ticks`` ticks, all lanes together."""
+    each = -(-ticks // LANES)
+    lanes = Lanes(contract, LANES, seed, EPISODE_TICKS, realities=lambda rng: body)
+    replay = Replay(folder, contract, LANES, each)
+    for _ in range(each):
+        replay.add(lanes.ticks())
+        lanes.act(model)
+    return replay
