@@ -180,14 +180,18 @@ def _explained(
     shifts: Mapping[str, CameraShift],
     name: str,
 ) -> float:
-    """Return the share of a camera's variance that the model paints right; NaN if unknown."""
-    batch = draw(config.judged * config.batch, config.length)
+    """Return the share of a camera's variance that the model paints right; NaN if it is blank.
+
+    Judged on the second half of windows twice as long: a belief of one picture is a guess.
+    """
+    batch = draw(config.judged * config.batch // 2, 2 * config.length)
     now = {n: as_floats(batch[f'obs_{n}'].flatten(0, 1)) for n in {*shifts, name}}
     undone = {n: as_bytes(shifts[n].undo(now[n])) for n in shifts}
     beliefs = filter_windows(model, batch, embed_windows(model, batch, pictures=undone)).beliefs
     shift = shifts.get(name) or CameraShift()
-    straight, seen = shift.straighten(now[name])
-    painted = shift.tint(model.decoders[name](beliefs.flatten(0, 1)))
+    late = torch.arange(2 * config.length).repeat(len(beliefs)) >= config.length
+    straight, seen = shift.straighten(now[name][late])
+    painted = shift.tint(model.decoders[name](beliefs.flatten(0, 1)[late]))
     missed = ((painted - straight).square() * seen).sum()
     varied = ((straight - straight.mean(0)).square() * seen).sum()
     return 1.0 - float(missed / varied) if varied > 0 else math.nan
