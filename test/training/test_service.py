@@ -24,12 +24,12 @@ from world_model_ros.contract import interface_hash
 from world_model_ros.store import latest_release, open_store
 from world_model_ros.store.layout import strip_key
 from world_model_ros.training import checkpoint
+from world_model_ros.training.folder_lock import FolderInUse
 from world_model_ros.training.gate import GateConfig
 from world_model_ros.training.ingest import HELD_OUT_SHARE
 from world_model_ros.training.ledger import is_held_out
 from world_model_ros.training.mixture import Shares
 from world_model_ros.training.nominal import open_nominal
-from world_model_ros.training.service import FolderInUse
 from world_model_ros.training.strips import CONTEXT, OPEN_LOOP
 
 pytestmark = pytest.mark.usefixtures('one_thread')

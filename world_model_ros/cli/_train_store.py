@@ -21,7 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.parent import follow_parent
-from world_model_ros.training.service import FolderInUse, Service
+from world_model_ros.training.folder_lock import FolderInUse
+from world_model_ros.training.service import Service
 from world_model_ros.training.settings import ServiceConfig
 from world_model_ros.training.state import Start
 

@@ -39,6 +39,7 @@ class Aligner:
         self.rng, self.config = rng, config
         self._model: Dreamer | None = None
         self._steps: Generator[str, None, bool] | None = None
+        self._understood: bool | None = None
 
     @property
     def due(self) -> bool:
@@ -46,7 +47,11 @@ class Aligner:
         return self.state.unaligned and self.config is not None
 
     def step(self, say: Callable[..., None]) -> str | None:
-        """Take a short step and return what it did; None while the robot has lived too little."""
+        """Take a short step and return what it did; None while the robot has lived too little.
+
+        Raises:
+            OSError: what was aligned could not be written; the next step tries again.
+        """
         assert self.config is not None
         if self._steps is None or self._model is None:
             if self.robot.held < self.config.ticks:
@@ -54,12 +59,14 @@ class Aligner:
             self._model = copy.deepcopy(self.state.learner.model)
             recorded = draw_from(self.robot, self.rng)
             self._steps = align(self._model, recorded, self._known, self.config, say)
-        try:
-            return next(self._steps)
-        except StopIteration as end:
-            self.state.aligned(self._model, hold=end.value)
-            self._steps = self._model = None
-            return 'saving what was aligned'
+        if self._understood is None:
+            try:
+                return next(self._steps)
+            except StopIteration as end:
+                self._understood = bool(end.value)
+        self.state.aligned(self._model, hold=self._understood)
+        self._steps = self._model = self._understood = None
+        return 'saving what was aligned'
 
     def _known(self, pictures: int) -> Batch | None:
         if self.nominal is None or len(self.nominal.replay) < LEAST_NOMINAL:

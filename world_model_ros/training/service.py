@@ -9,13 +9,12 @@ and lived with. Must not import ROS; works without a simulator.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +28,7 @@ from world_model_ros.store.layout import trainer_key
 from world_model_ros.training.aligner import Aligner
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.faults import Faults
+from world_model_ros.training.folder_lock import hold
 from world_model_ros.training.gate import Verdict
 from world_model_ros.training.ingest import Ingest
 from world_model_ros.training.learner import Learner, LearnerConfig
@@ -50,10 +50,6 @@ class Interrupted(BaseException):
 
     Not an Exception: torch's exporter must not take it for one of its own.
     """
-
-
-class FolderInUse(RuntimeError):
-    """Another trainer works in the same folder."""
 
 
 class Service:
@@ -82,7 +78,7 @@ class Service:
         self.contract, self.config = contract, config
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self.folder)
+        self._lock = hold(self.folder)
         self.report = report
         say = self.say = self.faults = Faults(say)
         self.interface = interface_hash(contract)
@@ -170,10 +166,7 @@ class Service:
             self.doing, busy = 'ingesting', True
             self.ingest.take(store)
         if self.aligner.due:
-            doing = self.aligner.step(self.say)
-            self.doing, busy = doing or self.doing, busy or doing is not None
-            if not self.aligner.due:  # what was aligned need not wait its turn
-                self._publish_at, self._judged_updates = 0.0, -self.config.least_updates
+            busy = self._align() or busy
         elif self.updates_allowed > self.learner.updates:
             self.doing, busy = 'learning', True
             self._update()
@@ -184,6 +177,18 @@ class Service:
         if not busy:
             self.doing = 'waiting for episodes'
             time.sleep(min(NAP_SEC, self.config.poll_s))
+
+    def _align(self) -> bool:
+        """Take a short step; tell whether there was one to take."""
+        try:
+            doing = self.aligner.step(self.say)
+        except NOT_WRITTEN as error:
+            self.say('not_saved', reason=str(error))
+            return False
+        if not self.aligner.due:  # what was aligned need not wait its turn
+            self._publish_at, self._judged_updates = 0.0, -self.config.least_updates
+        self.doing = doing or self.doing
+        return doing is not None
 
     def _poll(self) -> None:
         store = self.link.open()
@@ -292,16 +297,3 @@ class Service:
             store.put(trainer_key(self.interface), status.encode())
         except StoreError as error:
             self.link.failed(error)
-
-
-def _lock(folder: Path) -> TextIO:
-    """Hold the folder as long as this process lives."""
-    file = (folder / 'lock').open('w')
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise FolderInUse(
-            f'{folder}: another trainer works here; give another --out, or end it first'
-        ) from None
-    return file

@@ -65,7 +65,7 @@ class TrainerState:
     ) -> None:
         self.contract, self.folder, self.say = contract, folder, say
         self.recipe = recipe or LearnerConfig()
-        self.normalised = self.unaligned = False
+        self.normalised = self.unaligned = self.anchored = False
         self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
         self.bad_in_row = 0
         self.acting_name = ''
@@ -123,12 +123,15 @@ class TrainerState:
         self.say('resumed', updates=self.learner.updates)
 
     def _load(self, found: Path) -> None:
-        if (self.folder / TEACHER).exists():
+        # Before the optimisers are restored: theirs are the parameters that still learn.
+        if json.loads((found / 'state.json').read_text()).get('anchored', False):
             shipped = read_shipped(self.folder / TEACHER, self.contract)
             self.learner.anchor(shipped.build(self.contract))
         state = checkpoint.load(found, self.learner)
         self.normalised = bool(state['normalised'])
-        self.unaligned = bool(state.get('unaligned', False))  # older ones were aligned elsewise
+        # Checkpoints from before weights were aligned so have neither.
+        self.unaligned = bool(state.get('unaligned', False))
+        self.anchored = bool(state.get('anchored', False))
         self.planner = PlannerConfig(**state['planner'])
         self.counters = self.counters | state['counters']
         self.acting_name = state['acting']
@@ -144,6 +147,7 @@ class TrainerState:
             'planner': self.planner.as_dict(),
             'normalised': self.normalised,
             'unaligned': self.unaligned,
+            'anchored': self.anchored,
             'counters': self.counters,
             'acting': self.acting_name,
         }
@@ -187,9 +191,9 @@ class TrainerState:
         for mine in (self.learner.model, self.learner.average):
             mine.load_state_dict(model.state_dict())
         if hold:
-            write_shipped(self.folder / TEACHER, self.learner)
+            write_shipped(self.folder / TEACHER, self.learner)  # a full disk: asked again
             self.learner.anchor(model.requires_grad_(False).eval())
-        self.unaligned = False
+        self.unaligned, self.anchored = False, hold
         self.save()
 
     def acting(self) -> tuple[Dreamer | None, str]:

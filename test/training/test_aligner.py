@@ -1,0 +1,121 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The service aligns before it learns: it waits for ticks, outlives kills and a full disk."""
+
+from __future__ import annotations
+
+import json
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip('mujoco')
+import recorded
+from served import QUIET, TICKS, Told, fill, reach, serve
+
+from world_model_ros.training import aligner
+from world_model_ros.training.alignment import AlignConfig
+from world_model_ros.training.camera_fit import FitConfig
+from world_model_ros.training.state import TEACHER
+
+pytestmark = pytest.mark.usefixtures('one_thread')
+FIT = FitConfig(turns=(0.0,), try_steps=1, steps=2, batch=2, length=2, judged=2)
+SMALL = AlignConfig(ticks=TICKS + 10, fit=FIT, batch=2, length=4, known=4, retrain_steps=2)
+ALIGNING = replace(QUIET, align=SMALL)
+MARK = 0.123
+
+
+def marked(model, *_):
+    """An alignment that understands: it marks an encoder, which must be free to learn."""
+    yield 'finding the camera'
+    weight = model.encoders['camera'].out.bias
+    assert weight.requires_grad
+    weight.data.fill_(MARK)
+    return True
+
+
+def bias(service) -> torch.Tensor:
+    return service.learner.model.encoders['camera'].out.bias
+
+
+def state_of(folder: Path) -> dict:
+    return json.loads((folder / 'checkpoint' / 'state.json').read_text())
+
+
+def test_nothing_is_learned_before_enough_was_lived_and_a_strange_camera_is_a_fault(
+    tmp_path, bags, store, learner_file
+):
+    fill(store, bags, recorded.TRAINED[0])
+
+    def waits(service, status):
+        if status['doing'] != 'waiting for episodes':
+            return False
+        assert status['updates'] == 0 < status['updates_allowed']
+        fill(store, bags, recorded.TRAINED[1])
+        return True
+
+    told = Told(waits, reach(3))
+    service = serve(store.url, tmp_path / 'out', learner_file, told, ALIGNING)
+    service.run()
+    doings = [status['doing'] for status in told.statuses]
+    assert doings.index('finding the camera') < doings.index('learning')
+    [fault] = told.of('camera_not_understood')
+    assert told.statuses[-1]['faults']['camera_not_understood']['reason'] == fault['reason']
+    assert service.learner.teacher is None  # its pictures are learned anew
+    assert not (tmp_path / 'out' / TEACHER).exists()
+
+
+def test_what_was_aligned_is_held_on_to_also_after_a_restart(
+    tmp_path, bags, store, learner_file, monkeypatch
+):
+    monkeypatch.setattr(aligner, 'align', marked)
+    fill(store, bags, *recorded.TRAINED[:2])
+    out = tmp_path / 'out'
+    # Left by one that was killed between the teacher and the checkpoint that names it.
+    out.mkdir()
+    (out / TEACHER).write_bytes(Path(learner_file).read_bytes())
+    told = Told(reach(3))
+    service = serve(store.url, out, learner_file, told, ALIGNING)
+    service.run()
+    assert torch.all(bias(service) == MARK) and service.learner.teacher is not None
+    assert state_of(out)['anchored'] and not state_of(out)['unaligned']
+    service._lock.close()  # as if its process had ended
+    told = Told(reach(6))
+    again = serve(store.url, out, learner_file, told, ALIGNING)
+    assert not again.aligner.due and again.learner.teacher is not None
+    again.run()
+    assert torch.all(bias(again) == MARK)
+    again.state.go_back('asked to')
+    assert again.learner.teacher is not None and torch.all(bias(again) == MARK)
+
+
+def test_what_a_full_disk_keeps_from_being_saved_is_saved_later(
+    tmp_path, bags, store, learner_file, monkeypatch
+):
+    monkeypatch.setattr(aligner, 'align', marked)
+    fill(store, bags, *recorded.TRAINED[:2])
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_up(service, status):
+        if status['doing'] == 'finding the camera':
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+            return True
+        return False
+
+    def make_room(service, status):
+        if not told.of('not_saved'):
+            return False
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        assert state_of(tmp_path / 'out')['unaligned']
+        return True
+
+    told = Told(fill_up, make_room, reach(2))
+    try:
+        serve(store.url, tmp_path / 'out', learner_file, told, ALIGNING).run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert told.statuses[-1]['faults']['not_saved']['count'] >= 1
+    assert state_of(tmp_path / 'out')['anchored']
