@@ -38,6 +38,8 @@ def test_it_scores_before_and_after_and_names_what_was_found(source, monkeypatch
     }  # fmt: skip
 
 
-def test_a_robot_without_shipped_weights_is_named():
-    result = CliRunner().invoke(app, ['align', '--robot', 'nosuch'])
-    assert result.exit_code != 0 and 'nosuch' in str(result.exception or result.output)
+@pytest.mark.parametrize('wrong', [('--reality', 'nosuch'), ('--robot', 'nosuch')])
+def test_what_is_not_there_is_named_in_one_message(wrong):
+    result = CliRunner().invoke(app, ['align', *wrong])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert 'nosuch' in result.stderr and 'Traceback' not in result.stderr

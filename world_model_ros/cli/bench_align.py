@@ -27,8 +27,12 @@ def align_command(
     from world_model_ros.robots import load_reality  # extra: sim
     from world_model_ros.training.bench_align import Outcome, bench_align
 
-    body = load_reality(reality or f'shifted_{robot}')
-    contract = load_contract(find_robot(robot))
+    try:
+        body = load_reality(reality or f'shifted_{robot}')
+        contract = load_contract(find_robot(robot))
+    except (ValueError, OSError) as error:
+        typer.echo(f'world-model: {error}', err=True)
+        raise typer.Exit(1) from error
     doing: Any = ''
     for step in bench_align(contract, body, report_seeds(episodes), seed, simulator):
         if step != doing and not isinstance(step, Outcome):
