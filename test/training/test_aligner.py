@@ -68,6 +68,17 @@ def test_nothing_is_learned_before_enough_was_lived_and_a_strange_camera_is_a_fa
     assert not (tmp_path / 'out' / TEACHER).exists()
 
 
+def test_a_replay_too_small_for_the_ticks_asked_for_aligns_when_it_is_full(
+    tmp_path, bags, store, learner_file, monkeypatch
+):
+    monkeypatch.setattr(aligner, 'align', marked)
+    fill(store, bags, recorded.TRAINED[0])
+    small = replace(ALIGNING, capacity=TICKS - 5, align=replace(SMALL, ticks=10 * TICKS))
+    service = serve(store.url, tmp_path / 'out', learner_file, Told(reach(2)), small)
+    service.run()
+    assert torch.all(bias(service) == MARK)
+
+
 def test_what_was_aligned_is_held_on_to_also_after_a_restart(
     tmp_path, bags, store, learner_file, monkeypatch
 ):

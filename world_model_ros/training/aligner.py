@@ -54,7 +54,8 @@ class Aligner:
         """
         assert self.config is not None
         if self._steps is None or self._model is None:
-            if self.robot.held < self.config.ticks:
+            # A replay that never holds so many must not wait for them.
+            if self.robot.held < min(self.config.ticks, self.robot.capacity):
                 return None
             self._model = copy.deepcopy(self.state.learner.model)
             recorded = draw_from(self.robot, self.rng)
