@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from world_model_ros.cli.bench import app
 from world_model_ros.training import bench_align
 from world_model_ros.training.alignment import AlignConfig
-from world_model_ros.training.camera_fit import FitConfig
+from world_model_ros.training.shift_fit import FitConfig
+from world_model_ros.training.shift_search import Windows
 
-SMALL = AlignConfig(
-    ticks=80, fit=FitConfig(turns=(0.25,), try_steps=2, steps=20, batch=4, length=3), batch=4,
-    length=4, retrain_steps=3,
-)  # fmt: skip
+SHORT = Windows(4, 3)
+FIT = FitConfig(turns=(0.25,), try_steps=2, tries=SHORT, steps=20, best=SHORT, motor_steps=3)
+SMALL = AlignConfig(ticks=80, fit=FIT, batch=4, length=4, retrain_steps=3)
 
 
 @pytest.mark.parametrize('source', ['--simulator', '--no-simulator'])

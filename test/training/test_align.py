@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,18 +17,24 @@ from small_learner import batch, learner
 
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.models.camera import CameraShift
-from world_model_ros.training import alignment, camera_fit, checkpoint
+from world_model_ros.models.motors import MotorGains
+from world_model_ros.training import alignment, checkpoint, shift_fit
 from world_model_ros.training.alignment import AlignConfig, align
-from world_model_ros.training.camera_fit import FitConfig, as_bytes, as_floats, find_shifts
 from world_model_ros.training.collect import Lanes
 from world_model_ros.training.replay import Replay
+from world_model_ros.training.shift_fit import FitConfig, find_shifts
+from world_model_ros.training.shift_search import Guess, SearchConfig, Windows, as_bytes, as_floats
 from world_model_ros.training.shipped import find_shipped, read_shipped
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
-TURN, DIM = 0.3, 0.6
-FIT = FitConfig(turns=(0.0, 0.25, -0.25), try_steps=12, steps=60, batch=6, length=4, judged=2)
-QUICK = AlignConfig(fit=FIT, retrain_steps=60, batch=4, length=4, known=32)
+TURN, DIM, WEAK = 0.3, 0.6, 0.4
+FEW = Windows(6, 4)
+FIT = FitConfig(
+    turns=(0.0, 0.25, -0.25), try_steps=12, tries=FEW, steps=60, best=FEW, motor_steps=60,
+    search=SearchConfig(judged=2),
+)  # fmt: skip
+QUICK = AlignConfig(fit=FIT, retrain_steps=60, batch=4, length=4, pictures=32)
 TICKS = 120
 
 
@@ -62,12 +69,13 @@ def shifted() -> CameraShift:
     return shift
 
 
-def drawing(replay, seed: int, shift: CameraShift | None = None):
-    """Draw windows of what was lived, as another camera would have seen it."""
+def drawing(replay, seed: int, shift: CameraShift | None = None, gain: float = 1.0):
+    """Draw windows of what was lived, as another camera would have seen it, weaker motors done."""
     rng = np.random.default_rng(seed)
 
     def draw(count: int, length: int) -> dict[str, torch.Tensor]:
         rows = {k: torch.from_numpy(v) for k, v in replay.sample(rng, count, length).items()}
+        rows['action_sent'] = rows['action_sent'] / gain
         if shift is not None:
             pictures = shift.apply_to(as_floats(rows['obs_camera'].flatten(0, 1)))
             seen = as_bytes(pictures).round().to(torch.uint8)
@@ -101,23 +109,71 @@ def test_a_shift_is_undone_and_nothing_is_no_shift(lived):
     assert error < 0.3 * (now - before)[inside].abs().mean()
 
 
-def test_a_turned_and_dimmed_camera_is_found_and_named(shipped, lived):
-    said, found = [], {}
-    say = lambda event, **fields: said.append((event, fields))  # noqa: E731
-    _, understood = run(find_shifts(shipped, drawing(lived, 2, shifted()), FIT, found, say))
-    [(event, fields)] = said
-    assert understood and event == 'camera_shifted' and fields['camera'] == 'camera', fields
+def test_a_turned_and_dimmed_camera_and_weak_motors_are_found_and_named(shipped, lived):
+    said, (found, understood) = told_of(shipped, drawing(lived, 2, shifted(), WEAK))
+    assert understood and list(said) == ['camera_shifted', 'motors_shifted']
+    fields = said['camera_shifted']
+    assert fields['camera'] == 'camera'
     assert fields['turned_rad'] == pytest.approx(TURN, abs=0.06)
     assert fields['brightness'] == pytest.approx(DIM, abs=0.15)
     assert fields['error_after'] < 0.5 * fields['error_before']
-    assert list(found) == ['camera']
+    assert list(found.cameras) == ['camera']
+    check_gains(found, said['motors_shifted'])
+
+
+def test_weak_motors_alone_are_no_shift_of_the_camera(shipped, lived):
+    said, (found, understood) = told_of(shipped, drawing(lived, 2, None, WEAK))
+    assert understood and list(said) == ['camera_unchanged', 'motors_shifted']
+    assert not found.cameras
+    check_gains(found, said['motors_shifted'])
+
+
+def told_of(model, draw):
+    said = {}
+    steps = find_shifts(model, draw, FIT, lambda event, **fields: said.update({event: fields}))
+    return said, run(steps)[1]
+
+
+def check_gains(found: Guess, fields: dict) -> None:
+    gains = fields['gains']
+    assert list(gains) == list(found.motors.names)
+    # Few short windows: the direction counts, not the second digit.
+    assert all(0.5 * WEAK < gain < 1.6 * WEAK for gain in gains.values()), gains
+    assert found.motors.gains().tolist() == pytest.approx(list(gains.values()), abs=1e-3)
+
+
+def test_folded_gains_foresee_what_arrives_and_ask_for_more(shipped):
+    motors, model = MotorGains(shipped.contract), copy.deepcopy(shipped)
+    with torch.no_grad():
+        motors.log_gains.copy_(torch.tensor([0.5, 2.0]).log())
+    motors.fold_into(model)
+    belief, unit = torch.rand(8, shipped.belief_dim), torch.rand(8, 2) - 0.5
+    with torch.no_grad():
+        there = shipped.imagine_unit(belief, unit * motors.gains())
+        assert torch.allclose(model.imagine_unit(belief, unit), there, atol=1e-5)
+        asked, before = model.unit_policy(belief)[0], shipped.unit_policy(belief)[0]
+        want = torch.atanh(before.clamp(-0.9999, 0.9999)) / motors.gains()
+    assert torch.allclose(asked, torch.tanh(want), atol=0.02)
+
+
+def test_a_position_command_and_one_that_is_not_centred_have_no_gain():
+    contract = load_contract(find_robot('reacher'))
+    tilted = replace(contract.action, low=(-1.0, -0.5), high=(1.0, 1.0))
+    motors = MotorGains(replace(contract, action=tilted))
+    assert motors.known and motors.free.tolist() == [1.0, 0.0]
+    with torch.no_grad():
+        motors.log_gains.fill_(1.0)
+    assert motors.gains().tolist() == pytest.approx([math.e, 1.0])
+    position = replace(contract, action=replace(contract.action, kind='position'))
+    assert not MotorGains(position).known
 
 
 def test_a_camera_that_did_not_change_is_left_alone(shipped, lived):
     said, model = [], copy.deepcopy(shipped)
     say = lambda event, **fields: said.append((event, fields))  # noqa: E731
     _, understood = run(align(model, drawing(lived, 2), lambda count: None, QUICK, say))
-    assert understood and [event for event, _ in said] == ['camera_unchanged'], said
+    events = [event for event, _ in said]
+    assert understood and events == ['camera_unchanged', 'motors_unchanged'], said
     theirs = shipped.state_dict()
     assert all(torch.equal(theirs[k], v) for k, v in model.state_dict().items())
 
@@ -133,7 +189,9 @@ def test_a_camera_that_shows_something_else_is_named_and_not_held_on_to(shipped,
         return rows
 
     model = copy.deepcopy(shipped)
-    short = AlignConfig(fit=FitConfig(turns=(0.0,), try_steps=2, steps=4, batch=4, length=2))
+    size = Windows(4, 2)
+    fit = FitConfig(turns=(0.0,), try_steps=2, tries=size, steps=4, best=size)
+    short = AlignConfig(fit=fit)
     _, understood = run(
         align(model, draw, lambda count: None, short, lambda e, **f: said.append((e, f)))
     )
@@ -145,13 +203,14 @@ def test_a_camera_that_shows_something_else_is_named_and_not_held_on_to(shipped,
 
 
 @pytest.mark.parametrize('simulator', [True, False], ids=['simulator', 'no_simulator'])
-def test_the_picture_nets_learn_the_new_view_keep_the_old_one_and_nothing_else_moves(
+def test_the_picture_nets_learn_the_new_view_keep_the_old_one_and_only_commands_move_else(
     shipped, lived, simulator, monkeypatch
 ):
-    def told(model, draw, config, found, say):
-        found['camera'] = shifted()
+    def told(model, draw, config, say):
         yield 'finding the camera'
-        return True
+        motors = MotorGains(model.contract).requires_grad_(False)
+        motors.log_gains.fill_(math.log(WEAK))
+        return Guess(motors, {'camera': shifted()}), True
 
     monkeypatch.setattr(alignment, 'find_shifts', told)
     model = copy.deepcopy(shipped).requires_grad_(True)
@@ -172,7 +231,7 @@ def test_the_picture_nets_learn_the_new_view_keep_the_old_one_and_nothing_else_m
     assert apart(model, was) < 0.4 * apart(shipped, now)
     ours, theirs = model.state_dict(), shipped.state_dict()
     moved = {k.split('.')[0] for k in ours if not torch.equal(ours[k], theirs[k])}
-    assert moved == {'encoders', 'decoders'}
+    assert moved == {'encoders', 'decoders', 'gru_in', 'policy_head'}
 
 
 def test_pictures_become_what_an_encoder_takes_and_back():
@@ -181,7 +240,7 @@ def test_pictures_become_what_an_encoder_takes_and_back():
 
 
 def test_a_quarter_turn_and_upside_down_are_tried():
-    assert {math.pi / 2, -math.pi / 2, math.pi} <= set(camera_fit.TURNS)
+    assert {math.pi / 2, -math.pi / 2, math.pi} <= set(shift_fit.TURNS)
 
 
 def anchored():
@@ -213,14 +272,19 @@ def seen(model) -> torch.Tensor:
 
 
 def test_a_policy_is_pulled_to_its_teacher():
-    def away(imitation: float) -> float:
-        it = learner(warmup_updates=1, imitation=imitation, policy_lr=3e-3, entropy=0.0)
+    def away(imitation: float, later: float = 0.0, settle: int = 1000) -> float:
+        it = learner(
+            warmup_updates=1, policy_lr=3e-3, entropy=0.0, imitation=imitation,
+            imitation_later=later, settle_updates=settle,
+        )  # fmt: skip
         teacher = copy.deepcopy(it.model).requires_grad_(False)
         torch.nn.init.normal_(teacher.policy_head.out.weight, std=0.3)
         it.anchor(teacher)
         return [it.update(batch())['policy/from_teacher'] for _ in range(40)][-1]
 
-    assert away(10.0) < 0.5 * away(0.0)
+    free = away(0.0)
+    assert away(10.0) < 0.5 * free
+    assert away(0.0, later=10.0, settle=10) < 0.5 * free
 
 
 def test_an_anchored_learner_goes_on_from_its_checkpoint(tmp_path):

@@ -18,12 +18,17 @@ from served import QUIET, TICKS, Told, fill, reach, serve
 
 from world_model_ros.training import aligner
 from world_model_ros.training.alignment import AlignConfig
-from world_model_ros.training.camera_fit import FitConfig
+from world_model_ros.training.shift_fit import FitConfig
+from world_model_ros.training.shift_search import SearchConfig, Windows
 from world_model_ros.training.state import TEACHER
 
 pytestmark = pytest.mark.usefixtures('one_thread')
-FIT = FitConfig(turns=(0.0,), try_steps=1, steps=2, batch=2, length=2, judged=2)
-SMALL = AlignConfig(ticks=TICKS + 10, fit=FIT, batch=2, length=4, known=4, retrain_steps=2)
+TINY = Windows(2, 2)
+FIT = FitConfig(
+    turns=(0.0,), try_steps=1, tries=TINY, steps=2, best=TINY, motor_steps=2,
+    search=SearchConfig(judged=2),
+)  # fmt: skip
+SMALL = AlignConfig(ticks=TICKS + 10, fit=FIT, batch=2, length=4, pictures=4, retrain_steps=2)
 ALIGNING = replace(QUIET, align=SMALL)
 MARK = 0.123
 
@@ -51,7 +56,7 @@ def test_nothing_is_learned_before_enough_was_lived_and_a_strange_camera_is_a_fa
     fill(store, bags, recorded.TRAINED[0])
 
     def waits(service, status):
-        if status['doing'] != 'waiting for episodes':
+        if status['doing'] != 'waiting for episodes, too few robot ticks to align yet':
             return False
         assert status['updates'] == 0 < status['updates_allowed']
         fill(store, bags, recorded.TRAINED[1])

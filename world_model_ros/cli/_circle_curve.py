@@ -50,7 +50,8 @@ def draw(path: Path, rows: Sequence[tuple[Any, ...]], arms: Mapping[str, float])
     ):
         some = [row for row in rows if row[4] == evaluated]
         x, y = [row[1] for row in some], [row[2] for row in some]
-        axes.plot(x, y, marker, color='#2f6fb3', alpha=alpha, markersize=4.5, label=label)
+        if some:
+            axes.plot(x, y, marker, color='#2f6fb3', alpha=alpha, markersize=4.5, label=label)
     for name, color in ARM_COLORS.items():
         if name in arms:
             axes.axhline(arms[name], color=color, linewidth=1.2, linestyle='--', label=name)

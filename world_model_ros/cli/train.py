@@ -94,7 +94,10 @@ def train_command(
         int, typer.Option(min=1, help='store: robot ticks before the first update.')
     ] = 500,
     no_align: Annotated[
-        bool, typer.Option('--no-align', help='store: do not look for a changed camera first.')
+        bool,
+        typer.Option(
+            '--no-align', help='store: do not look for changed cameras and motors first.'
+        ),
     ] = False,
     minutes: Annotated[
         float, typer.Option(min=0.0, help='store: leave after so long, 0: never.')

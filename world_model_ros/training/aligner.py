@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.training.alignment import AlignConfig, Draw, align
+from world_model_ros.training.alignment import AlignConfig, align
 from world_model_ros.training.filtering import Batch
 from world_model_ros.training.nominal import Nominal
 from world_model_ros.training.replay import Replay
+from world_model_ros.training.shift_search import Draw
 from world_model_ros.training.state import TrainerState
 
 LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
@@ -46,6 +47,14 @@ class Aligner:
         """Tell whether nothing should be learned before the weights are aligned."""
         return self.state.unaligned and self.config is not None
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether the robot has lived too little to begin."""
+        if not self.due or self.config is None or self._steps is not None:
+            return False
+        # A replay that never holds so many must not wait for them.
+        return self.robot.held < min(self.config.ticks, self.robot.capacity)
+
     def step(self, say: Callable[..., None]) -> str | None:
         """Take a short step and return what it did; None while the robot has lived too little.
 
@@ -54,8 +63,7 @@ class Aligner:
         """
         assert self.config is not None
         if self._steps is None or self._model is None:
-            # A replay that never holds so many must not wait for them.
-            if self.robot.held < min(self.config.ticks, self.robot.capacity):
+            if self.waits:
                 return None
             self._model = copy.deepcopy(self.state.learner.model)
             recorded = draw_from(self.robot, self.rng)

@@ -1,42 +1,42 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Weights from elsewhere meet another camera: find what changed, teach it to the picture nets.
+"""Weights from elsewhere meet another robot: find what changed, teach it to the nets it concerns.
 
-First the shift of each camera is found under which the frozen model explains recorded windows
-best (camera_fit). Then the encoder learns to give for pictures as they are what it gave for
-pictures as they were (knowledge distillation, Hinton 2015), and the decoder to paint them as they
-are. Dynamics, reward, value and policy stay, and so does what a latent means: learned all at once,
-latents drift, and what policy and value knew is lost (latent alignment, Yoneda 2022). Works on the
-weights it is given; owns no disk and no clock.
+First the shifts of cameras and motors are found under which the frozen model explains recorded
+windows best (shift_fit). What motors became is folded into the weights. The encoder learns to give
+for pictures as they are what it gave for pictures as they were (knowledge distillation, Hinton
+2015), and the decoder to paint them as they are. All else stays, and so does what a latent means:
+learned all at once, latents drift, and what policy and value knew is lost (latent alignment,
+Yoneda 2022). Works on the weights it is given; owns no disk and no clock.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 
 from world_model_ros.models.camera import CameraShift
 from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.training.camera_fit import FitConfig, as_bytes, as_floats, find_shifts
 from world_model_ros.training.filtering import Batch, embed_windows, filter_windows
-
-Draw = Callable[[int, int], Batch]  # windows, ticks in each -> batch
+from world_model_ros.training.shift_fit import FitConfig, find_shifts
+from world_model_ros.training.shift_search import Draw, as_bytes, as_floats
 
 
 @dataclass(frozen=True)
 class AlignConfig:
-    """How much of what; steps take about 0.1 s (fit) and 0.2 s (retrain) on one thread."""
+    """How much of what; a step takes 0.1 to 0.3 s on one thread."""
 
     ticks: int = 2_000  # of the robot before it begins: fewer hold too few poses
     fit: FitConfig = field(default_factory=FitConfig)
-    retrain_steps: int = 250
-    batch: int = 24
+    retrain_steps: int = 1500  # fewer leave a belief noisier: a pole falls now and then
+    pictures: int = 96  # recorded in each step, and as many as they were
+    paint_every: int = 4  # steps
+    batch: int = 24  # windows whose pictures are painted
     length: int = 20
-    known: int = 96  # pictures as they were, per step, shown also as the changed camera sees them
-    decode_share: float = 0.25  # of the recorded pictures, painted in each step
+    decode_share: float = 0.25  # of these pictures
     rate: float = 1e-3
 
 
@@ -52,18 +52,21 @@ def align(
     Returns whether pictures are understood now, so that what latents mean is worth keeping.
 
     Args:
-        model: weights whose picture nets are retrained; nothing else of it changes.
+        model: weights; what takes and gives commands and the picture nets change, nothing else.
         robot: draws windows that the changed robot recorded.
         known: draws pictures as the camera was, from a simulator; where it gives None recorded
             ones, undone, stand in.
         config: sizes.
-        say: told ``camera_shifted``, ``camera_unchanged`` or ``camera_not_understood``.
+        say: told ``camera_shifted``, ``camera_unchanged`` or ``camera_not_understood``, then
+            ``motors_shifted`` or ``motors_unchanged``.
     """
-    teacher = copy.deepcopy(model).requires_grad_(False).eval()
-    shifts: dict[str, CameraShift] = {}
-    understood = yield from find_shifts(teacher, robot, config.fit, shifts, say)
+    frozen = copy.deepcopy(model).requires_grad_(False).eval()
+    found, understood = yield from find_shifts(frozen, robot, config.fit, say)
+    found.motors.fold_into(model)
+    shifts = found.cameras
     if not shifts:
         return understood
+    teacher = copy.deepcopy(model).requires_grad_(False).eval()
     nets = [(model.encoders[name], model.decoders[name]) for name in shifts]
     params = [p for pair in nets for net in pair for p in net.parameters()]
     optimiser = torch.optim.Adam(params, config.rate)
@@ -71,8 +74,10 @@ def align(
         # Up in 20 steps, down over the last third: what remains at the end is not noise.
         left = (config.retrain_steps - step) / config.retrain_steps
         optimiser.param_groups[0]['lr'] = config.rate * min(1.0, (step + 1) / 20, 3.0 * left)
-        batch = robot(config.batch, config.length)
-        loss = _retrain_loss(model, teacher, shifts, batch, known, config)
+        loss = _encoder_loss(model, teacher, shifts, robot(config.pictures, 1), known)
+        if step % config.paint_every == 0:
+            windows = robot(config.batch, config.length)
+            loss = loss + _decoder_loss(model, teacher, shifts, windows, config.decode_share)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss, inputs=params)
         optimiser.step()
@@ -80,34 +85,47 @@ def align(
     return understood
 
 
-def _retrain_loss(
+def _encoder_loss(
     model: Dreamer,
     teacher: Dreamer,
-    shifts: dict[str, CameraShift],
-    batch: Batch,
+    shifts: Mapping[str, CameraShift],
+    recorded: Batch,
     known: Callable[[int], Batch | None],
-    config: AlignConfig,
 ) -> torch.Tensor:
-    """Return how far the encoders are from the teacher's, and the decoders from the pictures."""
-    now = {name: as_floats(batch[f'obs_{name}'].flatten(0, 1)) for name in shifts}
-    with torch.no_grad():
-        before = {name: shifts[name].undo(now[name]) for name in shifts}
-        undone = {name: as_bytes(before[name]) for name in shifts}
-        embedded = embed_windows(teacher, batch, pictures=undone)
-        beliefs = filter_windows(teacher, batch, embedded).beliefs.flatten(0, 1)
-        stand_ins = known(config.known)
+    """Return how far the encoders are from the teacher's, in shares of its variance, []."""
+    stand_ins = known(len(recorded['reward']))
     total = torch.zeros(())
     for name, shift in shifts.items():
-        picked = torch.randperm(len(now[name]))[: config.known]
-        was = before[name][picked]
-        if stand_ins is not None:
-            was = as_floats(stand_ins[f'obs_{name}'].flatten(0, 1))
+        now = as_floats(recorded[f'obs_{name}'].flatten(0, 1))
         with torch.no_grad():
-            targets = teacher.encoders[name](as_bytes(torch.cat([before[name][picked], was, was])))
-            inputs = as_bytes(torch.cat([now[name][picked], shift.apply_to(was), was]))
-        error = (model.encoders[name](inputs) - targets).square().mean()
-        total = total + error / targets.var(0).mean().clamp(min=1e-6)
-        painted = torch.randperm(len(now[name]))[: int(len(now[name]) * config.decode_share)]
-        pixels = model.decoders[name](beliefs[painted])
-        total = total + (pixels - now[name][painted]).square().sum((1, 2, 3)).mean()
+            undone = shift.undo(now)
+            was = undone
+            if stand_ins is not None:
+                was = as_floats(stand_ins[f'obs_{name}'].flatten(0, 1))
+            targets = teacher.encoders[name](as_bytes(torch.cat([undone, was])))
+            inputs = as_bytes(torch.cat([now, shift.apply_to(was), was]))
+            of_undone, of_was = targets.split([len(undone), len(was)])
+        error = model.encoders[name](inputs) - torch.cat([of_undone, of_was, of_was])
+        total = total + error.square().mean() / targets.var(0).mean().clamp(min=1e-6)
+    return total
+
+
+def _decoder_loss(
+    model: Dreamer,
+    teacher: Dreamer,
+    shifts: Mapping[str, CameraShift],
+    windows: Batch,
+    share: float,
+) -> torch.Tensor:
+    """Return the square error of pictures as they are, painted from the teacher's beliefs, []."""
+    now = {name: as_floats(windows[f'obs_{name}'].flatten(0, 1)) for name in shifts}
+    with torch.no_grad():
+        undone = {name: as_bytes(shifts[name].undo(now[name])) for name in shifts}
+        embedded = embed_windows(teacher, windows, pictures=undone)
+        beliefs = filter_windows(teacher, windows, embedded).beliefs.flatten(0, 1)
+    picked = torch.randperm(len(beliefs))[: max(1, int(len(beliefs) * share))]
+    total = torch.zeros(())
+    for name in shifts:
+        pixels = model.decoders[name](beliefs[picked])
+        total = total + (pixels - now[name][picked]).square().sum((1, 2, 3)).mean()
     return total

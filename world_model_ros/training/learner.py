@@ -48,7 +48,11 @@ class LearnerConfig:
     average: float = 5e-3  # EMA rate of the weights that are scored and shipped
     warmup_updates: int = 200
     anchored_lr: float = 3e-4  # of the model, where what beliefs mean is kept
-    imitation: float = 0.1  # of the policy, nats from its teacher against scaled returns
+    # Of the policy: nats from its teacher against scaled returns, while prior, reward and value
+    # settle in the robot that changed, and once they are no longer wrong about it.
+    imitation: float = 0.1
+    imitation_later: float = 0.02
+    settle_updates: int = 1000
     bf16: bool = True
 
 
@@ -189,7 +193,8 @@ class Learner:
         if self.teacher is not None:
             away = imitation_loss(model, self.teacher, batch, embedded)
             figures['policy/from_teacher'] = float(away.detach())
-            policy_loss = policy_loss + c.imitation * away
+            settled = self.updates >= c.settle_updates
+            policy_loss = policy_loss + (c.imitation_later if settled else c.imitation) * away
         grads = torch.autograd.grad(policy_loss, self.policy_params)
         policy_norm = self._step(self.optimisers[2], self.policy_params, grads)
 

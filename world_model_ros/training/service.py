@@ -171,12 +171,15 @@ class Service:
             self.doing, busy = 'learning', True
             self._update()
         if self.nominal is not None and not self.nominal.full:
-            self.doing, busy = self.doing if busy else 'living nominally', True
+            self.doing, busy = self.doing if busy else self._idle('living nominally'), True
             known = self.learner.updates > 0 or self.state.normalised
             self.nominal.live(self.learner.model if known else None)
         if not busy:
-            self.doing = 'waiting for episodes'
+            self.doing = self._idle('waiting for episodes')
             time.sleep(min(NAP_SEC, self.config.poll_s))
+
+    def _idle(self, doing: str) -> str:
+        return f'{doing}, too few robot ticks to align yet' if self.aligner.waits else doing
 
     def _align(self) -> bool:
         """Take a short step; tell whether there was one to take."""
