@@ -15,7 +15,7 @@ from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.onboard.assembly import Observation
 from world_model_ros.onboard.brain import Brain
 from world_model_ros.onboard.collector import Collector
-from world_model_ros.onboard.history import History
+from world_model_ros.onboard.history import HISTORY_TICKS, History
 from world_model_ros.onboard.model import Model
 from world_model_ros.onboard.swap import MAX_CATCH_UP_TICKS, Swap
 
@@ -119,6 +119,50 @@ def test_same_bundle_swapped_for_itself_goes_on_as_if_nothing_had_happened():
     robot.swap.commit(safe=True)
     undisturbed.swap.acting.mind.drop_plan()  # a swap drops the warm start
     np.testing.assert_array_equal(robot.live().chunk, undisturbed.live().chunk)
+
+
+class Remembers(FakeBundle):
+    """Its belief is the sum of all that it saw: no burn-in gives it back."""
+
+    name = 'remembers'
+
+    def __init__(self, filter_hash, **options):
+        super().__init__(**options)
+        self.filter_hash = filter_hash
+
+    def _observe(self, belief, **feeds):
+        out = super()._observe(belief, **feeds)
+        return out | {'belief_out': belief + out['belief_out']}
+
+
+def remembering(digest, filter_hash):
+    bundle = Remembers(filter_hash)
+    return Model(Brain(make_contract(), bundle), digest, 1, bundle=bundle)
+
+
+@pytest.mark.parametrize(
+    ('ours', 'theirs', 'goes_on'),
+    [('f', 'f', True), ('f', 'g', False), ('', '', False)],
+    ids=['same_filter', 'another_filter', 'unknown'],
+)
+def test_a_model_that_filters_alike_goes_on_from_the_belief_of_the_one_before(
+    ours, theirs, goes_on
+):
+    robot = Robot(remembering('a', ours))
+    robot.live(HISTORY_TICKS + 20)  # more than anybody can be told again
+    before = robot.swap.acting.mind.belief
+    robot.offer(remembering('b', theirs))
+    assert robot.swap.commit(safe=True)
+    assert np.array_equal(robot.swap.acting.mind.belief, before) == goes_on
+
+
+def test_a_belief_that_is_not_finite_is_not_gone_on_from():
+    robot = Robot(remembering('a', 'f'))
+    robot.live(3)
+    robot.offer(remembering('b', 'f'))
+    robot.swap.acting.mind.go_on_from(np.full((1, 2), np.nan, np.float32))
+    assert robot.swap.commit(safe=True)
+    assert np.isfinite(robot.swap.acting.mind.belief).all()
 
 
 @pytest.mark.parametrize('robot_name', ['reacher', 'cartpole'])

@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 from small_learner import SMALL
 
 from world_model_ros.bundle import check_bundle, load_bundle
+from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.models.dreamer import Dreamer
 from world_model_ros.planning.mppi import PlannerConfig
-from world_model_ros.training.export import export_bundle
+from world_model_ros.training.export import export_bundle, filter_hash
 from world_model_ros.training.graphs import bundle_graphs
 from world_model_ros.training.learner import Learner, LearnerConfig
 from world_model_ros.training.traced import Traced
@@ -168,3 +169,27 @@ def test_other_planner_settings_are_traced_anew(exported):
         held = traced.to_onnx('plan', graph, planner).graph.input
         [mean] = [given for given in held if given.name == 'mean']
         assert mean.type.tensor_type.shape.dim[0].dim_value == horizon
+
+
+def test_releases_of_an_anchored_learner_filter_alike_and_say_so(exported):
+    folder, learner, contract = exported
+    assert load_bundle(folder, contract).filter_hash == filter_hash(learner.average)
+    model = copy.deepcopy(learner.average)
+    with torch.no_grad():
+        for net in (model.prior_out, model.reward_head, model.policy_head, model.decoders):
+            for parameter in net.parameters():
+                parameter.add_(1.0)
+    assert filter_hash(model) == filter_hash(learner.average)
+    for name in ('gru', 'encoders', 'post_out'):
+        changed = copy.deepcopy(learner.average)
+        with torch.no_grad():
+            next(getattr(changed, name).parameters()).add_(1e-3)
+        assert filter_hash(changed) != filter_hash(model), name
+    moved = copy.deepcopy(learner.average)
+    moved.mean_joints.add_(1e-3)
+    assert filter_hash(moved) != filter_hash(model)
+
+
+def test_a_bundle_from_before_filters_had_names_has_none():
+    shipped = load_bundle(find_bundle('reacher'), graphs=[])
+    assert shipped.filter_hash == ''

@@ -72,6 +72,12 @@ class Bundle:
         """Hash of what the network sees and emits."""
         return str(self.manifest['interface_hash'])
 
+    @property
+    def filter_hash(self) -> str:
+        """What names how `observe` makes beliefs; '' for bundles that do not say."""
+        told = self.manifest['provenance'].get('filter_sha256', '')
+        return told if isinstance(told, str) else ''
+
     def run(self, graph: str, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one graph and return its outputs by name."""
         session = self.sessions[graph]

@@ -163,6 +163,10 @@ class Brain:
             self._observe(observation, np.asarray(action_sent, np.float32), is_first)
         self.planner.reset()
 
+    def go_on_from(self, belief: np.ndarray) -> None:
+        """Take the belief [1, B] of a brain that filters exactly as this one does."""
+        self._belief = belief
+
     def _observe(
         self, observation: Observation, sent: np.ndarray, is_first: bool
     ) -> Observed | None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from world_model_ros.onboard.assembly import Observation
-from world_model_ros.onboard.brain import Decision
+from world_model_ros.onboard.brain import Brain, Decision
 from world_model_ros.onboard.history import History
 
 
@@ -70,6 +70,11 @@ class Model:
         """The bundle's name, '' for none."""
         return '' if self.bundle is None else str(self.bundle.name)
 
+    @property
+    def filter_hash(self) -> str:
+        """What names how it makes beliefs; '' where that is not known."""
+        return '' if self.bundle is None else str(self.bundle.filter_hash)
+
     def about(self) -> dict[str, Any] | None:
         """As in ~/release; None for the collector, which came from nowhere."""
         if not self.digest:
@@ -91,6 +96,15 @@ class Model:
             self.mind.burn_in(lived for _, lived in history.since(self.held))
             self.held = history.count
             self.acts = True
+
+    def go_on_from(self, other: Model) -> None:
+        """Go on from the belief of the model before, where both make beliefs alike."""
+        mine, theirs = self.mind, other.mind
+        alike = self.filter_hash and self.filter_hash == other.filter_hash
+        if not alike or not isinstance(mine, Brain) or not isinstance(theirs, Brain):
+            return
+        if np.isfinite(theirs.belief).all():
+            mine.go_on_from(theirs.belief)
 
     def leave(self, history: History) -> None:
         """The tick's thread lets it go; its belief holds everything lived so far."""

@@ -234,6 +234,7 @@ class Swap:
             if self._candidate is not candidate:  # another was offered this very moment
                 model.leave(self.history)
                 return False
+            model.go_on_from(self.acting)
             old, self.acting = self.acting, model
             self._previous, self._candidate, self._rolled_back = old, None, None
             self._now = False

@@ -24,6 +24,7 @@ import torch
 
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
 from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.models.dreamer import Dreamer
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.golden import golden_cases
 from world_model_ros.training.graphs import bundle_graphs
@@ -79,6 +80,7 @@ def export_bundle(
         'onnx': onnx.__version__,
         'updates': learner.updates,
         'imagine_rule': model.config.imagine_rule,
+        'filter_sha256': filter_hash(model),
         'golden_left_out': left_out,
         **provenance,
     }
@@ -102,6 +104,18 @@ def export_bundle(
     os.replace(temporary, folder)
     shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def filter_hash(model: Dreamer) -> str:
+    """Return what names how a model makes beliefs: a robot may go on from one of the same name."""
+    nets = [net.state_dict() for net in model.filter_nets()]
+    tensors = [tensor for net in nets for tensor in net.values()]
+    tensors += [buffer for _, buffer in model.named_buffers(recurse=False)]
+    shape = f'{interface_hash(model.contract)} {model.config}'
+    digest = hashlib.sha256(shape.encode())
+    for tensor in tensors:
+        digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class _Weights:
