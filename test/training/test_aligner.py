@@ -108,6 +108,48 @@ def test_what_was_aligned_is_held_on_to_also_after_a_restart(
     assert again.learner.teacher is not None and torch.all(bias(again) == MARK)
 
 
+@pytest.mark.parametrize('killed', [False, True])
+def test_it_is_aligned_once_more_with_what_was_lived_since_and_keeps_what_was_learned(
+    tmp_path, bags, store, learner_file, monkeypatch, killed
+):
+    passes = []
+
+    def marks(model, draw, *_):
+        yield 'finding the camera'
+        assert torch.all(model.encoders['camera'].out.bias != MARK)  # from the start again
+        assert draw(8, 4)['reward'].shape == (8, 4)
+        passes.append(model)
+        for weight in (model.encoders['camera'].out.bias, model.reward_head.out.bias):
+            weight.data.fill_(MARK * len(passes))
+        return True
+
+    def lived_more(service, status):
+        if status['updates'] < 3:
+            return False
+        assert len(passes) == 1 and torch.all(bias(service) == MARK)
+        assert service.state.align_again and not service.aligner.due
+        fill(store, bags, recorded.TRAINED[2])
+        return True
+
+    monkeypatch.setattr(aligner, 'align', marks)
+    fill(store, bags, *recorded.TRAINED[:2])
+    config = replace(ALIGNING, align=replace(SMALL, again_ticks=10))
+    out = tmp_path / 'out'
+    ends = (lambda service, status: service.aligner.due) if killed else reach(6)
+    service = serve(store.url, out, learner_file, Told(lived_more, ends), config)
+    service.run()
+    if killed:
+        assert len(passes) == 1 and state_of(out)['align_again']
+        service._lock.close()  # as if its process had ended
+        service = serve(store.url, out, learner_file, Told(reach(6)), config)
+        service.run()
+    assert len(passes) == 2 and torch.all(bias(service) == 2 * MARK)
+    assert torch.all(service.learner.teacher.encoders['camera'].out.bias == 2 * MARK)
+    # Rewards were learned since the first time, and go on from there.
+    assert (service.learner.model.reward_head.out.bias - MARK).abs().max() < 0.5 * MARK
+    assert state_of(out)['anchored'] and not state_of(out)['align_again']
+
+
 def test_what_a_full_disk_keeps_from_being_saved_is_saved_later(
     tmp_path, bags, store, learner_file, monkeypatch
 ):

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a trainer aligns weights from elsewhere, and with which ticks.
 
-Works on a copy, a short step at a time; the learner has the old weights or the aligned ones, and
-a trainer killed in between begins the alignment again. Must not import ROS or a simulator.
+Works on the weights it began with, a short step at a time; the learner has the old ones or the
+aligned ones, and a trainer killed in between begins the alignment again. Must not import ROS or a
+simulator.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator
 
 import numpy as np
@@ -23,10 +23,16 @@ from world_model_ros.training.shift_search import Draw
 from world_model_ros.training.state import TrainerState
 
 LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
+OLD_SHARE = 0.25  # of a second alignment's windows: what was lived before the first
+SAVED = 'saving what was aligned'
 
 
 class Aligner:
-    """Aligns the weights of ``state`` to what the robot recorded, once; never without a config."""
+    """Aligns the weights that ``state`` began with to what the robot recorded, twice.
+
+    Before anything is learned, with what a robot lived that could not do much, and once more when
+    it has lived with the result: it sees now what it is good for. Never without a config.
+    """
 
     def __init__(
         self,
@@ -43,39 +49,61 @@ class Aligner:
         self._understood: bool | None = None
 
     @property
-    def due(self) -> bool:
+    def comes_first(self) -> bool:
         """Tell whether nothing should be learned before the weights are aligned."""
         return self.state.unaligned and self.config is not None
 
     @property
-    def waits(self) -> bool:
-        """Tell whether the robot has lived too little to begin."""
-        if not self.due or self.config is None or self._steps is not None:
+    def due(self) -> bool:
+        """Tell whether there is a step to take; there is none where too little was lived."""
+        if self.config is None or not (self.state.unaligned or self.state.align_again):
             return False
+        if self._steps is not None:
+            return True
         # A replay that never holds so many must not wait for them.
-        return self.robot.held < min(self.config.ticks, self.robot.capacity)
+        if self.state.unaligned:
+            return self.robot.held >= min(self.config.ticks, self.robot.capacity)
+        return self._lived >= min(self.config.again_ticks, self.robot.capacity)
 
-    def step(self, say: Callable[..., None]) -> str | None:
-        """Take a short step and return what it did; None while the robot has lived too little.
+    @property
+    def _lived(self) -> int:
+        """Ticks of the robot since the first alignment."""
+        return self.robot.written - self.state.aligned_at
+
+    def step(self, say: Callable[..., None]) -> str:
+        """Take a short step and return what it did; SAVED is the last one.
 
         Raises:
             OSError: what was aligned could not be written; the next step tries again.
         """
         assert self.config is not None
         if self._steps is None or self._model is None:
-            if self.waits:
-                return None
-            self._model = copy.deepcopy(self.state.learner.model)
-            recorded = draw_from(self.robot, self.rng)
-            self._steps = align(self._model, recorded, self._known, self.config, say)
+            self._model = self.state.origin()
+            self._steps = align(self._model, self._recorded(), self._known, self.config, say)
         if self._understood is None:
             try:
                 return next(self._steps)
             except StopIteration as end:
                 self._understood = bool(end.value)
-        self.state.aligned(self._model, hold=self._understood)
+        self.state.aligned(self._model, self._understood, self.robot.written)
         self._steps = self._model = self._understood = None
-        return 'saving what was aligned'
+        return SAVED
+
+    def _recorded(self) -> Draw:
+        """Return what draws windows of the robot; newest ones where it was aligned before."""
+        whole = draw_from(self.robot, self.rng)
+        if self.state.unaligned:
+            return whole
+
+        def draw(windows: int, length: int) -> Batch:
+            old = int(self.rng.binomial(windows, OLD_SHARE))
+            new = self.robot.sample(self.rng, windows - old, length, newest=self._lived)
+            parts = [new] if old == 0 else [new, self.robot.sample(self.rng, old, length)]
+            return {
+                key: torch.from_numpy(np.concatenate([part[key] for part in parts])) for key in new
+            }
+
+        return draw
 
     def _known(self, pictures: int) -> Batch | None:
         if self.nominal is None or len(self.nominal.replay) < LEAST_NOMINAL:

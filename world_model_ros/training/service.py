@@ -25,7 +25,7 @@ from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.store import Release, StoreError, latest_release
 from world_model_ros.store.layout import trainer_key
-from world_model_ros.training.aligner import Aligner
+from world_model_ros.training.aligner import SAVED, Aligner
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.faults import Faults
 from world_model_ros.training.folder_lock import hold
@@ -167,7 +167,7 @@ class Service:
             self.ingest.take(store)
         if self.aligner.due:
             busy = self._align() or busy
-        elif self.updates_allowed > self.learner.updates:
+        elif not self.aligner.comes_first and self.updates_allowed > self.learner.updates:
             self.doing, busy = 'learning', True
             self._update()
         if self.nominal is not None and not self.nominal.full:
@@ -179,19 +179,19 @@ class Service:
             time.sleep(min(NAP_SEC, self.config.poll_s))
 
     def _idle(self, doing: str) -> str:
-        return f'{doing}, too few robot ticks to align yet' if self.aligner.waits else doing
+        waits = self.aligner.comes_first and not self.aligner.due
+        return f'{doing}, too few robot ticks to align yet' if waits else doing
 
     def _align(self) -> bool:
-        """Take a short step; tell whether there was one to take."""
+        """Take a short step; tell whether it could be."""
         try:
-            doing = self.aligner.step(self.say)
+            self.doing = self.aligner.step(self.say)
         except NOT_WRITTEN as error:
             self.say('not_saved', reason=str(error))
             return False
-        if not self.aligner.due:  # what was aligned need not wait its turn
+        if self.doing == SAVED:  # what was aligned need not wait its turn
             self._publish_at, self._judged_updates = 0.0, -self.config.least_updates
-        self.doing = doing or self.doing
-        return doing is not None
+        return True
 
     def _poll(self) -> None:
         store = self.link.open()

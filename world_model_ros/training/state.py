@@ -8,6 +8,7 @@ the release that acts. Must not import ROS, a simulator or the store.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -34,7 +35,12 @@ from world_model_ros.training.shipped import (
 )
 
 ACTING = 'acting.learner.safetensors'
+ORIGIN = 'origin.learner.safetensors'  # every alignment begins with it
 TEACHER = 'teacher.learner.safetensors'
+
+
+# Of a model, what a second alignment leaves as it was learned since the first.
+LEARNED = ('prior_hidden', 'prior_out', 'reward_head', 'continue_head', 'value_head')
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ class TrainerState:
     ) -> None:
         self.contract, self.folder, self.say = contract, folder, say
         self.recipe = recipe or LearnerConfig()
-        self.normalised = self.unaligned = self.anchored = False
+        self.normalised = self.unaligned = self.align_again = self.anchored = False
+        self.aligned_at = 0  # ticks of the robot that were written by then
         self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
         self.bad_in_row = 0
         self.acting_name = ''
@@ -79,6 +86,8 @@ class TrainerState:
                 checkpoint.restore_learner(self.learner, shipped.tensors)
                 self.normalised = True
                 self.unaligned = bool(self.learner.model.pictures)
+                if self.unaligned:
+                    write_shipped(folder / ORIGIN, self.learner)
                 self.planner = shipped.planner or self.planner
                 # It is what acts, as far as anybody knows, and the bar for what comes.
                 write_shipped(folder / ACTING, self.learner)
@@ -132,6 +141,8 @@ class TrainerState:
         # Checkpoints from before weights were aligned so have neither.
         self.unaligned = bool(state.get('unaligned', False))
         self.anchored = bool(state.get('anchored', False))
+        self.align_again = bool(state.get('align_again', False))
+        self.aligned_at = int(state.get('aligned_at', 0))
         self.planner = PlannerConfig(**state['planner'])
         self.counters = self.counters | state['counters']
         self.acting_name = state['acting']
@@ -147,6 +158,8 @@ class TrainerState:
             'planner': self.planner.as_dict(),
             'normalised': self.normalised,
             'unaligned': self.unaligned,
+            'align_again': self.align_again,
+            'aligned_at': self.aligned_at,
             'anchored': self.anchored,
             'counters': self.counters,
             'acting': self.acting_name,
@@ -186,14 +199,33 @@ class TrainerState:
             getattr(model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
         self.normalised = True
 
-    def aligned(self, model: Dreamer, hold: bool) -> None:
-        """Go on from aligned weights, and ``hold`` on to what they do."""
-        for mine in (self.learner.model, self.learner.average):
-            mine.load_state_dict(model.state_dict())
-        if hold:
+    def origin(self) -> Dreamer:
+        """Return the weights that learning started from, free to be aligned."""
+        path = self.folder / ORIGIN
+        if not path.exists():  # a folder from before it was kept: nothing was learned yet
+            return copy.deepcopy(self.learner.model)
+        return read_shipped(path, self.contract).build(self.contract).requires_grad_(True)
+
+    def aligned(self, model: Dreamer, understood: bool, ticks: int) -> None:
+        """Go on from aligned weights; where they understand pictures, hold on to what they do.
+
+        ``ticks`` of the robot were written by now. What was learned of rewards and values since a
+        first alignment stays: latents mean the same.
+        """
+        again = not self.unaligned
+        if understood or not again:
+            fresh = model.state_dict()
+            if again:
+                fresh = {k: v for k, v in fresh.items() if k.split('.')[0] not in LEARNED}
+            for mine in (self.learner.model, self.learner.average):
+                mine.load_state_dict(fresh, strict=not again)
+        if understood:
             write_shipped(self.folder / TEACHER, self.learner)  # a full disk: asked again
-            self.learner.anchor(model.requires_grad_(False).eval())
-        self.unaligned, self.anchored = False, hold
+            teacher = copy.deepcopy(self.learner.model).requires_grad_(False)
+            self.learner.anchor(teacher.eval())
+        self.anchored = self.anchored or understood
+        self.unaligned, self.align_again = False, understood and not again
+        self.aligned_at = ticks
         self.save()
 
     def acting(self) -> tuple[Dreamer | None, str]:
