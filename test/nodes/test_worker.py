@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -37,6 +38,7 @@ class FakeBrain:
 
     def __init__(self, failures=()):
         self.skipped, self.pending, self.resets, self.keys = [], [], 0, []
+        self.had_s = []  # to think, of each tick
         self.failures = failures  # ticks at which it gives NaN
 
     def reset(self, key):
@@ -57,6 +59,7 @@ class FakeBrain:
 
     def step(self, observation, sent, pending, is_first, tick, deadline):
         self.pending.append(pending)
+        self.had_s.append(deadline - time.monotonic())
         failed = tick in self.failures
         chunk = np.full((4, 2), np.nan if failed else tick * 1e-4, np.float32)
         belief, failure = np.zeros((1, 2), np.float32), 'policy' if failed else ''
@@ -148,6 +151,23 @@ def test_tick_k_sends_a_chunk_that_starts_one_offset_later(robot):
     assert starts == [t.t_ns + CONTRACT.command_offset_ns for t in robot.port.ticks]
     assert [t.tick for t in robot.port.ticks] == [0, 1, 2]
     assert [t.first for t in robot.port.ticks] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ('began_late_s', 'speed', 'thinks_s'),
+    [(0.0, 1.0, 0.02), (0.03, 1.0, 0.004), (0.03, 4.0, -0.0035), (0.05, 1.0, -0.016)],
+    ids=['budget', 'late', 'fast_simulator', 'too_late'],
+)
+def test_a_tick_that_begins_late_thinks_no_longer_than_its_command_can_wait(
+    robot, began_late_s, speed, thinks_s
+):
+    live(robot, 1)
+    robot.port.speed = speed
+    see(robot, START_NS + 2 * PERIOD_NS)
+    robot.port.t_ns += round(began_late_s * 1e9)
+    turn(robot)
+    assert robot.port.ticks[-1].tick == 1
+    assert thinks_s - 1.0 < robot.brain.had_s[-1] <= thinks_s  # a busy machine takes its share
 
 
 def test_pending_is_the_action_decided_one_tick_before(robot):

@@ -156,6 +156,15 @@ def test_a_model_that_filters_alike_goes_on_from_the_belief_of_the_one_before(
     assert np.array_equal(robot.swap.acting.mind.belief, before) == goes_on
 
 
+def test_the_very_bundle_goes_on_from_its_belief_without_a_name_for_its_filter():
+    acted, again = remembering('a', ''), remembering('a', '')
+    robot = Robot(acted)
+    robot.live(3)
+    again.go_on_from(acted)
+    np.testing.assert_array_equal(again.mind.belief, acted.mind.belief)
+    assert acted.mind.belief.any()
+
+
 def test_a_belief_that_is_not_finite_is_not_gone_on_from():
     robot = Robot(remembering('a', 'f'))
     robot.live(3)

@@ -33,6 +33,7 @@ def test_a_bundle_that_forgets_is_swapped_for_itself_without_a_jolt(tmp_path):
     assert sorted(rows) == [1, 2, 4, 8, 16, 32, 64]
     assert figures['swaps'] == 3
     assert rows[1]['worst'] > rows[8]['worst'] > rows[32]['worst']
-    assert rows[32]['worst'] < 1e-2 and figures['goal']['reached']
+    assert rows[32]['worst'] < 1e-2 and figures['as_done']['worst'] == 0.0
+    assert figures['goal']['reached'] == {'as_done': True, 'burn_in_alone': True}
     undisturbed, swapped = figures['returns']['undisturbed'], figures['returns']['swapped']
     assert len(undisturbed) == len(swapped) == 1

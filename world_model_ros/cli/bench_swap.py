@@ -4,8 +4,10 @@
 
 A bundle is swapped for itself in the middle of episodes: the incoming belief is burned in over
 the last k ticks, the planner's noise is the same and both plans start cold, as at a real swap.
-What differs is what k ticks cannot tell of the episode before them. With --returns whole episodes
-are lived with such swaps again and again, and without: what a swap costs.
+What differs is what k ticks cannot tell of the episode before them. `as_done` is the swap as the
+agent does it: a bundle that filters alike, as this one does, goes on from the acting belief. With
+--returns whole episodes are lived with burned-in beliefs again and again, and without: what such
+a swap costs.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from world_model_ros.cli._measure import machine
 from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.onboard.brain import Brain
 from world_model_ros.onboard.history import HISTORY_TICKS, History
+from world_model_ros.onboard.model import Model
 
 BURN_IN_TICKS = (1, 2, 4, 8, 16, 32, 64)
 EVERY_TICKS = 10  # neighbours say nearly the same
@@ -42,7 +45,7 @@ def swap_command(
     """Swap a bundle for itself after k ticks of burn-in; report how far actions change."""
     folder = find_bundle(bundle)
     loaded = load_bundle(folder)
-    differences = measure(loaded, episodes, ticks, plan)
+    differences, as_done = measure(loaded, episodes, ticks, plan)
     rows = [summary(k, differences[k]) for k in BURN_IN_TICKS]
     typer.echo('burn-in   change of the action, in halves of its range')
     for row in rows:
@@ -50,6 +53,8 @@ def swap_command(
             f'{row["ticks"]:4d} ticks  median {row["median"]:.4f}   worst {row["worst"]:.4f}'
             f'   below {GOAL:g}: {row["below_goal"]:.0%}'
         )
+    done = summary(GOAL_TICKS, as_done)
+    typer.echo(f'as done     median {done["median"]:.4f}   worst {done["worst"]:.4f}')
     scores: dict[str, list[float]] = {}
     if returns:
         scores['undisturbed'] = live(loaded, episodes, plan, every=0)
@@ -57,7 +62,8 @@ def swap_command(
         for name, values in scores.items():
             typer.echo(f'{name:12s} returns {", ".join(f"{value:.0f}" for value in values)}')
     if as_json:
-        reached = next(row for row in rows if row['ticks'] == GOAL_TICKS)['worst'] < GOAL
+        alone = next(row for row in rows if row['ticks'] == GOAL_TICKS)['worst'] < GOAL
+        reached = {'as_done': done['worst'] < GOAL, 'burn_in_alone': alone}
         figures = {
             'bench': 'swap',
             'bundle': folder.name,
@@ -65,6 +71,7 @@ def swap_command(
             'swaps': len(differences[GOAL_TICKS]),
             'plan': plan,
             'burn_in': rows,
+            'as_done': done,
             'returns': {'every': SWAP_EVERY_TICKS, **scores} if scores else None,
             'goal': {'ticks': GOAL_TICKS, 'below': GOAL, 'reached': reached},
             'machine': machine(),
@@ -72,14 +79,23 @@ def swap_command(
         typer.echo(json.dumps(figures))
 
 
-def measure(bundle: Bundle, episodes: int, ticks: int, plan: bool) -> dict[int, list[float]]:
-    """Burn-in length to the changes of the action, each the largest over the joints."""
+def measure(
+    bundle: Bundle, episodes: int, ticks: int, plan: bool
+) -> tuple[dict[int, list[float]], list[float]]:
+    """Changes of the action, each the largest over the joints: by burn-in length; as done."""
     from world_model_ros.robots import make_env  # extra: sim
 
     contract = bundle.contract
     half = (contract.high - contract.low) / 2.0
     lived, kept, incoming = (Brain(contract, bundle, plan=plan) for _ in range(3))
+    acting, candidate = (Model(b, bundle.digest, bundle=bundle) for b in (kept, incoming))
     differences: dict[int, list[float]] = {k: [] for k in BURN_IN_TICKS}
+    as_done: list[float] = []
+
+    def change(expected: np.ndarray, now: tuple[Any, ...]) -> float:
+        found = incoming.step(*now, math.inf).chunk[0]
+        return float((np.abs(found - expected) / half).max())
+
     env = make_env(contract, SEED)
     try:
         for episode in range(episodes):
@@ -90,12 +106,14 @@ def measure(bundle: Bundle, episodes: int, ticks: int, plan: bool) -> dict[int, 
             for tick in range(ticks):
                 now = (step.observation, step.action_sent, step.pending, step.is_first, step.tick)
                 if tick >= HISTORY_TICKS and tick % EVERY_TICKS == 0:
+                    incoming.reset(episode)
+                    candidate.go_on_from(acting)
                     expected = kept.step(*now, math.inf).chunk[0]
+                    as_done.append(change(expected, now))
                     for k in BURN_IN_TICKS:
                         incoming.reset(episode)
                         incoming.burn_in(one for _, one in history.since(history.count - k))
-                        found = incoming.step(*now, math.inf).chunk[0]
-                        differences[k].append(float((np.abs(found - expected) / half).max()))
+                        differences[k].append(change(expected, now))
                 else:
                     kept.burn_in([(step.observation, step.action_sent, step.is_first)])
                 history.add(step.observation, step.action_sent, step.is_first)
@@ -104,7 +122,7 @@ def measure(bundle: Bundle, episodes: int, ticks: int, plan: bool) -> dict[int, 
                     break
     finally:
         env.close()
-    return differences
+    return differences, as_done
 
 
 def live(bundle: Bundle, episodes: int, plan: bool, every: int) -> list[float]:

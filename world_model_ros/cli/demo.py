@@ -250,10 +250,12 @@ def _figures(view: Any) -> dict[str, Any]:
 
 def _summary(figures: dict[str, Any], directory: Path) -> str:
     times = figures['tick_ms']
-    returns = ', '.join(f'{row["return"]:.0f}' for row in figures['returns']) or 'none finished'
+    returns = ', '.join(f'{row["return"]:.0f}' for row in figures['returns'])
+    learns = 'trainer' in figures
+    none = f'none yet (while it explores, every {EVALUATE_EVERY}th is)' if learns else 'none yet'
     return (
         f'{figures["ticks"]} ticks, {figures["late_ticks"]} late, '
         f'p50 {times["p50"]:.1f} ms, p99 {times["p99"]:.1f} ms; '
-        f'{figures["episodes"]} whole episodes, returns: {returns}. '
+        f'{figures["recorded"]} episodes, returns of whole ones: {returns or none}. '
         f'Recorded under {directory}: world-model episodes list {directory}'
     )

@@ -8,6 +8,7 @@ there is one code path. Holds no ROS entity.
 
 from __future__ import annotations
 
+import math
 import time
 
 from world_model_ros.contract import Contract
@@ -90,6 +91,14 @@ class Schedule:
             next_ns += round(GRACE_PERIODS * self._period_ns)
         left_s = (next_ns - self._now_ns()) * 1e-9
         return now_s + min(max(left_s, 0.001), IDLE_WAIT_SEC)
+
+    def lateness_s(self, tick: Tick) -> float:
+        """How long after its deadline, in the robot's time, a command leaves now; lockstep: 0."""
+        return 0.0 if self.lockstep else self.ticker.lateness_s(tick, self._now_ns())
+
+    def left_s(self, tick: Tick) -> float:
+        """Seconds of the steady clock until this tick's command must leave; lockstep: for ever."""
+        return math.inf if self.lockstep else -self.lateness_s(tick) / max(self._clock.speed, 1.0)
 
     def _first(self) -> Tick | None:
         newest_ns = self._inputs.assembler.newest_stamp_ns(self._stream)

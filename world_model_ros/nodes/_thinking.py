@@ -23,6 +23,8 @@ from world_model_ros.onboard.noise import ColouredNoise, episode_level
 from world_model_ros.onboard.swap import Swap
 
 LEAST_LEVEL = 0.1  # of explore_std, in the calmest episode
+# Of a period, kept free for the way out: a busy machine may take the processor away meanwhile.
+SEND_SHARE = 0.15
 
 
 class Thinking:
@@ -33,6 +35,7 @@ class Thinking:
     ) -> None:
         self._swap, self._port, self._lockstep = swap, port, lockstep
         self._low, self._high = contract.low, contract.high
+        self._send_s = SEND_SHARE * contract.period_s
         self._widest = options.explore_std * (self._high - self._low) / 2.0
         self._spread = self._widest
         self._noise = ColouredNoise(
@@ -86,10 +89,16 @@ class Thinking:
         first: bool,
         tick: int,
         episode: Episode,
+        left_s: float,
     ) -> Decision:
-        """Decide. A model that gives what is not finite is left at once for the one before it."""
+        """Decide within the budget, and before the command must leave, in ``left_s``.
+
+        A tick that begins late thinks less. A model that gives what is not finite is left at once
+        for the one before it.
+        """
         mind = self._swap.acting.mind
-        deadline_s = math.inf if self._lockstep else time.monotonic() + mind.budget_s
+        budget_s = math.inf if self._lockstep else mind.budget_s
+        deadline_s = time.monotonic() + min(budget_s, left_s - self._send_s)
         decision = mind.step(observation, sent, pending, first, tick, deadline_s)
         while decision.failure and self._roll_back(decision.failure, episode):
             mind = self._swap.acting.mind

@@ -214,7 +214,10 @@ class Worker:
         if intervention:
             self.thinking.drop_plan()
         pending = self._commands.pending(tick.index, sent, by_hand=intervention == 'teleop')
-        decision = self.thinking.step(observation, sent, pending, first, tick.index, episode)
+        left_s = self._schedule.left_s(tick)
+        decision = self.thinking.step(
+            observation, sent, pending, first, tick.index, episode, left_s
+        )
         ends = self._ends(tick.index)
         missing = '' if self._schedule.lockstep else self._commands.too_old(tick.t_ns)
         goes_on = not ends or (ends == 'segment' and not self.thinking.swap_waits)
@@ -223,11 +226,7 @@ class Worker:
             self._commands.send(tick, decision.chunk)
         elif self._commands.give_up():
             self.thinking.drop_plan()
-        lateness_s = (
-            0.0
-            if self._schedule.lockstep
-            else self._schedule.ticker.lateness_s(tick, self._port.now_ns())
-        )
+        lateness_s = self._schedule.lateness_s(tick)
         record = make_record(tick, episode, observation, decision, sent)
         record.first, record.joints = first, self.contract.action.names
         record.release = self.thinking.model.release

@@ -57,7 +57,7 @@ PARAMETERS = {
     'eval': (False, 'Every episode is an evaluation: no exploration, and flagged'),
     'noise_seed': (-1, 'Acting episode i draws the numbers of this seed + i; -1: of its uuid'),
     'iteration_count': (-1, "Planner iterations at most; -1: the bundle's"),
-    'budget': (0.0, 'Seconds per tick for thinking; 0: 60 % of the period'),
+    'budget': (0.0, 'Seconds per tick for thinking; 0: 60 % of the period; less if late'),
     'threads': (1, 'Threads of ONNX Runtime'),
     'picture_rate': (5.0, 'Hz of ~/believed and ~/imagined while subscribed'),
     'autoconfigure': (True, 'Load the bundle at start and think in shadow'),

@@ -130,7 +130,10 @@ class GuardNode(Node):
 
     def _take(self, message: JointTrajectory, teleop: bool) -> None:
         names, times, values = _wire.chunk_arrays(self.contract, message)
-        refused = self._guard.on_chunk(names, times, values, self._steady_s(), teleop)
+        heard_s = self._steady_s()
+        if self._lockstep:  # it may overtake the /clock that its sender thought at
+            heard_s = max(heard_s, times[0] / NANOSECONDS)
+        refused = self._guard.on_chunk(names, times, values, heard_s, teleop)
         if refused and refused != self._refused:
             self.get_logger().warning(refused, throttle_duration_sec=1.0)
         self._refused = refused

@@ -1,0 +1,49 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The guard in lockstep, between chunks and a clock that the test sends in its own order."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+sys.path.insert(0, str(Path(__file__).parent))
+
+import robot_processes  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
+from trajectory_msgs.msg import JointTrajectory  # noqa: E402
+
+from world_model_ros.contract import find_robot, load_contract  # noqa: E402
+from world_model_ros.nodes import _common, _wire  # noqa: E402
+
+pytestmark = pytest.mark.ros
+CONTRACT = load_contract(find_robot('reacher'))
+START_NS = 1_000_000_000_000
+
+
+def test_a_chunk_that_overtakes_the_clock_counts_at_its_time(tmp_path):
+    # Two topics keep no order between them, and a guard that starts late hears the time late.
+    with robot_processes.Robot(70, tmp_path) as robot:
+        chunks = robot.node.create_publisher(JointTrajectory, 'agent/chunk', _common.RELIABLE_QOS)
+        clock = robot.node.create_publisher(Clock, '/clock', 10)
+        robot.start('guard', contract='reacher', tick_source='lockstep', use_sim_time=True)
+        robot.listen()
+        robot.until(
+            lambda: chunks.get_subscription_count() and clock.get_subscription_count(),
+            'a guard that listens',
+        )
+        actions = np.full((1, CONTRACT.action_dim), 0.01)
+        chunks.publish(_wire.chunk_message(CONTRACT, START_NS, actions))
+        robot.statuses.clear()
+        robot.until(lambda: '/guard' in robot.statuses, 'a sign of life after the chunk')
+
+        def sent():
+            clock.publish(Clock(clock=_common.to_time(START_NS)))
+            return robot.sent
+
+        robot.until(sent, 'a command')
+        assert robot.sent[0][:2] == (START_NS, 'chunk')
