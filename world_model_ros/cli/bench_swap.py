@@ -22,7 +22,7 @@ import typer
 from world_model_ros.bundle import Bundle, load_bundle
 from world_model_ros.cli._measure import machine
 from world_model_ros.cli._shipped import find_bundle
-from world_model_ros.onboard.brain import Brain
+from world_model_ros.onboard.brain import Brain, Decision
 from world_model_ros.onboard.history import HISTORY_TICKS, History
 from world_model_ros.onboard.model import Model
 
@@ -92,9 +92,8 @@ def measure(
     differences: dict[int, list[float]] = {k: [] for k in BURN_IN_TICKS}
     as_done: list[float] = []
 
-    def change(expected: np.ndarray, now: tuple[Any, ...]) -> float:
-        found = incoming.step(*now, math.inf).chunk[0]
-        return float((np.abs(found - expected) / half).max())
+    def change(expected: Decision, found: Decision) -> float:
+        return float((np.abs(found.chunk[0] - expected.chunk[0]) / half).max())
 
     env = make_env(contract, SEED)
     try:
@@ -108,12 +107,12 @@ def measure(
                 if tick >= HISTORY_TICKS and tick % EVERY_TICKS == 0:
                     incoming.reset(episode)
                     candidate.go_on_from(acting)
-                    expected = kept.step(*now, math.inf).chunk[0]
-                    as_done.append(change(expected, now))
+                    expected = kept.step(*now, math.inf)
+                    as_done.append(change(expected, incoming.step(*now, math.inf)))
                     for k in BURN_IN_TICKS:
                         incoming.reset(episode)
                         incoming.burn_in(one for _, one in history.since(history.count - k))
-                        differences[k].append(change(expected, now))
+                        differences[k].append(change(expected, incoming.step(*now, math.inf)))
                 else:
                     kept.burn_in([(step.observation, step.action_sent, step.is_first)])
                 history.add(step.observation, step.action_sent, step.is_first)
