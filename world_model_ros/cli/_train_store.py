@@ -26,8 +26,6 @@ from world_model_ros.training.service import Service
 from world_model_ros.training.settings import ServiceConfig
 from world_model_ros.training.state import Start
 
-NICE = 19  # the robot's own processes come first
-
 
 class Display(Protocol):
     """Shows a trainer at work."""
@@ -104,7 +102,6 @@ def train_from_store(
     *,
     from_scratch: bool,
     minutes: float,
-    idle: bool = False,
 ) -> None:
     """Work until a signal or the given minutes; exit 1 with one line where it cannot begin."""
     robot = load_contract(find_robot(contract))
@@ -114,9 +111,6 @@ def train_from_store(
     folder = out or Path('runs') / f'{robot.name}_trainer'
     display: Display = Bar() if sys.stderr.isatty() else JsonLines()
     follow_parent()
-    os.nice(NICE)
-    if idle and hasattr(os, 'SCHED_IDLE'):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     try:
         service = Service(
             store, robot, folder, config, start, say=display.event, report=display.status

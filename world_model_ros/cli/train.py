@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+NICE = 19  # of a trainer beside a robot
 SIM = (
     'sim',
     'frames',
@@ -136,6 +138,7 @@ def train_command(
             policy_margin=policy_margin,
         )
     if store is not None and contract is not None:
+        _give_way(idle)  # first: to import torch takes seconds
         from world_model_ros.cli._train_store import train_from_store
         from world_model_ros.training.alignment import AlignConfig
         from world_model_ros.training.mixture import Shares
@@ -162,8 +165,14 @@ def train_command(
             from_file,
             from_scratch=from_scratch,
             minutes=minutes,
-            idle=idle,
         )
+
+
+def _give_way(idle: bool) -> None:
+    """The robot's own processes come first."""
+    os.nice(NICE)
+    if idle and hasattr(os, 'SCHED_IDLE'):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _check(given: set[str]) -> None:

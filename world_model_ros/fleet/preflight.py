@@ -38,7 +38,6 @@ PREFLIGHT_FORMAT = 1
 RUNS = 100  # ticks; enough for a 99th percentile
 WARM_UP_RUNS = 5  # ONNX Runtime allocates in its first runs
 TIMEOUT_SEC = 120.0  # of the whole process; about two seconds are usual
-NICENESS = 19  # the robot acts meanwhile
 BOX_SHARE = 1e-4  # float32 rounding at the edge of the box, of its width
 KEY = 0x5EED
 # What the machine, its kernel out of memory, a time limit or Ctrl-C ends a process with.
@@ -49,7 +48,8 @@ ENDED_BY_OTHERS = {
     signal.SIGKILL,
     signal.SIGTERM,
 }
-COMMAND = (sys.executable, '-m', 'world_model_ros.fleet.preflight')
+# The robot acts meanwhile, from the first import on.
+COMMAND = ('nice', '-n', '19', sys.executable, '-m', 'world_model_ros.fleet.preflight')
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--limit', type=int, default=0, help='seconds until this process ends')
     given = parser.parse_args(arguments)
     follow_parent()
-    os.nice(NICENESS)
     signal.alarm(given.limit)  # ends also what nobody waits for any more
     try:
         contract = load_contract(find_robot(given.contract))
