@@ -41,6 +41,13 @@ def test_list_shows_ticks_return_and_state(folder: Path) -> None:
     assert 'episode_v1' in run('list', folder)[1]
 
 
+def test_the_table_holds_whole_words_for_whoever_reads_through_a_pipe(folder: Path) -> None:
+    uuid = '1aab5e54-ff39-4103-98c1-9ffebf9b560c'
+    (folder / 'episode_v1').rename(folder / uuid)
+    [line] = [line for line in run('list', folder)[1].splitlines() if line.startswith(uuid)]
+    assert line.endswith('whole')
+
+
 def test_check_says_what_is_wrong_and_exits_1(folder: Path) -> None:
     assert run('check', folder, '--rebuild')[0] == 0
     file = folder / 'episode_v1' / 'episode_v1.mcap'

@@ -30,6 +30,7 @@ from world_model_ros.onboard.tick_record import TickRecordError
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 AsJson = Annotated[bool, typer.Option('--json', help='End with one JSON object.')]
+PIPED_WIDTH = 200  # whoever reads through a pipe wants whole words
 UNREADABLE = (EpisodeError, MessageError, TickRecordError, OSError)
 
 
@@ -59,14 +60,15 @@ def list_command(
     table.add_column('state')
     for row in rows:
         table.add_row(
-            row['name'],
+            row['name'].removesuffix(ACTIVE_SUFFIX),  # the state says it, and 80 columns are few
             row.get('began', '')[5:16],
             str(row.get('ticks', '')),
             f'{row["return"]:.2f}' if row.get('return') is not None else '-',
             f'{row["bytes"] / 1e6:.1f}',
             row['state'],
         )
-    Console().print(table)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else PIPED_WIDTH)
 
 
 def _describe_now(path: Path) -> dict[str, Any] | None:
