@@ -60,7 +60,7 @@ def draw(path: Path, rows: Sequence[tuple[Any, ...]], arms: Mapping[str, float])
         if row[3] != acted:
             acted = row[3]
             axes.axvline(row[1], color='#c0c0c0', linewidth=0.7, zorder=0)
-    axes.set_xlabel('minutes of the robot (grey lines: the next release acts)')
+    axes.set_xlabel('minutes after the first whole episode (grey lines: the next release acts)')
     axes.set_ylabel('return')
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, framealpha=0.8)
