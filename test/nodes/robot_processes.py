@@ -29,6 +29,7 @@ from world_model_ros.onboard.tick_record import TickRecord
 from world_model_ros.parent import PARENT_ENV
 
 ROOT = Path(__file__).resolve().parents[2]
+DRIVER_TOPICS = frozenset({'/camera/image_raw', '/joint_states', '/reward'})
 PATIENCE_SEC = 20.0  # discovery alone takes up to 3 s, on a busy machine more
 
 
@@ -178,6 +179,15 @@ class Robot:
         request.transition.id = 3
         answer = self.call(f'{prefix}agent/change_state', ChangeState, request)
         assert answer.success
+
+    def until_recorder_hears(self, topics: frozenset[str] = DRIVER_TOPICS) -> None:
+        """Listen until the recorder has found what the driver says: no discovery is in order."""
+
+        def silent() -> frozenset[str]:
+            values = self.values.get('/recorder')
+            return topics & set(values['silent'].split()) if values else topics
+
+        self.until(lambda: not silent(), 'the recorder to find the driver')
 
     @property
     def acting(self) -> set[str]:

@@ -32,9 +32,16 @@ def test_robot_without_a_model_explores_until_its_first_bundle_acts(tmp_path):
     with SwapRobot(105, tmp_path, path, contract) as robot:
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.go(explore=True, explore_amplitude=0.2, explore_std=0.1, evaluate_every=2)
+        robot.until_recorder_hears()
+        begun = {t.episode for t in robot.ticks}
+
+        def acted():
+            return (t for t in robot.acted() if t.episode not in begun)
+
         explored = robot.until(
-            lambda: next((t.episode for t in robot.acted() if t.last and t.sent.any()), None),
-            'a whole episode with the guard',  # it may meet the agent later than we do
+            # Guard and recorder may meet the others later than we do: not what began before.
+            lambda: next((t.episode for t in acted() if t.last and t.sent.any()), None),
+            'a whole episode with the guard and the recorder',
         )
         for tick in robot.acted():
             assert tick.source == 'explore' and tick.explore and not tick.eval
@@ -67,6 +74,8 @@ def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_
         robot.start('guard', contract=path, use_sim_time=True)
         robot.start('agent', contract=path, use_sim_time=True, robot_id='r', explore=True)
         robot.listen()
+        robot.until_recorder_hears()
+        begun = {t.episode for t in robot.ticks}
 
         def drive(done):
             teleop.publish(_wire.chunk_message(contract, 0, [[0.03, -0.02]]))
@@ -74,7 +83,7 @@ def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_
 
         def driven():
             """An episode that was driven from its first tick to its last, and recorded."""
-            for last in (t for t in robot.ticks if t.last):
+            for last in (t for t in robot.ticks if t.last and t.episode not in begun):
                 ticks = [t for t in robot.ticks if t.episode == last.episode]
                 by_hand = all(t.source == 'teleop' for t in ticks[1:]) and ticks[0].first
                 if by_hand and (episodes / last.episode).is_dir():

@@ -41,6 +41,7 @@ def test_the_counter_comes_back_from_the_bag_without_an_off_by_one(tmp_path: Pat
         robot.start('guard', use_sim_time=True, **common)
         robot.start('agent', use_sim_time=True, robot_id='r', bundle=bundle, plan=False, **common)
         robot.listen()
+        robot.until_recorder_hears()
         robot.activate()
         robot.until(lambda: len(list_episodes(episodes)) >= 2, 'two sealed episodes', 40.0)
     for episode in list_episodes(episodes)[:2]:

@@ -31,13 +31,6 @@ from world_model_ros.onboard.brain import Brain
 
 pytestmark = pytest.mark.ros
 SEGMENTS, TICKS = 3, 20
-DRIVER_TOPICS = {'/camera/image_raw', '/joint_states', '/reward'}
-
-
-def silent(robot):
-    """Topics that the recorder has not found."""
-    values = robot.values.get('/recorder')
-    return set(values['silent'].split()) if values else DRIVER_TOPICS
 
 
 @pytest.fixture(scope='module')
@@ -54,7 +47,7 @@ def run(tmp_path_factory):
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.start('sim_robot', **common)
         robot.start('agent', use_sim_time=True, robot_id='r', bundle=bundle, **common)
-        robot.until(lambda: not DRIVER_TOPICS & silent(robot), 'the recorder')
+        robot.until_recorder_hears()
         robot.activate()
         # Last: until now nothing has moved, so there is no tick in shadow.
         robot.start('guard', use_sim_time=True, lockstep_patience=2.0, **common)
