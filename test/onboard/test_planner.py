@@ -114,6 +114,7 @@ def test_after_a_reset_or_a_long_gap_the_search_starts_cold(forget):
     bundle.forget()
     plan(planner, tick=1, shift=forget(planner))
     assert bundle.calls('plan')[0]['previous_mask'].tolist() == [0] * 5
+    assert not bundle.calls('plan')[0]['previous'].any()
     assert np.allclose(bundle.calls('plan')[0]['std'], 0.05)
 
 

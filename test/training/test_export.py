@@ -5,6 +5,8 @@
 import copy
 import itertools
 import json
+import math
+import shutil
 
 import numpy as np
 import onnx
@@ -14,9 +16,9 @@ from safetensors.torch import load_file
 from small_learner import SMALL
 
 from world_model_ros.bundle import check_bundle, load_bundle
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.onboard.planner import Planner
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.export import export_bundle, filter_hash
 from world_model_ros.training.graphs import bundle_graphs
@@ -123,6 +125,48 @@ def test_plan_graph_holds_no_random_numbers(exported):
         assert not {k for k in kinds if k.startswith(('Random', 'Multinomial', 'Bernoulli'))}
 
 
+def test_every_input_of_the_plan_has_an_effect_of_its_own(exported):
+    folder, learner, contract = exported
+    bundle = load_bundle(folder, contract)
+    planner = PlannerConfig(horizon=3, batch_size=8, num_elites=3)
+    graph = bundle_graphs(learner.average.eval(), contract, planner, 1.0)['plan']
+    torch.manual_seed(0)
+    given = {name: 0.03 * torch.randn_like(value) for name, value in graph.inputs.items()}
+    given |= {'low': graph.inputs['low'], 'high': graph.inputs['high']}
+    given |= {'previous_mask': torch.tensor([1.0, 1.0, 0.0]), 'noise': 30.0 * given['noise']}
+    told = bundle.run('plan', {name: value.numpy() for name, value in given.items()})
+    with torch.no_grad():
+        values = graph.module(*given.values())[graph.outputs.index('values')]
+    np.testing.assert_allclose(told['values'], values.numpy(), rtol=1e-3, atol=1e-4)
+    for name in given:
+        other = given | {name: 0.5 * given[name]}
+        out = bundle.run('plan', {key: value.numpy() for key, value in other.items()})
+        assert not np.array_equal(out['values'], told['values']), name
+
+
+def test_a_search_after_a_reset_hangs_on_no_search_before(exported):
+    folder, _, contract = exported
+    bundle = load_bundle(folder, contract)
+    pending = np.zeros((1, contract.action_dim), np.float32)
+    used, sources = Planner(bundle, contract), set()
+    for belief in bundle.golden['plan/in/belief']:
+        used.reset()
+        found = used.plan(belief, pending, math.inf, 0, 1)
+        fresh = Planner(bundle, contract).plan(belief, pending, math.inf, 0, 1)
+        np.testing.assert_array_equal(found.chunk, fresh.chunk)
+        sources.add(found.source)
+    assert 'plan' in sources
+
+
+def test_a_graph_that_ignores_an_input_is_not_exported(exported):
+    _, learner, contract = exported
+    planner = PlannerConfig(horizon=2, batch_size=4, num_elites=2)
+    graph = bundle_graphs(learner.average, contract, planner, 1.0)['plan']
+    graph.inputs['previous'] = graph.inputs['mean']
+    with pytest.raises(ValueError, match=r'plan.*does not use mean|previous'):
+        Traced().to_onnx('plan', graph, planner)
+
+
 def test_learner_artifact_lies_beside_the_bundle_not_in_it(exported):
     folder, _, _ = exported
     assert folder.with_name('small.learner.safetensors').is_file()
@@ -190,6 +234,10 @@ def test_releases_of_an_anchored_learner_filter_alike_and_say_so(exported):
     assert filter_hash(moved) != filter_hash(model)
 
 
-def test_a_bundle_from_before_filters_had_names_has_none():
-    shipped = load_bundle(find_bundle('reacher'), graphs=[])
-    assert shipped.filter_hash == ''
+def test_a_bundle_from_before_filters_had_names_has_none(exported, tmp_path):
+    folder, _, contract = exported
+    older = shutil.copytree(folder, tmp_path / 'older')
+    manifest = json.loads((older / 'manifest.json').read_text())
+    del manifest['provenance']['filter_sha256']
+    (older / 'manifest.json').write_text(json.dumps(manifest))
+    assert load_bundle(older, contract, graphs=[]).filter_hash == ''

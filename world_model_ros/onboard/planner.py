@@ -184,6 +184,7 @@ class Planner:
             shift_plan(self._sent, shift, self._previous, self._previous_mask)
         else:
             self._start_mean[:] = self.graphs.policy(belief)[0]
+            self._previous.fill(0.0)
             self._previous_mask.fill(0.0)
         return self._start_mean
 

@@ -55,11 +55,9 @@ def golden_cases(
         case('imagine', {'belief': belief, 'action': action})
         case('policy', {'belief': belief})
         if tick >= TICKS - PLAN_CASES:
-            plan = dict(graphs['plan'].inputs)
-            plan['belief'] = belief
-            plan['std'] = ((high - low) / 2.0).expand_as(plan['mean']).clone()
-            plan['noise'] = torch.randn(plan['noise'].shape, generator=generator)
-            case('plan', plan)
+            unknown = TICKS - 1 - tick
+            plan = graphs['plan'].inputs
+            case('plan', _plan_inputs(plan, belief, low, high, unknown, generator))
             case('decode', {'belief': belief})
     stacked = {}
     for name, found in rows.items():
@@ -73,6 +71,30 @@ def golden_cases(
         results = {k: _stack([row[1][k] for row in found]) for k in found[0][1] if k in outputs}
         stacked[name] = (inputs, results)
     return stacked, {k: round(1.0 - len(rows[k]) / tried[k], 3) for k in rows}
+
+
+def _plan_inputs(
+    plan: dict[str, torch.Tensor],
+    belief: torch.Tensor,
+    low: torch.Tensor,
+    high: torch.Tensor,
+    unknown: int,
+    generator: torch.Generator,
+) -> dict[str, torch.Tensor]:
+    """Every input another one: what a graph ignores or takes for another shows."""
+    half, shape = (high - low) / 2.0, plan['mean'].shape
+    mask = torch.ones_like(plan['previous_mask'])
+    mask[max(0, len(mask) - unknown) :] = 0.0
+    return {
+        **plan,
+        'belief': belief,
+        'mean': low + 2.0 * half * torch.rand(shape, generator=generator),
+        'std': half * (0.5 + 0.5 * torch.rand(shape, generator=generator)),
+        'noise': torch.randn(plan['noise'].shape, generator=generator),
+        'previous': low + 2.0 * half * torch.rand(shape, generator=generator),
+        'previous_mask': mask,
+        'safe': low + 2.0 * half * torch.rand(low.shape, generator=generator),
+    }
 
 
 def _stack(tensors: list[torch.Tensor]) -> np.ndarray:

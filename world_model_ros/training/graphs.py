@@ -119,9 +119,9 @@ def bundle_graphs(
             {
                 'belief': belief,
                 'mean': plan,
-                'std': plan + 1.0,
+                'std': torch.ones_like(plan),
                 'noise': torch.zeros(planner.batch_size, *plan.shape),
-                'previous': plan,
+                'previous': plan.clone(),  # one tensor given twice becomes one input
                 'previous_mask': torch.ones(planner.horizon),
                 'low': low,
                 'high': high,

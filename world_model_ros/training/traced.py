@@ -34,6 +34,9 @@ class Traced:
             name: of the graph.
             graph: module, example inputs and names.
             shape: what the graphs were built from, weights aside; another one is traced anew.
+
+        Raises:
+            ValueError: an input of the graph has no effect on it.
         """
         if shape != self._shape:
             self._programs.clear()
@@ -47,7 +50,9 @@ class Traced:
         weights = graph.module.state_dict()
         program.apply_weights({key: weights[key] for key in weights if key in held})
         program.optimize()
-        return _without_traces_of_here(program.model_proto)
+        proto = _without_traces_of_here(program.model_proto)
+        _check_inputs_matter(name, proto)
+        return proto
 
 
 def _trace(graph: Graph) -> torch.onnx.ONNXProgram:
@@ -68,6 +73,17 @@ def _trace(graph: Graph) -> torch.onnx.ONNXProgram:
         )
     assert program is not None, 'the exporter gave nothing'
     return program
+
+
+def _check_inputs_matter(name: str, proto: onnx.ModelProto) -> None:
+    """The exporter makes one input of two that it was given the same tensor for."""
+    used = {given for node in proto.graph.node for given in node.input}
+    idle = [given.name for given in proto.graph.input if given.name not in used]
+    if idle:
+        raise ValueError(
+            f'{name}: the exported graph does not use {", ".join(idle)}; '
+            'does the module, and is each example input a tensor of its own?'
+        )
 
 
 def _without_traces_of_here(proto: onnx.ModelProto) -> onnx.ModelProto:
