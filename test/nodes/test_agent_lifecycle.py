@@ -107,7 +107,10 @@ def test_agent_with_a_damaged_bundle_stays_unconfigured_and_says_why(tmp_path):
     (bundle / 'weights.bin').write_bytes(weights)
     with robot_processes.Robot(80, tmp_path) as robot:
         robot.start('agent', contract='reacher', robot_id='r', bundle=bundle)
-        robot.until(lambda: 'unconfigured' in robot.status('/agent')[1], 'diagnostics')
+        # The reason stands where an operator looks, not in a log alone.
+        robot.until(lambda: 'unconfigured: ' in robot.status('/agent')[1], 'diagnostics')
+        level, text = robot.status('/agent')
+        assert level == int.from_bytes(_common.ERROR) and 'weights.bin' in text
         assert state(robot) == 'unconfigured'
         assert 'weights.bin' in robot.logs()
         assert robot.processes['agent'].poll() is None

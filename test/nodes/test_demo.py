@@ -136,7 +136,7 @@ def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle):
 def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path):
     pytest.importorskip('torch')
     started_ns = time.time_ns()
-    stored = tmp_path / 'episodes_learning' / 'store'
+    stored = tmp_path / 'episodes_learning' / 'cartpole_from_scratch' / 'store'
     demo = start_demo(tmp_path, 84, '--robot', 'cartpole', '--from-scratch', '--headless')
 
     def learned_from():
@@ -199,3 +199,26 @@ def test_demo_names_options_that_do_not_go_together(tmp_path):
     demo = start_demo(tmp_path, 84, '--from-scratch', '--no-learn')
     said, _ = demo.communicate(timeout=60.0)
     assert demo.returncode == 2 and '--from-scratch takes no --bundle' in said
+
+
+@pytest.mark.parametrize(
+    ('options', 'status', 'words'),
+    [
+        (('--robot', 'cartpole', '--bundle', 'reacher'), 1, 'made for another interface'),
+        (('--json', 'no_such_folder/figures.json'), 2, 'give a file in a folder'),
+    ],
+)
+def test_demo_says_before_it_starts_what_could_not_work(tmp_path, options, status, words):
+    demo = start_demo(tmp_path, 84, '--headless', '--no-learn', *options)
+    said, _ = demo.communicate(timeout=60.0)
+    assert demo.returncode == status and words in ' '.join(said.split())
+    assert not (tmp_path / 'episodes').exists()  # no recorder ran
+
+
+def test_demo_whose_robot_never_acts_fails_and_keeps_the_logs(tmp_path, bundle):
+    demo = start(tmp_path, bundle, 84, '--headless', '--minutes', '0.001')
+    said, _ = demo.communicate(timeout=60.0)
+    assert demo.returncode == 1 and 'never began to act' in said
+    logs = Path(said.split('All words of all processes: ')[1].split()[0])
+    assert (logs / 'agent.log').is_file()
+    shutil.rmtree(logs)

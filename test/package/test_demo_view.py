@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip('rich')
 pytest.importorskip('rclpy')
-from world_model_ros.cli._circle import Circle
+from world_model_ros.cli._circle import Circle, prepare
 from world_model_ros.cli._demo_view import gate_line, history, release_line, trainer_line
-from world_model_ros.cli._faults import SILENT_SEC, Fault, find_faults
+from world_model_ros.cli._faults import NODE_SILENT_SEC, SILENT_SEC, Fault, find_faults
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.nodes._monitor import NodeStatus, RobotView, Score
 
@@ -76,3 +76,51 @@ def test_a_trainer_that_no_longer_reaches_the_store_is_said(tmp_path, age_s, doi
     circle.trainer = {'time_ns': time.time_ns() - int(age_s * 1e9), 'doing': doing}
     said = [str(fault) for fault in find_faults(RobotView(), [], circle)]
     assert any('has not reached the store' in text for text in said) == silent
+
+
+def test_an_error_that_has_passed_is_still_told_with_its_count():
+    view = RobotView()
+    for message in ('no usable camera: 0.31 s old', 'no usable camera: 0.42 s old'):
+        view.hear('agent', NodeStatus(2, message, {}))
+    [fault] = find_faults(view, [])
+    assert fault == Fault('agent', 'no usable camera: 0.42 s old', 1, now=True)
+    view.hear('agent', NodeStatus(0, 'running', {'invalid_ticks': '7', 'lost.camera': '2'}))
+    assert [str(fault) for fault in find_faults(view, [])] == [
+        'agent: no usable camera: 0.42 s old 1×',
+        'agent: ticks without a usable observation 7×',
+        'agent: messages of camera lost 2×',
+    ]
+    view.hear('agent', NodeStatus(2, 'no usable camera: 0.50 s old', {}))
+    assert find_faults(view, [])[0] == Fault('agent', 'no usable camera: 0.50 s old', 2, now=True)
+
+
+def test_waiting_is_no_fault_once_it_is_over():
+    view = RobotView()
+    view.hear('agent', NodeStatus(1, 'shadow: waiting for inputs', {}))
+    assert len(find_faults(view, [])) == 1
+    view.hear('agent', NodeStatus(0, 'active: running', {}))
+    assert find_faults(view, []) == []
+
+
+def test_a_node_that_hangs_is_said():
+    view = RobotView()
+    view.hear('recorder', NodeStatus(0, 'recording', {}))
+    assert find_faults(view, []) == []
+    view.heard_s['recorder'] -= 2 * NODE_SILENT_SEC
+    [fault] = find_faults(view, [])
+    assert fault.now and str(fault).startswith('recorder: silent for 20 s')
+
+
+def test_each_robot_and_each_beginning_learns_in_a_folder_of_its_own(tmp_path):
+    pytest.importorskip('torch')
+    made = []
+    for name, begins_with in (('reacher', True), ('reacher', False), ('cartpole', False)):
+        robot, model = find_robot(name), tmp_path / 'model'
+        (tmp_path / 'model.learner.safetensors').touch()
+        bundle = model if begins_with else None
+        made.append(prepare(load_contract(robot), robot, bundle, '', tmp_path / 'episodes'))
+    assert len({circle.store for circle in made}) == len({circle.out for circle in made}) == 3
+    first = made[0]
+    assert first.found() == '' and not first.resumed
+    (first.out / 'checkpoint').mkdir(parents=True)
+    assert str(first.out) in first.found() and first.resumed

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The learning half of `demo`: a trainer beside the robot, and what store and agent say of it.
 
-Owns the trainer's command line and the figures on releases; starts no process and draws nothing.
+Owns the folders, the trainer's command line and the figures on releases; starts no process and
+draws nothing.
 Imports neither rclpy nor torch.
 """
 
@@ -14,6 +15,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.store import Release, StoreError, open_store, releases
@@ -45,7 +48,21 @@ class Circle:
     trainer: dict[str, Any] = field(default_factory=dict)  # its status document
     updater: dict[str, Any] = field(default_factory=dict)  # the robot's status document
     error: str = ''
+    resumed: bool = False  # what an earlier run learned was there at the start
     _asked_s: float = 0.0
+
+    def found(self) -> str:
+        """What an earlier run left and this one goes on with; '' where there is nothing."""
+        self.poll(now=True)
+        trained = self.out.is_dir() and any(self.out.iterdir())
+        self.resumed = trained or bool(self.releases)
+        if not self.resumed:
+            return ''
+        return (
+            f'going on with what an earlier run learned: {len(self.releases)} releases in '
+            f'{self.store}' + (f', the trainer in {self.out}' if trained else '') + '. To begin '
+            'anew, delete these or give another --directory'
+        )
 
     def trainer_line(self) -> list[str]:
         """Module and arguments of the trainer's process."""
@@ -95,3 +112,38 @@ class Circle:
             }
             for release in self.releases
         ]
+
+
+def prepare(
+    contract: Contract, contract_file: Path, model: Path | None, store: str, directory: Path
+) -> Circle | None:
+    """What learns beside the robot; None, said in one line, where training is not installed.
+
+    Each robot, and each beginning (its bundle or nothing), has a folder of its own: weights of
+    one mean nothing to another.
+    """
+    if missing := missing_for_training():
+        typer.echo(
+            f'world-model: not learning: {", ".join(missing)} not installed (extra `train`)',
+            err=True,
+        )
+        return None
+    learning = directory.resolve().with_name(f'{directory.name}_learning')
+    folder = learning / (contract.name if model else f'{contract.name}_from_scratch')
+    learner = None
+    if model is not None:
+        learner = model.with_name(f'{model.name}.learner.safetensors')
+        if not learner.is_file():
+            raise typer.BadParameter(
+                f'{model} has no {learner.name} beside it to go on learning from: give another '
+                '--bundle, --from-scratch or --no-learn'
+            )
+    url = store if '://' in store else str(Path(store or folder / 'store').resolve())
+    open_store(url, create=True)
+    out = folder / 'trainer'
+    return Circle(url, contract_file.resolve(), contract, robot_id(contract), out, learner)
+
+
+def robot_id(contract: Contract) -> str:
+    """Name of the demo's robot in all records."""
+    return f'{contract.name}_demo'

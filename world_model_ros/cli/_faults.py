@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _WARN, _ERROR = 1, 2  # levels of diagnostics
 SILENT_SEC = 60.0  # the trainer tells every 5 s, and an export takes half a minute at most
+NODE_SILENT_SEC = 10.0  # a node tells every second; loading its first model may take some
+_AGENT_COUNTS = {
+    'rollbacks': 'rolled back to the model before',
+    'invalid_ticks': 'ticks without a usable observation',
+}
 _TRAINER_SAYS = {
     'store_lost': 'store lost',
     'half_copied': 'episodes half copied',
@@ -58,7 +63,8 @@ def find_faults(
         for child in children
         if child.died
     ]
-    found += _said_by_nodes(view)
+    gone = {child.name for child in children if child.died}
+    found += _said_by_nodes(view) + _silent(view, gone)
     if circle is not None:
         if circle.error:
             found.append(Fault('store', 'cannot be read', 1, circle.error, True))
@@ -71,11 +77,21 @@ def _last(child: Child) -> str:
 
 
 def _said_by_nodes(view: RobotView) -> list[Fault]:
-    found = []
-    for name in ('agent', 'guard', 'sim_robot', 'recorder', 'updater'):
-        status = view.status(name)
+    found, told = [], {(name, known.message): known for (name, _), known in view.errors.items()}
+    for name, status in view.nodes.items():
         if status.level in (_WARN, _ERROR):
-            found.append(Fault(name, status.message, now=True))
+            known = told.pop((name, status.message), None)
+            found.append(Fault(name, status.message, known.count if known else 1, now=True))
+    found += [Fault(name, message, known.count) for (name, message), known in told.items()]
+    agent = view.status('agent')
+    for key, words in _AGENT_COUNTS.items():
+        if count := agent.number(key, 0.0):
+            found.append(Fault('agent', words, int(count)))
+    found += [
+        Fault('agent', f'messages of {key.removeprefix("lost.")} lost', int(agent.number(key)))
+        for key in agent.values
+        if key.startswith('lost.')
+    ]
     recorder = view.status('recorder')
     if lost := recorder.number('shipping_failures', 0.0):
         waiting = recorder.values.get('waiting', '?')
@@ -84,6 +100,16 @@ def _said_by_nodes(view: RobotView) -> list[Fault]:
     if unshippable := recorder.number('unshippable', 0.0):
         found.append(Fault('recorder', 'episodes that cannot be shipped', int(unshippable)))
     return found
+
+
+def _silent(view: RobotView, gone: set[str]) -> list[Fault]:
+    """Nodes that stopped to tell how they are: stopped, hung, or out of reach."""
+    now_s = time.monotonic()
+    return [
+        Fault(name, f'silent for {now_s - heard_s:.0f} s', now=True)
+        for name, heard_s in view.heard_s.items()
+        if now_s - heard_s > NODE_SILENT_SEC and name not in gone
+    ]
 
 
 def _of_updater(updater: dict[str, Any]) -> list[Fault]:

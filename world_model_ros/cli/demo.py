@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import tempfile
 import time
 from dataclasses import asdict
@@ -22,14 +23,14 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from world_model_ros.cli._circle import Circle, missing_for_training
+from world_model_ros.bundle import load_bundle
+from world_model_ros.cli._circle import Circle, prepare, robot_id
 from world_model_ros.cli._demo_view import draw
-from world_model_ros.cli._faults import find_faults
+from world_model_ros.cli._faults import Fault, find_faults
 from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.cli._supervisor import StopRequest, Supervisor
 from world_model_ros.contract import Contract, config_directories, find_robot, load_contract
 from world_model_ros.nodes_table import SIM, UPDATER, Settings
-from world_model_ros.store import open_store
 
 REFRESH_SEC = 0.25
 LEARNING = ('trainer', 'updater')  # the robot acts on without them
@@ -74,8 +75,14 @@ def demo_command(
     contract = load_contract(find_robot(robot))
     if from_scratch and (bundle or not learn):
         raise typer.BadParameter('--from-scratch takes no --bundle and needs --learn')
+    if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        raise typer.BadParameter(f'--json {json_file}: give a file in a folder that exists')
     model = None if from_scratch else find_bundle(bundle or contract.name).resolve()
-    circle = _circle(contract, find_robot(robot), model, store, directory) if learn else None
+    if model is not None:  # else the agent would refuse it, and the robot stand still
+        load_bundle(model, contract, graphs=())
+    circle = prepare(contract, find_robot(robot), model, store, directory) if learn else None
+    if circle is not None and (found := circle.found()):
+        typer.echo(f'world-model: {found}', err=True)
     reality = reality or _default_reality(contract.name, learn and not from_scratch)
     settings = Settings(
         contract=str(find_robot(robot).resolve()),
@@ -85,7 +92,7 @@ def demo_command(
         explore_amplitude=EXPLORE_AMPLITUDE,
         explore_ticks=EXPLORE_TICKS,
         evaluate_every=EVALUATE_EVERY if circle is not None else 0,
-        robot_id=_robot_id(contract),
+        robot_id=robot_id(contract),
         directory=str(directory.resolve()),
         store='' if circle is None else circle.store,
         slots='' if circle is None else str(circle.out.with_name('slots')),
@@ -100,22 +107,32 @@ def demo_command(
     keep_dds_on_this_machine()
     stop = StopRequest()
     console = Console(stderr=headless)
-    with tempfile.TemporaryDirectory(prefix='world_model_demo_') as logs:
-        supervisor = Supervisor(Path(logs))
-        try:
-            figures = _run(
-                contract, settings, supervisor, stop, console, minutes, headless, circle
-            )
-        finally:
-            supervisor.stop()
+    logs = Path(tempfile.mkdtemp(prefix='world_model_demo_'))
+    supervisor = Supervisor(logs)
+    try:
+        figures = _run(contract, settings, supervisor, stop, console, minutes, headless, circle)
+    finally:
+        supervisor.stop()
+    console.print(_summary(figures, directory))
     if json_file is not None:
         json_file.write_text(json.dumps(figures) + '\n', encoding='utf-8')
-    console.print(_summary(figures, directory))
+    _end(figures, logs, console, ended_early=stop.asked.is_set())
+
+
+def _end(figures: dict[str, Any], logs: Path, console: Console, *, ended_early: bool) -> None:
+    """Say what went wrong and where more of it stands; exit 1 where the robot is to be seen to."""
+    for fault in figures['faults']:
+        console.print(f'fault: {Fault(**fault)}', style='red' if fault['now'] else 'yellow')
     for name, lines in figures['died'].items():
         console.print(f'[red]{name} ended early; its last words:[/]')
         console.print('\n'.join(lines) or '(none)', markup=False)
-    if figures['died']:
+    never = not figures['ticks'] and not ended_early
+    if never:
+        console.print('[red]The robot never began to act.[/]')
+    if figures['died'] or never:
+        console.print(f'All words of all processes: {logs}', markup=False)
         raise typer.Exit(1)
+    shutil.rmtree(logs, ignore_errors=True)
 
 
 def keep_dds_on_this_machine() -> None:
@@ -123,35 +140,6 @@ def keep_dds_on_this_machine() -> None:
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     if 'ROS_DOMAIN_ID' not in os.environ:
         os.environ['ROS_DOMAIN_ID'] = str(random.choice(_DOMAINS))
-
-
-def _circle(
-    contract: Contract, contract_file: Path, model: Path | None, store: str, directory: Path
-) -> Circle | None:
-    """What learns beside the robot; None, said in one line, where training is not installed."""
-    if missing := missing_for_training():
-        typer.echo(
-            f'world-model: not learning: {", ".join(missing)} not installed (extra `train`)',
-            err=True,
-        )
-        return None
-    folder = directory.resolve().with_name(f'{directory.name}_learning')
-    learner = None
-    if model is not None:
-        learner = model.with_name(f'{model.name}.learner.safetensors')
-        if not learner.is_file():
-            raise typer.BadParameter(
-                f'{model} has no {learner.name} beside it to go on learning from: give another '
-                '--bundle, --from-scratch or --no-learn'
-            )
-    url = store if '://' in store else str(Path(store or folder / 'store').resolve())
-    open_store(url, create=True)
-    out = folder / 'trainer'
-    return Circle(url, contract_file.resolve(), contract, _robot_id(contract), out, learner)
-
-
-def _robot_id(contract: Contract) -> str:
-    return f'{contract.name}_demo'
 
 
 def _default_reality(robot: str, learns: bool) -> str:
@@ -212,6 +200,7 @@ def _run(
         figures = _figures(monitor.view)
         if circle is not None:
             figures |= {'reality': settings.reality, 'store': circle.store}
+            figures['resumed'] = circle.resumed
             figures['releases'] = circle.figures(monitor.view)
             figures['trainer'], figures['updater'] = circle.trainer, circle.updater
         faults = find_faults(monitor.view, supervisor.children, circle)
@@ -230,7 +219,7 @@ def _figures(view: Any) -> dict[str, Any]:
         return int(agent.number(key, 0.0))
 
     return {
-        'ticks': count('ticks'),
+        'ticks': max(count('ticks'), view.ticks),  # the agent tells its own once a second
         'late_ticks': count('late_ticks'),
         'tick_ms': {
             'p50': agent.number('tick_ms.p50', 0.0),

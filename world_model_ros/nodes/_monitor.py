@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import time
 from collections import deque
@@ -28,6 +29,11 @@ from world_model_ros.nodes import _common
 from world_model_ros.onboard.tick_record import TickRecord, TickRecordError
 
 _KEEP = 250  # ticks of which lateness and reward are shown
+_KEEP_ERRORS = 64  # kinds
+_WARN, _ERROR = 1, 2  # levels of diagnostics
+# Nodes warn while they wait, too; the updater has no louder word for a store that is away.
+_FAULT_LEVEL = {'updater': _WARN}
+_NUMBER = re.compile(r'\d+(\.\d+)?')  # ages and counts do not make another kind of error
 
 
 @dataclass
@@ -44,6 +50,14 @@ class NodeStatus:
             return float(self.values[key])
         except (KeyError, ValueError):
             return default
+
+
+@dataclass
+class Errors:
+    """One kind of error that a node told of."""
+
+    count: int  # how often it began
+    message: str  # the newest
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,22 @@ class RobotView:
     acting_s: dict[str, float] = field(default_factory=dict)
     ticks: int = 0
     lateness: deque[float] = field(default_factory=lambda: deque(maxlen=_KEEP))
+    errors: dict[tuple[str, str], Errors] = field(default_factory=dict)  # (node, kind) -> which
+
+    def hear(self, name: str, status: NodeStatus) -> None:
+        """Take in the newest diagnostics of a node; an error is remembered when it has passed."""
+        before = self.nodes.get(name)
+        if status.level >= _FAULT_LEVEL.get(name, _ERROR):
+            kind = _NUMBER.sub('#', status.message)
+            known = self.errors.get((name, kind))
+            if known is None and len(self.errors) >= _KEEP_ERRORS:
+                del self.errors[next(iter(self.errors))]
+            if known is None or before is None or _NUMBER.sub('#', before.message) != kind:
+                self.errors[name, kind] = Errors(known.count + 1 if known else 1, status.message)
+            else:
+                known.message = status.message
+        self.nodes[name] = status
+        self.heard_s[name] = time.monotonic()
 
     def status(self, name: str) -> NodeStatus:
         """The newest diagnostics of a node, an empty one before the first."""
@@ -165,9 +195,5 @@ class Monitor:
         for status in message.status:
             prefix, _, name = status.name.rpartition('/')
             if prefix == self._prefix:
-                self.view.nodes[name] = NodeStatus(
-                    status.level[0],
-                    status.message,
-                    {item.key: item.value for item in status.values},
-                )
-                self.view.heard_s[name] = time.monotonic()
+                values = {item.key: item.value for item in status.values}
+                self.view.hear(name, NodeStatus(status.level[0], status.message, values))

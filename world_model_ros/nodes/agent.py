@@ -39,6 +39,7 @@ JOIN_SEC = 2.0  # longer than any tick
 # Python threads that load or draw give way to the tick after this long; its own default, 5 ms,
 # is an eighth of a period of 25 Hz, and there may be several in a row.
 SWITCH_INTERVAL_SEC = 0.001
+_SAID = (BundleError, ContractError, ValueError, OSError, ImportError)  # their words suffice
 
 # name: (default, meaning). Read when the node is configured; CHANGEABLE ones at any time.
 PARAMETERS = {
@@ -75,6 +76,7 @@ class AgentNode(LifecycleNode):
             name: declare(self, name, default, text, changeable=name in CHANGEABLE)
             for name, (default, text) in PARAMETERS.items()
         }
+        self._refusal = ''  # why the last try to configure failed
         self._worker: Worker | None = None
         self._pictures: Pictures | None = None
         self._topics: AgentTopics | None = None
@@ -96,14 +98,13 @@ class AgentNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the bundle, create topics, begin to think."""
+        self._refusal = ''
         try:
             self._configure()
-        except (BundleError, ContractError, ValueError, OSError, ImportError) as error:
-            self.get_logger().error(f'not configured: {error}')
-            self._teardown()
-            return TransitionCallbackReturn.FAILURE
-        except Exception:  # noqa: BLE001 - rclpy would hide it
-            self.get_logger().error(f'not configured:\n{traceback.format_exc()}')
+        except Exception as error:  # noqa: BLE001 - rclpy would hide it
+            self._refusal = str(error) if isinstance(error, _SAID) else repr(error)
+            said = self._refusal if isinstance(error, _SAID) else traceback.format_exc()
+            self.get_logger().error(f'not configured: {said}')
             self._teardown()
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
@@ -229,7 +230,9 @@ class AgentNode(LifecycleNode):
     def _publish_diagnostics(self) -> None:
         worker = self._worker
         if worker is None:
-            self._diagnostics.publish(_common.WARN, 'unconfigured', {})
+            level = _common.ERROR if self._refusal else _common.WARN
+            text = ': '.join(filter(None, ('unconfigured', self._refusal)))
+            self._diagnostics.publish(level, text, {})
             return
         stats = worker.stats
         level, text = _common.OK, f'{"active" if worker.acting else "shadow"}: {worker.state}'
