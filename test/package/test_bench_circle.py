@@ -1,15 +1,18 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`bench circle` without the half hour: its arms' figures, and the curve it writes."""
+"""`bench circle` without the half hour: its arms' figures, its curve, its seeds side by side."""
 
 import csv
+import json
 
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip('mujoco')
 pytest.importorskip('onnxruntime')
 
 from world_model_ros.cli._circle_curve import FIELDS, lived_rows, write_curve
+from world_model_ros.cli.bench import app
 from world_model_ros.cli.bench_circle import _Arms, _stock_arm
 
 LIVED = [
@@ -50,3 +53,72 @@ def test_curve_has_a_row_per_lived_episode_and_a_picture_beside_it(tmp_path):
 
 def test_arm_without_a_bundle_in_the_checkout_is_none():
     assert _stock_arm('counter', 'oracle') is None
+
+
+def run(seed, adapted, **other):
+    arms = {'frozen_nominal': [800.0, 820.0], 'frozen': [100.0, 120.0], 'oracle': [700.0, 720.0]}
+    arms |= {'adapted': adapted, 'adapted_nominal': [780.0, 760.0]}
+    measured = _Arms('', 2, 1)
+    measured.returns = arms
+    figures = {
+        'bench': 'circle',
+        'robot': 'cartpole',
+        'reality': 'shifted_cartpole',
+        'minutes': 30.0,
+        'from_scratch': False,
+        'seed': seed,
+        'returns': LIVED,
+        'late_ticks': seed,
+        'late_share': seed / 1000,
+        'releases': [{'number': 1}],
+        'trainer': {'updates': 100 * seed},
+    }
+    return figures | measured.figures() | other
+
+
+def written(tmp_path, *runs):
+    files = [tmp_path / f'{n}.json' for n in range(len(runs))]
+    for path, figures in zip(files, runs, strict=True):
+        path.write_text(json.dumps(figures))
+    return [str(path) for path in files]
+
+
+def circles(*arguments):
+    return CliRunner().invoke(app, ['circles', *arguments])
+
+
+def test_seeds_side_by_side_are_averaged_per_episode_and_each_is_told(tmp_path):
+    files = written(tmp_path, run(1, [500.0, 700.0]), run(0, [700.0, 500.0]))
+    picture = tmp_path / 'new' / 'seeds.png'
+    done = circles(*files, '--curve', str(picture), '--json')
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.output.splitlines()[-1])
+    assert figures['seeds'] == [0, 1] and figures['late_ticks_seeds'] == [0, 1]
+    assert figures['adapted_seeds'] == [600.0, 600.0] and figures['adapted'] == 600.0
+    # Over the seeds' mean every episode returns 600: nothing is left to resample but the others.
+    assert figures['adapted_interval'] == [600.0, 600.0]
+    assert figures['regained'] == pytest.approx((600 - 110) / (710 - 110), abs=1e-3)
+    assert figures['nominal_kept_seeds'] == pytest.approx([770 / 810] * 2, abs=1e-3)
+    assert figures['published_to_ready_p95_s_seeds'] == [None, None]
+    assert picture.read_bytes().startswith(b'\x89PNG')
+
+
+@pytest.mark.parametrize(
+    ('second', 'words'),
+    [
+        ({'robot': 'reacher'}, "has robot 'reacher'"),
+        ({'seed': 0}, 'each may count once'),
+        ({'bench': 'tick'}, 'not the JSON object of'),
+    ],
+)
+def test_runs_that_are_no_seeds_of_one_circle_are_refused(tmp_path, second, words):
+    files = written(tmp_path, run(0, [600.0, 580.0]), run(1, [600.0, 580.0]) | second)
+    done = circles(*files)
+    assert done.exit_code == 2 and words in ' '.join(done.output.replace('│', ' ').split())
+
+
+def test_a_file_that_is_not_there_or_no_json_is_named(tmp_path):
+    (tmp_path / 'torn.json').write_text('{"bench": "cir')
+    for name in ('torn.json', 'nosuch.json'):
+        done = circles(str(tmp_path / name))
+        assert done.exit_code == 2 and name in done.output.replace('│\n│', '')

@@ -15,6 +15,7 @@ VERBS = {
     'run': Verb(f'{_HERE}.bench_run', 'run_command', 'All nodes together: late ticks, CPU.'),
     'record': Verb(f'{_HERE}.bench_record', 'record_command', 'The recorder under load.'),
     'circle': Verb(f'{_HERE}.bench_circle', 'circle_command', 'Adapting to a changed robot.'),
+    'circles': Verb(f'{_HERE}.bench_circles', 'circles_command', 'Its seeds, side by side.'),
     'align': Verb(f'{_HERE}.bench_align', 'align_command', 'Finding a changed camera, alone.'),
     'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
     'kills': Verb(f'{_HERE}.bench_kills', 'kills_command', 'Each process killed at random.'),
