@@ -189,6 +189,22 @@ def test_positions_stay_in_limits_and_are_held_when_in_doubt(tmp_path):
         np.testing.assert_array_equal(list(arm.sent.values())[-1][2], aside)
 
 
+def test_a_position_that_nobody_measures_any_more_is_not_gone_back_to(tmp_path):
+    with robot_processes.Robot(95, tmp_path) as robot:
+        arm = Arm(robot, position_contract(tmp_path))
+        arm.measured = [0.3, -0.2]
+        robot.until(lambda: arm.turn() or arm.commands, 'a first command')
+        arm.measured = None  # the joint states end here
+        arm.targets = np.tile([-0.4, 0.3], (5, 1))
+        taken = arm.steps_until(lambda source, why, values: np.allclose(values, [-0.4, 0.3]))
+        age_s = arm.contract.stream('joints').max_age_s
+        assert len(taken) * arm.step_ns * 1e-9 > age_s
+        assert robot.call('guard/stop').success
+        source, _, values = arm.step()
+        assert source == 'stopped'
+        np.testing.assert_allclose(values, [-0.4, 0.3])  # where it was sent last, not [0.3, -0.2]
+
+
 def test_positions_between_the_times_of_a_chunk_are_interpolated(tmp_path):
     with robot_processes.Robot(96, tmp_path) as robot:
         arm = Arm(robot, position_contract(tmp_path))

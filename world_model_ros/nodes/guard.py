@@ -63,7 +63,8 @@ class GuardNode(Node):
         self._newest_start_ns: int | None = None
         self._sent_ns: int | None = None
         self._last: GuardCommand | None = None
-        self._measured: np.ndarray | None = None
+        self._measured: np.ndarray | None = None  # joint positions, and how long they count
+        self._measured_s, self._measured_age_s = 0.0, 0.0
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._lateness_ms: deque[float] = deque(maxlen=LATENESS_WINDOW)
@@ -100,12 +101,17 @@ class GuardNode(Node):
         if action.safe == 'hold':  # holding needs to know where the robot is
             for stream in self.contract.joint_streams:
                 if set(action.names) <= set(stream.names):
+                    self._measured_age_s = stream.max_age_s
                     self.create_subscription(
                         JointState, stream.topic, self._on_joints, _common.SENSOR_QOS
                     )
                     break
 
     # Inputs
+
+    def _robot_s(self) -> float:
+        """The clock that messages of the robot age by: a simulator's may be slow or stand."""
+        return self._clock_ns / NANOSECONDS if self._sim_time else time.monotonic()
 
     def _steady_s(self) -> float:
         """What times out: the steady clock; in lockstep the simulator's, which is the only one."""
@@ -145,6 +151,12 @@ class GuardNode(Node):
         given = dict(zip(message.name, message.position, strict=False))
         if all(name in given for name in self.contract.action.names):
             self._measured = np.array([given[name] for name in self.contract.action.names])
+            self._measured_s = self._robot_s()
+
+    def _position(self) -> np.ndarray | None:
+        """Where the joints are; None once nobody has said so for too long: not where they were."""
+        fresh = abs(self._robot_s() - self._measured_s) <= self._measured_age_s
+        return self._measured if fresh else None
 
     def _on_stop(self, _request, response):
         self._guard.stop('service call')
@@ -214,7 +226,7 @@ class GuardNode(Node):
 
     def _send(self, t_ns: int) -> None:
         self._pending_ns = None
-        command = self._guard.sample(t_ns, self._steady_s(), self._measured)
+        command = self._guard.sample(t_ns, self._steady_s(), self._position())
         before = self._last.source if self._last else None
         if before is not None and before != command.source:
             self.get_logger().info(
