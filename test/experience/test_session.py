@@ -17,7 +17,7 @@ from world_model_ros.experience import (
     list_episodes,
     parity,
 )
-from world_model_ros.experience.session import GRACE_SEC, RecordingSession
+from world_model_ros.experience.session import GRACE_SEC, SILENCE_SEC, RecordingSession
 
 A, B = 'aaaaaaaa-0000', 'bbbbbbbb-0000'
 
@@ -111,6 +111,77 @@ def test_an_announcement_that_no_tick_follows_leaves_nothing(tmp_path: Path) -> 
     finish(session, 1.0)
     assert [path.name for path in tmp_path.iterdir()] == [B]
     assert EpisodeReader(tmp_path / B).end.dropped == {}
+
+
+def measure(session: RecordingSession, begin_s: float, end_s: float, step_s: float = 0.5) -> None:
+    """Pictures and joints, and nobody who ticks."""
+    seen = [m for m in counter.run(1, B, 50) if m.role.startswith('stream.')]
+    for step in range(int((end_s - begin_s) / step_s) + 1):
+        at_s = begin_s + step * step_s
+        for message in seen:
+            session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, at_s)
+        session.poll(at_s)
+
+
+def test_an_episode_whose_agent_is_gone_is_sealed_while_the_robot_measures_on(
+    tmp_path: Path,
+) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    for message in list(counter.run(10, A))[:-1]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    measure(session, 0.0, SILENCE_SEC)
+    assert session.current is not None and session.silent_s == SILENCE_SEC
+    measure(session, SILENCE_SEC, SILENCE_SEC + 1.0)
+    assert session.current is None and session.waits_for_ticks
+    session.close(10)
+    [path] = list_episodes(tmp_path)
+    end = EpisodeReader(path).end
+    assert end.status == 'truncated' and 'no tick for 10 s' in end.reason
+
+
+def test_an_agent_that_ticks_again_goes_on_in_another_part(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    messages = list(counter.run(20, A))
+    half = len(messages) // 2
+    for message in messages[:half]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    measure(session, 0.0, SILENCE_SEC + 1.0)
+    for message in messages[half:]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 60.0)
+    assert not session.waits_for_ticks
+    finish(session, 60.0)
+    first, second = sorted(list_episodes(tmp_path))
+    assert (first.name, second.name) == (A, f'{A}-2')
+    assert EpisodeReader(second).end.status == 'whole'
+    ticks = [list(EpisodeReader(path).messages({'/agent/tick'})) for path in (first, second)]
+    assert sum(map(len, ticks)) == 20 and all(ticks)
+
+
+def test_an_agent_that_waits_for_an_input_fills_no_disk_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    measure(session, 0.0, SILENCE_SEC + 1.0)
+    session.poll(SILENCE_SEC + 2.0)
+    assert session.waits_for_ticks
+    play(session, A, 5, at_s=100.0)
+    finish(session, 100.0)
+    [path] = list_episodes(tmp_path)
+    assert EpisodeReader(path).end.status == 'whole' and check_episode(path, rebuilt=True) == []
+
+
+def test_a_paused_simulator_is_no_silence(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    for message in list(counter.run(5, A))[:-1]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    session.poll(600.0)
+    measure(session, 600.0, 600.0)
+    assert session.current is not None and 0.0 < session.silent_s < SILENCE_SEC
+    session.close(10)
 
 
 def test_a_stopped_recorder_seals_what_it_has(tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ log = logging.getLogger(__name__)
 GRACE_SEC = 0.5
 # Kept per topic for the next file: more than any assembly looks back, at 16 MB of VGA pictures.
 PREROLL_MESSAGES = 16
+# An episode is given up after so many seconds with messages and without a tick: its agent is gone
+# or gets no input, and cameras alone would fill the disk. Longer than a guard in lockstep waits.
+SILENCE_SEC = 10.0
+# A gap between two messages counts as this much: a paused simulator sends nothing, and goes on.
+GAP_SEC = 1.0
+STREAMS = 'stream.'  # roles of what the robot measures
 # Slow topics would drag the beginning of the bag back by seconds: of these, the last one.
 SLOW = ('diagnostics', 'info.', 'episode', 'clock')
 STRING = 'std_msgs/msg/String'
@@ -40,6 +46,14 @@ class Kept(NamedTuple):
     data: bytes
     log_ns: int
     publish_ns: int
+
+
+class Announced(NamedTuple):
+    """What an agent said of the episode that it begins."""
+
+    uuid: str
+    content: Mapping[str, object]
+    text: str
 
 
 class TickHead(NamedTuple):
@@ -123,7 +137,10 @@ class RecordingSession:
     current: Open | None = None
     ending: list[Open] = field(default_factory=list)
     _kept: dict[str, deque[Kept]] = field(default_factory=dict)
-    _announced: str = ''
+    silent_s: float = 0.0  # of the current episode: since its newest tick, while messages came
+    _heard_s: float = 0.0
+    _announced: Announced | None = None
+    _given_up: bool = False  # what was announced; it goes on with its next tick
 
     def set_topic(self, role: str, topic: Topic) -> None:
         """The topic as it was found on the graph, with its QoS."""
@@ -147,12 +164,17 @@ class RecordingSession:
         topic = self.topics[role]
         if self.current is not None:
             self.current.writer.write(topic, data, log_ns, publish_ns)
+            if role.startswith(STREAMS):
+                self.silent_s += min(max(steady_s - self._heard_s, 0.0), GAP_SEC)
+                self._heard_s = steady_s
         for episode in self.ending:
             if episode.open:
                 episode.writer.write(topic, data, log_ns, publish_ns)
 
     def poll(self, steady_s: float) -> None:
         """Close what has waited long enough; collect what is sealed."""
+        if self.current is not None and self.silent_s > SILENCE_SEC:
+            self._give_up(self.current, steady_s)
         for episode in list(self.ending):
             if episode.close_at_s is not None and steady_s >= episode.close_at_s:
                 episode.finish(unreadable_ticks=self.totals.unreadable_ticks)
@@ -161,6 +183,11 @@ class RecordingSession:
                 self._collect(episode)
         if self.current is not None and self.current.writer.error:
             self.totals.error = self.current.writer.error
+
+    @property
+    def waits_for_ticks(self) -> bool:
+        """Whether an episode was given up because no tick came any more."""
+        return self._given_up
 
     def note_lost(self, role: str, count: int) -> None:
         """The middleware says that messages of a topic never arrived."""
@@ -193,6 +220,9 @@ class RecordingSession:
             return
         if only and head.uuid != only:
             return
+        if self._given_up and self._announced and head.uuid == self._announced.uuid:
+            self._begin(self._announced, log_ns, steady_s)  # as another part, with this tick
+            return
         for episode in (self.current, *self.ending):
             if episode is not None and episode.open and episode.writer.info.uuid == head.uuid:
                 self._write_tick(episode, head, Kept(data, log_ns, publish_ns), steady_s)
@@ -200,6 +230,8 @@ class RecordingSession:
     def _write_tick(self, episode: Open, head: TickHead, kept: Kept, steady_s: float) -> None:
         episode.writer.write(self.topics['tick'], *kept)
         episode.ticks += 1
+        if episode is self.current:
+            self.silent_s, self._heard_s = 0.0, steady_s
         if head.reward == head.reward:  # missing rewards are NaN
             episode.total_reward += head.reward
         if head.last:
@@ -213,28 +245,36 @@ class RecordingSession:
         try:
             text = decode(STRING, data).data
             announced = json.loads(text)
-            uuid = str(announced['uuid'])
+            episode = Announced(str(announced['uuid']), announced, text)
         except (MessageError, ValueError, KeyError, TypeError) as error:
             self.totals.error = f'the announcement of an episode cannot be read: {error!r}'
             return
-        if uuid == self._announced:  # said again, with what was marked since
+        before, self._announced = self._announced, episode
+        if before is not None and before.uuid == episode.uuid:  # with what was marked since
             if self.current is not None:
                 self.current.writer.write(self.topics['episode'], data, log_ns, log_ns)
             return
-        self._announced = uuid
         if self.current is not None:
             # Its last tick may still be under way; without it the episode is truncated.
             self._abandon(self.current, steady_s)
-        self._begin(uuid, announced, text, log_ns, steady_s)
+        self._begin(episode, log_ns, steady_s)
+
+    def _give_up(self, episode: Open, steady_s: float) -> None:
+        """Nobody ticks any more; if somebody does later, that is another part."""
+        episode.reason = f'no tick for {SILENCE_SEC:.0f} s, while other messages came'
+        self._given_up = True
+        self._kept.pop('tick', None)  # they are in the part that ends here
+        self._abandon(episode, steady_s - GRACE_SEC)
 
     def _abandon(self, episode: Open, steady_s: float) -> None:
         episode.close_at_s = steady_s + GRACE_SEC
         self.ending.append(episode)
         self.current = None
 
-    def _begin(
-        self, uuid: str, announced: Mapping[str, object], text: str, log_ns: int, steady_s: float
-    ) -> None:
+    def _begin(self, episode: Announced, log_ns: int, steady_s: float) -> None:
+        uuid, announced, text = episode
+        self._given_up = False
+        self.silent_s, self._heard_s = 0.0, steady_s
         info = EpisodeInfo(
             uuid=uuid,
             robot_id=str(announced.get('robot_id', self.robot_id)),

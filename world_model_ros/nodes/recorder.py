@@ -27,6 +27,8 @@ from world_model_ros.nodes.recorder_topics import TopicFollower, conversions, wa
 DISCOVERY_PERIOD_SEC = 0.25
 POLL_PERIOD_SEC = 0.1
 DIAGNOSTICS_PERIOD_SEC = 1.0
+SILENT_WARN_SEC = 2.0  # the robot measures and nobody ticks: said long before the file is given up
+NO_TICKS = 'no ticks: does the agent run, and does it get all of its inputs (see its diagnostics)?'
 SEAL_PATIENCE_SEC = 3.0  # at shutdown, within what a stop signal allows
 SHIP_PATIENCE_SEC = 0.5  # at shutdown; what did not go is shipped after the next start
 MIB = 1 << 20
@@ -129,6 +131,8 @@ class RecorderNode(Node):
             level, text = _common.ERROR, totals.error
         elif problems:
             level, text = _common.ERROR, problems[0]
+        elif self.session.silent_s > SILENT_WARN_SEC or self.session.waits_for_ticks:
+            level, text = _common.WARN, NO_TICKS
         elif dropped:
             level, text = _common.WARN, f'{dropped} messages dropped: the disk is too slow'
         elif shipping.error:
