@@ -16,6 +16,7 @@ from pathlib import Path
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -175,10 +176,13 @@ class Robot:
         """Let the agent act, once it is configured and this process hears its ticks."""
         prefix = f'/{namespace}/' if namespace else ''
         self.until(lambda: self.node.count_publishers(f'{prefix}agent/tick'), 'a configured agent')
+        assert self.change_state(Transition.TRANSITION_ACTIVATE, prefix)
+
+    def change_state(self, transition: int, prefix: str = '') -> bool:
+        """Ask the agent for a transition of its life cycle; whether it was made."""
         request = ChangeState.Request()
-        request.transition.id = 3
-        answer = self.call(f'{prefix}agent/change_state', ChangeState, request)
-        assert answer.success
+        request.transition.id = transition
+        return self.call(f'{prefix}agent/change_state', ChangeState, request).success
 
     def until_recorder_hears(self, topics: frozenset[str] = DRIVER_TOPICS) -> None:
         """Listen until the recorder has found what the driver says: no discovery is in order."""

@@ -16,10 +16,11 @@ pytest.importorskip('mujoco')
 sys.path.insert(0, str(Path(__file__).parent))
 
 import robot_processes  # noqa: E402
-from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
+from lifecycle_msgs.srv import GetState  # noqa: E402
 from rcl_interfaces.msg import Parameter, ParameterValue  # noqa: E402
 from rcl_interfaces.srv import SetParameters  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
+from sensor_msgs.msg import Image, JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from world_model_ros.contract import find_robot, load_contract  # noqa: E402
@@ -27,13 +28,6 @@ from world_model_ros.nodes import _common  # noqa: E402
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract(find_robot('reacher'))
-CONFIGURE, CLEANUP, DEACTIVATE = 1, 2, 4
-
-
-def change(robot, transition):
-    request = ChangeState.Request()
-    request.transition.id = transition
-    return robot.call('agent/change_state', ChangeState, request).success
 
 
 def state(robot):
@@ -88,14 +82,14 @@ def test_agent_thinks_in_shadow_acts_when_activated_and_rests_when_deactivated(t
         refused = set_reality(robot, 'no_such_reality')
         assert not refused.successful and 'no_such_reality' in refused.reason
 
-        assert change(robot, DEACTIVATE)
+        assert robot.change_state(Transition.TRANSITION_DEACTIVATE)
         robot.until(lambda: robot.sent[-1][1] == 'safe', 'safe action')
         seen = len(robot.sent)
         robot.until(lambda: len(robot.sent) > seen + 20, 'more samples')
         assert {source for _, source, _ in robot.sent[seen:]} == {'safe'}
 
-        assert change(robot, CLEANUP) and state(robot) == 'unconfigured'
-        assert change(robot, CONFIGURE)
+        assert robot.change_state(Transition.TRANSITION_CLEANUP) and state(robot) == 'unconfigured'
+        assert robot.change_state(Transition.TRANSITION_CONFIGURE)
         ticks = len(robot.ticks)
         robot.until(lambda: len(robot.ticks) > ticks + 5, 'ticks after a second configure')
 
@@ -114,3 +108,28 @@ def test_agent_with_a_damaged_bundle_stays_unconfigured_and_says_why(tmp_path):
         assert state(robot) == 'unconfigured'
         assert 'weights.bin' in robot.logs()
         assert robot.processes['agent'].poll() is None
+
+
+def test_another_robots_guard_is_said_and_ends_no_agent(tmp_path):
+    bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
+    with robot_processes.Robot(81, tmp_path) as robot:
+        robot.start('sim_robot', contract='reacher')
+        robot.start('agent', contract='reacher', use_sim_time=True, robot_id='r', bundle=bundle)
+        robot.listen()
+        robot.until(lambda: robot.ticks, 'ticks')
+        stranger = robot.node.create_publisher(JointState, 'guard/sent', _common.RELIABLE_QOS)
+        robot.until(stranger.get_subscription_count, 'the agent')
+        stranger.publish(JointState(name=['cart', 'guard.source'], position=[0.0, 0.0]))
+        robot.until(lambda: 'another contract' in robot.status('/agent')[1], 'diagnostics')
+        level, text = robot.status('/agent')
+        assert level == int.from_bytes(_common.ERROR) and "'cart'" in text
+        seen = len(robot.ticks)
+        robot.until(lambda: len(robot.ticks) > seen + 5, 'more ticks')
+
+
+@pytest.mark.parametrize(('rate', 'said'), [(0.0, 'shadow'), (-1.0, 'picture_rate is -1.0')])
+def test_pictures_may_be_switched_off_and_a_rate_that_is_none_is_named(tmp_path, rate, said):
+    bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
+    with robot_processes.Robot(82, tmp_path) as robot:
+        robot.start('agent', contract='reacher', robot_id='r', bundle=bundle, picture_rate=rate)
+        robot.until(lambda: said in robot.status('/agent')[1], 'diagnostics')

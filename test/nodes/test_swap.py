@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ pytest.importorskip('mujoco')
 sys.path.insert(0, str(Path(__file__).parent))
 
 import swap_robot
+from lifecycle_msgs.msg import Transition
 from robot_processes import tiny_bundle
 from swap_robot import SwapRobot, reacher
 
@@ -62,6 +64,16 @@ def test_weights_that_are_not_finite_are_left_at_the_first_tick(tmp_path):
         robot.until(lambda: len(robot.ticks) > seen + 10, 'more ticks')
         assert {t.release for t in robot.acted()} == {0}
         assert all(np.isfinite(t.asked).all() and t.source == 'policy' for t in robot.acted())
+
+        # Parameters name what was handed over last; what was left does not come in by that door,
+        # even if its directory is no more.
+        shutil.rmtree(broken)
+        assert robot.change_state(Transition.TRANSITION_DEACTIVATE)
+        assert robot.change_state(Transition.TRANSITION_CLEANUP)
+        told = len(robot.releases)
+        assert robot.change_state(Transition.TRANSITION_CONFIGURE)
+        robot.until(lambda: len(robot.releases) > told, 'what acts after a new start')
+        assert robot.releases[-1]['acting']['bundle'] == str(old)
 
 
 def test_bundles_that_are_no_use_are_named_and_the_old_one_acts_on(tmp_path):

@@ -46,6 +46,7 @@ class AgentTopics:
         tick_source: str,
     ) -> None:
         self.lost = {stream.name: 0 for stream in contract.streams}
+        self.sent_problem = ''  # why the guard's newest report could not be used
         self._node, self._contract, self._inputs, self._clock = node, contract, inputs, clock
         self._about = {
             'format': EPISODE_FORMAT,
@@ -130,7 +131,17 @@ class AgentTopics:
         )
 
     def _on_sent(self, message: JointState) -> None:
-        self._inputs.put_sent(*_wire.sent_values(self._contract, message))
+        try:
+            sent = _wire.sent_values(self._contract, message)
+        except (KeyError, IndexError, ValueError):
+            self.sent_problem = (
+                f'guard/sent names {list(message.name)}, expected '
+                f'{[*self._contract.action.names, _wire.SENT_SOURCE]}: the guard runs with '
+                'another contract, or is the guard of another robot'
+            )
+            return
+        self.sent_problem = ''
+        self._inputs.put_sent(*sent)
 
     def _on_reward(self, message: JointState) -> None:
         self._inputs.put_reward(*_wire.reward_values(message))

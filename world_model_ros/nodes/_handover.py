@@ -34,6 +34,9 @@ class HandOver:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         self._swap: Swap | None = None
+        # Directory and release of what acted when the agent was taken down. The parameters may
+        # name a bundle that was refused or left, whose slot may be gone.
+        self.acted: tuple[str, int] | None = None
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._take)
 
@@ -53,6 +56,7 @@ class HandOver:
         if swap is None:
             return
         swap.close()
+        self.acted = swap.acting.path, swap.acting.release
         self._node.destroy_service(self._service)
         self._node.destroy_publisher(self._publisher)
 
@@ -74,7 +78,10 @@ class HandOver:
 
     def _take(self, parameters: Sequence[Parameter]) -> None:
         new = {parameter.name: parameter.value for parameter in parameters}
-        if 'bundle' not in new or self._swap is None:
+        if 'bundle' not in new:
+            return
+        if self._swap is None:  # taken when the agent is configured
+            self.acted = None
             return
         path, release, make = new['bundle'], new.get('release', 0), self._make
         try:

@@ -33,16 +33,18 @@ class Pictures:
         rate_hz: float,
         latest: Callable[[], Snapshot | None],
     ) -> None:
+        if not rate_hz >= 0.0:
+            raise ValueError(f'parameter picture_rate is {rate_hz}: expected Hz, or 0 for none')
         self._latest = latest
         self._bundle: Bundle | None = None  # the one drawn last
-        self._period_s = 1.0 / rate_hz
+        self._period_s = 1.0 / rate_hz if rate_hz else 0.0
         self._streams = [stream.name for stream in contract.image_streams]
         self._node = node
         self._believed = node.create_publisher(Image, '~/believed', 1)
         self._imagined = node.create_publisher(Image, '~/imagined', 1)
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
-        if self._streams:
+        if self._streams and rate_hz:
             self._thread = threading.Thread(target=self._run, name='pictures', daemon=True)
             self._thread.start()
 

@@ -60,7 +60,7 @@ PARAMETERS = {
     'iteration_count': (-1, "Planner iterations at most; -1: the bundle's"),
     'budget': (0.0, 'Seconds per tick for thinking; 0: 60 % of the period; less if late'),
     'threads': (1, 'Threads of ONNX Runtime'),
-    'picture_rate': (5.0, 'Hz of ~/believed and ~/imagined while subscribed'),
+    'picture_rate': (5.0, 'Hz of ~/believed and ~/imagined while subscribed; 0: never'),
     'autoconfigure': (True, 'Load the bundle at start and think in shadow'),
     'autostart': (False, 'Also act at start: the robot moves'),
 }
@@ -183,9 +183,10 @@ class AgentNode(LifecycleNode):
         self.get_logger().info(f'shadow: {what}, robot {value["robot_id"]}')
 
     def _first_model(self, contract: Contract) -> Model:
-        """The bundle that the parameters name now; none of it: noise, if that is asked for."""
+        """What acted before, else what the parameters name; no bundle: noise, if asked for."""
         value = self._value
-        path, release = (self.get_parameter(name).value for name in CHANGEABLE)
+        named = tuple(self.get_parameter(name).value for name in CHANGEABLE)
+        path, release = self._hand_over.acted or named
         if path:
             return self._load(contract, path, release)
         if not value['explore']:
@@ -215,6 +216,8 @@ class AgentNode(LifecycleNode):
     def _teardown(self) -> None:
         """Take everything down that _configure() made, however far it came."""
         if self._worker is not None:
+            if not self._worker.stopping:  # its last tick tells the recorder to seal
+                self._worker.ask_end('the agent was taken down')
             self._worker.ask_stop()
             if self._topics is not None:
                 self._topics.abort_waits()
@@ -240,6 +243,8 @@ class AgentNode(LifecycleNode):
             level, text = _common.ERROR, 'the tick thread has ended'
         elif worker.state.startswith('no usable'):
             level, text = _common.ERROR, f'{text}: {stats.error}'
+        elif self._topics.sent_problem:
+            level, text = _common.ERROR, f'{text}: {self._topics.sent_problem}'
         elif worker.state != 'running':
             level = _common.WARN
         self._diagnostics.publish(
