@@ -140,7 +140,7 @@ def test_a_preflight_that_somebody_ended_decides_nothing(bundle, contract_file, 
     ('code', 'words'),
     [
         ('import os; os.kill(os.getpid(), 11)', 'crashed (SIGSEGV)'),
-        ('raise MemoryError("no room")', 'ended with status 1 and said: MemoryError: no room'),
+        ('raise ValueError("odd")', 'ended with status 1 and said: ValueError: odd'),
         ('print("{")', 'ended with status 0'),
         ('print(\'{"ok": true, "problems": []}\'); exit(1)', 'contradicts itself'),
         ('print(\'{"ok": true, "problems": ["x"]}\')', 'contradicts itself'),
@@ -150,6 +150,25 @@ def test_a_preflight_that_somebody_ended_decides_nothing(bundle, contract_file, 
 def test_a_preflight_that_crashes_or_babbles_is_a_refusal(bundle, contract_file, code, words):
     verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
     assert not verdict.ok and verdict.final and words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ('code', 'words'),
+    [
+        ('raise MemoryError("no room")', 'ended with status 1 and said: MemoryError: no room'),
+        ('import half_updated', 'ModuleNotFoundError'),
+        ('raise OSError("Input/output error")', 'Input/output error'),
+    ],
+)
+def test_what_the_machine_did_to_a_preflight_decides_nothing(bundle, contract_file, code, words):
+    verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
+    assert not verdict.ok and not verdict.final and words in verdict.reason
+
+
+def test_a_contract_that_is_being_edited_makes_no_bundle_bad(bundle, tmp_path):
+    (tmp_path / 'robot.yaml').write_text('name: [half')
+    verdict = run_preflight(bundle, tmp_path / 'robot.yaml')
+    assert not verdict.ok and not verdict.final and 'robot.yaml' in verdict.reason
 
 
 def test_a_preflight_that_cannot_be_started_is_a_refusal(bundle, contract_file):

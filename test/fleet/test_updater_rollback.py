@@ -48,6 +48,30 @@ def test_a_rollback_holds_across_a_restart(fleet):
     assert slot.bundle_sha == first.bundle_sha
 
 
+def test_what_is_left_while_it_is_tried_is_not_offered(fleet):
+    def tried(bundle: Path) -> Verdict:
+        # Handed over by hand meanwhile, taken, and left again.
+        updater.swapped(bundle.name)
+        updater.rolled_back(bundle.name, 'plan is not finite')
+        return PASS
+
+    updater = fleet.updater(preflight=tried)
+    fleet.publish(0)
+    status = updater.poll()
+    assert (status.state, status.reason) == ('refused', 'plan is not finite')
+    assert updater.offered is None and updater.state.candidate is None
+
+
+def test_an_agent_that_goes_back_by_itself_before_the_operator_can_is_followed_on(fleet):
+    updater = fleet.updater()
+    first, second = take(fleet, updater, 0), take(fleet, updater, 1)
+    updater.rollback()
+    updater.rolled_back(second.bundle_sha, 'belief is not finite')
+    updater.swapped(first.bundle_sha, 1)
+    assert updater.offered is None and not updater.state.pinned
+    take(fleet, updater, 2)
+
+
 def test_what_the_agent_left_at_a_tick_is_never_taken_again(fleet):
     updater = fleet.updater()
     first, second = take(fleet, updater, 0), take(fleet, updater, 1)

@@ -247,6 +247,7 @@ def test_a_store_that_vanishes_is_said_and_returns(fleet):
     [
         ({'store': "''"}, 'parameter store is empty'),
         ({'robot_id': "''"}, 'parameter robot_id is empty'),
+        ({'robot_id': 'lab/arm1'}, "parameter robot_id 'lab/arm1' cannot be part of a key"),
         ({'contract': 'nobody'}, 'nobody'),
         ({'store': 'ftp://x'}, 'ftp://x'),
     ],

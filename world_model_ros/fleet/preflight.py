@@ -48,6 +48,8 @@ ENDED_BY_OTHERS = {
     signal.SIGKILL,
     signal.SIGTERM,
 }
+# What a process says last that a half-made update, a full disk or another's memory has ended.
+ENDED_BY_MACHINE = ('ImportError:', 'ModuleNotFoundError:', 'MemoryError', 'OSError:')
 # The robot acts meanwhile, from the first import on.
 COMMAND = ('nice', '-n', '19', sys.executable, '-m', 'world_model_ros.fleet.preflight')
 
@@ -108,6 +110,7 @@ def run_preflight(
         problems, ok = list(report['problems']), report['ok']
     except (ValueError, KeyError, TypeError):
         final = -done.returncode not in ENDED_BY_OTHERS
+        final = final and not _last_words(done).startswith(ENDED_BY_MACHINE)
         return Verdict([f'preflight: {_how_it_ended(done)}'], final=final)
     if ok is not (done.returncode == 0) or ok is bool(problems):
         return Verdict([f'preflight: contradicts itself, {_how_it_ended(done)}'])
@@ -119,8 +122,11 @@ def _how_it_ended(done: subprocess.CompletedProcess[bytes]) -> str:
         how = f'crashed ({signal.Signals(-done.returncode).name})'
     else:
         how = f'ended with status {done.returncode}'
-    last = done.stderr.decode(errors='replace').strip().splitlines()[-1:]
-    return f'{how} and said: {last[0][:300] if last else "nothing"}'
+    return f'{how} and said: {_last_words(done)[:300] or "nothing"}'
+
+
+def _last_words(done: subprocess.CompletedProcess[bytes]) -> str:
+    return ''.join(done.stderr.decode(errors='replace').strip().splitlines()[-1:])
 
 
 def examine(bundle_dir: Path, contract: Contract, threads: int, runs: int = RUNS) -> Verdict:
@@ -265,7 +271,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         contract = load_contract(find_robot(given.contract))
         verdict = examine(given.bundle, contract, given.threads)
     except ContractError as error:
-        verdict = Verdict([str(error)])
+        # The updater has read it: somebody edits it right now. No bundle is bad for that.
+        verdict = Verdict([str(error)], final=False)
     report = {
         'format': PREFLIGHT_FORMAT,
         'ok': verdict.ok,

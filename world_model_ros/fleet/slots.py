@@ -93,7 +93,7 @@ class State:
         else:
             self.previous = None if acting and acting.bundle_sha in self.bad else acting
         self.acting = slot
-        self._forget_candidate(slot.bundle_sha)
+        self.forget_candidate(slot.bundle_sha)
         self.times(slot).acting_ns = now_ns
 
     def let_go(self) -> None:
@@ -107,13 +107,14 @@ class State:
     def left(self, bundle_sha: str, reason: str) -> None:
         """The agent refused or left a bundle: it never comes back."""
         self.bad[bundle_sha] = reason
-        self._forget_candidate(bundle_sha)
+        self.forget_candidate(bundle_sha)
         if self.previous is not None and self.previous.bundle_sha == bundle_sha:
             self.previous = None
         if self.acting is not None and self.acting.bundle_sha == bundle_sha:
             self.acting, self.previous = self.previous, None
 
-    def _forget_candidate(self, bundle_sha: str) -> None:
+    def forget_candidate(self, bundle_sha: str) -> None:
+        """This bundle waits for the agent no longer, if it did."""
         if self.candidate is not None and self.candidate.bundle_sha == bundle_sha:
             self.candidate, self.pinned = None, False
 

@@ -137,6 +137,7 @@ class Updater:
         with self._changed() as state:
             acting = state.acting
             if acting is not None and acting.bundle_sha == bundle_sha:
+                state.forget_candidate(bundle_sha)  # the agent may have gone back by itself
                 return
             known = {slot.bundle_sha: slot for slot in state.slots()}
             slot = known.get(bundle_sha) or Slot(bundle_sha, release, str(bundle))
@@ -208,6 +209,10 @@ class Updater:
         with self._changed() as state:
             if state.pinned and state.candidate is not None:  # said while this one was fetched
                 return _ready(state.candidate)
+            if slot.bundle_sha in state.bad:  # so may be this, and the agent may have
+                return Status('refused', slot.release, slot.bundle_sha, state.bad[slot.bundle_sha])
+            if state.acting is not None and state.acting.bundle_sha == slot.bundle_sha:
+                return Status('acting', slot.release, slot.bundle_sha)
             if state.candidate is not None and state.candidate != slot:
                 self._superseded = state.candidate.bundle_sha
             state.candidate = slot
@@ -281,6 +286,7 @@ class Updater:
         record: dict[str, Any] = {
             **state.to_json(),
             'format': STORE_FORMAT,
+            'newest_bad': next(reversed(state.bad), ''),
             'robot_id': self._robot_id,
             'state': status.state,
             'reason': status.reason,

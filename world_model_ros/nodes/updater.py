@@ -28,6 +28,7 @@ from world_model_ros.fleet.slots import Slot, SlotsError
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._common import declare
+from world_model_ros.store.layout import check_name
 
 RELEASE_FORMAT = 1  # of the agent's ~/release
 STEP_PERIOD_SEC = 0.1
@@ -53,6 +54,7 @@ class UpdaterNode(Node):
             raise ValueError('parameter store is empty: give the URL or folder of the store')
         if not robot_id:
             raise ValueError('parameter robot_id is empty: name this robot; reports carry it')
+        check_name(robot_id, 'parameter robot_id')
         self.updater = Updater(
             store,
             contract,
