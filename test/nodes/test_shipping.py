@@ -193,11 +193,28 @@ def test_an_episode_that_cannot_go_is_named_and_the_others_go(robot, recorded, t
     assert uuids(open_store(tmp_path / 'store')) == ['earlier-2']
 
 
-def test_a_robot_without_a_name_is_refused_at_the_start(robot, tmp_path):
-    robot.start('recorder', contract='reacher', directory=tmp_path / 'r', store=tmp_path / 'store')
+def test_a_folder_in_an_episode_keeps_that_one_back_and_no_other(robot, recorded, tmp_path):
+    stray = recorded / 'earlier-1' / '.ipynb_checkpoints'
+    stray.mkdir()
+    start(robot, recorded, tmp_path / 'store')
+    robot.until(lambda: values(robot).get('shipped') == '1', 'the other episode')
+    robot.until(lambda: values(robot)['waiting'] == '0', 'the end of the queue')
+    assert str(stray) in values(robot)['shipping_error'] and values(robot)['unshippable'] == '1'
+    assert uuids(open_store(tmp_path / 'store')) == ['earlier-2']
+
+
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [("''", 'parameter robot_id is empty'), ('lab/arm1', "parameter robot_id 'lab/arm1' cannot")],
+)
+def test_a_robot_whose_name_no_key_could_carry_is_refused_at_the_start(
+    robot, tmp_path, name, words
+):
+    folder, store = tmp_path / 'r', tmp_path / 'store'
+    robot.start('recorder', contract='reacher', directory=folder, store=store, robot_id=name)
     robot.until(lambda: robot.processes['recorder'].poll() is not None, 'the end')
     assert robot.processes['recorder'].returncode == 1
-    assert 'parameter robot_id is empty' in robot.logs()
+    assert words in robot.logs()
     assert not (tmp_path / 'store').exists()
 
 

@@ -23,6 +23,7 @@ from world_model_ros.contract import ContractError, interface_hash, parse_contra
 from world_model_ros.experience import EpisodeError
 from world_model_ros.experience.bag import ACTIVE_SUFFIX, METADATA_FILE, find_mcap
 from world_model_ros.store import Store, StoreError, open_store, upload_episode
+from world_model_ros.store.layout import check_name
 
 SCAN_PERIOD_SEC = 1.0
 FIRST_RETRY_SEC = 1.0
@@ -58,7 +59,7 @@ class Shipper:
     def __init__(
         self, root: Path, store_url: str, robot_id: str, first_retry_s: float = FIRST_RETRY_SEC
     ) -> None:
-        """Prepare; raises ValueError without a robot_id, and nothing else.
+        """Prepare; raises ValueError without a robot_id that can be part of a key.
 
         Args:
             root: folder of the episodes.
@@ -70,11 +71,12 @@ class Shipper:
             raise ValueError(
                 'parameter robot_id is empty: name this robot; episodes go into the store under it'
             )
+        check_name(robot_id, 'parameter robot_id')
         self._root, self._url, self._robot_id = root, store_url, robot_id
         self._first_retry_s = first_retry_s
         self._done: set[str] = set()
         self._refused: dict[str, str] = {}
-        self._shipped = self._failures = 0
+        self._shipped = self._failures = self._left = 0
         self._last_error = ''
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name='shipper', daemon=True)
@@ -99,6 +101,7 @@ class Shipper:
         while not self._stopping.wait(wait_s):
             try:
                 if store is None:
+                    self._left = len(self._waiting())
                     store = open_store(self._url, create=True)
                 self._ship(store)
             except OSError as error:  # StoreError among them
@@ -111,9 +114,12 @@ class Shipper:
 
     def _ship(self, store: Store) -> None:
         """Everything that waits, in the order of recording; OSError at the first failure."""
-        for folder in self._waiting():
+        waiting = self._waiting()
+        for before, folder in enumerate(waiting):
             if self._stopping.is_set():
                 return
+            self._left = len(waiting) - before
+            self._say('')
             try:
                 robot_id, interface, info = self._identity(folder)
             except _UNUSABLE as error:
@@ -126,7 +132,7 @@ class Shipper:
                     continue
                 raise
             self._done.add(folder.name)
-            self._say('')
+        self._left = 0
 
     def _waiting(self) -> list[Path]:
         sealed = [
@@ -142,6 +148,11 @@ class Shipper:
     def _identity(self, folder: Path) -> tuple[str, str, dict[str, Any]]:
         """Robot, interface and a few words about a sealed episode, from its own metadata."""
         find_mcap(folder)
+        for path in folder.iterdir():
+            if path.is_symlink() or not path.is_file():
+                raise EpisodeError(f'{path} is no plain file: only plain files go; move it away')
+            check_name(path.name, 'file')
+        check_name(folder.name, 'episode')
         path = folder / METADATA_FILE
         content = yaml.safe_load(path.read_text())
         try:
@@ -163,14 +174,10 @@ class Shipper:
         return about['robot_id'] or self._robot_id, interface_hash(contract), info
 
     def _say(self, error: str) -> None:
-        try:
-            waiting = len(self._waiting())
-        except OSError as gone:
-            waiting, error = 0, error or str(gone)
         refused = next(iter(self._refused.values()), '')
         self.figures = ShippingFigures(
             self._shipped,
-            waiting,
+            self._left,
             len(self._refused),
             error or refused,
             self._failures,
