@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the live view says of the learning half."""
 
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -11,6 +14,7 @@ pytest.importorskip('rclpy')
 from world_model_ros.cli._circle import Circle, prepare
 from world_model_ros.cli._demo_view import gate_line, history, release_line, trainer_line
 from world_model_ros.cli._faults import NODE_SILENT_SEC, SILENT_SEC, Fault, find_faults
+from world_model_ros.cli._supervisor import Child
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.nodes._monitor import NodeStatus, RobotView, Score
 
@@ -124,3 +128,45 @@ def test_each_robot_and_each_beginning_learns_in_a_folder_of_its_own(tmp_path):
     assert first.found() == '' and not first.resumed
     (first.out / 'checkpoint').mkdir(parents=True)
     assert str(first.out) in first.found() and first.resumed
+
+
+def test_a_node_that_never_spoke_is_said(tmp_path):
+    running = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+    try:
+        log = tmp_path / 'log'
+        log.touch()
+        children = [Child(name, running, log) for name in ('recorder', 'trainer')]
+        assert find_faults(RobotView(), children) == []
+        for child in children:
+            child.begun_s -= 2 * NODE_SILENT_SEC
+        [fault] = find_faults(RobotView(), children)  # the trainer is no node
+        assert str(fault).startswith('recorder: silent for 20 s')
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_the_newest_refused_bundle_is_told(tmp_path):
+    robot = load_contract(find_robot('reacher'))
+    circle = Circle(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
+    circle.updater = {'bad': {'0a': 'too slow', 'ff': 'of yesterday'}, 'newest_bad': '0a'}
+    assert [str(fault) for fault in find_faults(RobotView(), [], circle)] == [
+        'updater: bundles refused 2×: 0a: too slow'
+    ]
+
+
+def test_a_figure_that_is_not_finite_is_no_number_to_show():
+    verdict = {'passed': False, 'reasons': ['reward_15 is not finite'], 'figures': {}}
+    verdict['figures']['reward_15'] = None
+    assert gate_line(verdict) == 'refused: reward_15 is not finite'
+
+
+def test_a_store_that_hangs_holds_up_no_figures(tmp_path):
+    class Hanging(Circle):
+        def poll(self):
+            threading.Event().wait()
+
+    robot = load_contract(find_robot('reacher'))
+    circle = Hanging(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
+    circle.start()
+    assert circle.figures(RobotView()) == []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import RobotView
 
 POLL_SEC = 2.0
+LAST_POLL_SEC = 2.0  # a store that is gone holds up neither the robot's stop nor the figures
 TRAINER_NEEDS = ('torch', 'onnx', 'onnxscript', 'safetensors')
 
 
@@ -36,7 +38,7 @@ def missing_for_training() -> list[str]:
 
 @dataclass
 class Circle:
-    """What is known of store and trainer; asked at most every POLL_SEC."""
+    """What is known of store and trainer; asked every POLL_SEC once start() was called."""
 
     store: str
     contract_file: Path
@@ -49,11 +51,10 @@ class Circle:
     updater: dict[str, Any] = field(default_factory=dict)  # the robot's status document
     error: str = ''
     resumed: bool = False  # what an earlier run learned was there at the start
-    _asked_s: float = 0.0
 
     def found(self) -> str:
         """What an earlier run left and this one goes on with; '' where there is nothing."""
-        self.poll(now=True)
+        self.poll()
         trained = self.out.is_dir() and any(self.out.iterdir())
         self.resumed = trained or bool(self.releases)
         if not self.resumed:
@@ -78,11 +79,17 @@ class Circle:
         ]
         return line + (['--from', str(self.start_from)] if self.start_from else ['--from-scratch'])
 
-    def poll(self, now: bool = False) -> None:
+    def start(self) -> None:
+        """Ask in a thread: a store that hangs must not keep the robot from being stopped."""
+        threading.Thread(target=self._follow, name='store', daemon=True).start()
+
+    def _follow(self) -> None:
+        while True:
+            self.poll()
+            time.sleep(POLL_SEC)
+
+    def poll(self) -> None:
         """Read the store's news; a store that is away is said in `error`."""
-        if not now and time.monotonic() - self._asked_s < POLL_SEC:
-            return
-        self._asked_s = time.monotonic()
         try:
             store = open_store(self.store)
             self.releases = releases(store, interface_hash(self.contract))
@@ -98,7 +105,9 @@ class Circle:
 
     def figures(self, view: RobotView) -> list[dict[str, Any]]:
         """One row per release: when it was published, ready and acting (Unix seconds)."""
-        self.poll(now=True)
+        last = threading.Thread(target=self.poll, daemon=True)
+        last.start()
+        last.join(LAST_POLL_SEC)
         return [
             {
                 'number': release.number,

@@ -173,8 +173,9 @@ def gate_line(verdict: dict) -> str:
         text = 'passed'
     else:
         text = f'refused: {"; ".join(verdict.get("reasons", ())) or "no reason given"}'
-    error = verdict.get('figures', {}).get('reward_15', math.nan)
-    return text if math.isnan(error) else f'{text}   held-out reward error at 15 ticks {error:.3f}'
+    error = verdict.get('figures', {}).get('reward_15')
+    # None stands for a figure that is not finite.
+    return text if error is None else f'{text}   held-out reward error at 15 ticks {error:.3f}'
 
 
 def release_line(told: dict, published: int) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from world_model_ros.nodes_table import SIM, UPDATER
+
 if TYPE_CHECKING:
     from world_model_ros.cli._circle import Circle
     from world_model_ros.cli._supervisor import Child
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _WARN, _ERROR = 1, 2  # levels of diagnostics
 SILENT_SEC = 60.0  # the trainer tells every 5 s, and an export takes half a minute at most
 NODE_SILENT_SEC = 10.0  # a node tells every second; loading its first model may take some
+_NODES = {entry.executable for entry in (*SIM, UPDATER)}
 _AGENT_COUNTS = {
     'rollbacks': 'rolled back to the model before',
     'invalid_ticks': 'ticks without a usable observation',
@@ -64,7 +67,7 @@ def find_faults(
         if child.died
     ]
     gone = {child.name for child in children if child.died}
-    found += _said_by_nodes(view) + _silent(view, gone)
+    found += _said_by_nodes(view) + _silent(view, children, gone)
     if circle is not None:
         if circle.error:
             found.append(Fault('store', 'cannot be read', 1, circle.error, True))
@@ -102,13 +105,15 @@ def _said_by_nodes(view: RobotView) -> list[Fault]:
     return found
 
 
-def _silent(view: RobotView, gone: set[str]) -> list[Fault]:
-    """Nodes that stopped to tell how they are: stopped, hung, or out of reach."""
+def _silent(view: RobotView, children: Sequence[Child], gone: set[str]) -> list[Fault]:
+    """Nodes that do not tell how they are, or no longer: stopped, hung, or out of reach."""
     now_s = time.monotonic()
+    begun_s = {child.name: child.begun_s for child in children if child.name in _NODES}
+    heard_s = begun_s | view.heard_s
     return [
-        Fault(name, f'silent for {now_s - heard_s:.0f} s', now=True)
-        for name, heard_s in view.heard_s.items()
-        if now_s - heard_s > NODE_SILENT_SEC and name not in gone
+        Fault(name, f'silent for {now_s - since_s:.0f} s', now=True)
+        for name, since_s in heard_s.items()
+        if now_s - since_s > NODE_SILENT_SEC and name not in gone
     ]
 
 
@@ -116,7 +121,8 @@ def _of_updater(updater: dict[str, Any]) -> list[Fault]:
     bad = updater.get('bad') or {}
     if not bad:
         return []
-    sha, reason = list(bad.items())[-1]
+    sha = updater.get('newest_bad') or next(iter(bad))
+    reason = bad.get(sha, '')
     return [Fault('updater', 'bundles refused', len(bad), f'{sha[:12]}: {reason}')]
 
 

@@ -253,7 +253,7 @@ class Run:
         )
         if problem := pointer_problem(self.store, self.interface):
             counts.wrong['partial_releases'].append(problem)
-        self.circle.poll(now=True)
+        self.circle.poll()
         found: dict[str, Any] = {
             **counts.wrong,
             'sealed_lost': lost,

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -49,6 +49,7 @@ class Child:
     process: subprocess.Popen
     log: Path
     expected: bool = True  # False: it was asked to end
+    begun_s: float = field(default_factory=time.monotonic)
 
     @property
     def died(self) -> bool:

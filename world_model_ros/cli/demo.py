@@ -169,6 +169,7 @@ def _run(
     supervisor.start(SIM if circle is None else (*SIM, UPDATER), settings)
     if circle is not None:
         supervisor.start_module('trainer', circle.trainer_line())
+        circle.start()
     from world_model_ros.nodes._monitor import Monitor
 
     monitor = Monitor(contract.episode.max_ticks, settings.namespace)
@@ -181,8 +182,6 @@ def _run(
                 robot_died = any(child.name not in LEARNING for child in supervisor.died())
                 if (minutes and running_s > 60.0 * minutes) or robot_died:
                     break
-                if circle is not None:
-                    circle.poll()
                 if not headless:
                     live.update(
                         draw(
@@ -198,14 +197,15 @@ def _run(
                     )
                 stop.asked.wait(REFRESH_SEC)
         figures = _figures(monitor.view)
+        faults = find_faults(monitor.view, supervisor.children, circle)
+        figures['faults'] = [asdict(fault) for fault in faults]
+        supervisor.stop()  # before the store is asked once more
+        figures['died'] = {child.name: child.last_lines() for child in supervisor.died()}
         if circle is not None:
             figures |= {'reality': settings.reality, 'store': circle.store}
             figures['resumed'] = circle.resumed
             figures['releases'] = circle.figures(monitor.view)
             figures['trainer'], figures['updater'] = circle.trainer, circle.updater
-        faults = find_faults(monitor.view, supervisor.children, circle)
-        figures['faults'] = [asdict(fault) for fault in faults]
-        figures['died'] = {child.name: child.last_lines() for child in supervisor.died()}
         return figures
     finally:
         supervisor.stop()
