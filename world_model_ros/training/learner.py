@@ -11,7 +11,9 @@ from Polyak (1992).
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,7 +55,12 @@ class LearnerConfig:
     imitation: float = 0.1
     imitation_later: float = 0.02
     settle_updates: int = 1000
-    bf16: bool = True
+    bf16: bool = field(default_factory=lambda: has_bf16(torch.cpu.get_capabilities()))
+
+
+def has_bf16(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a processor multiplies bf16 itself; emulated it is far slower than f32."""
+    return any(capabilities.get(name) for name in ('avx512_bf16', 'amx_bf16', 'bf16'))
 
 
 class Learner:
