@@ -83,6 +83,16 @@ def test_episodes_of_all_interfaces_are_found(store, episode, tmp_path):
     assert complete_episodes(store, 'c' * 64) == []
 
 
+@pytest.mark.parametrize('part', ['interface', 'robot', 'date', 'uuid'])
+def test_a_copy_under_a_name_that_is_no_key_is_not_listed(store, episode, part):
+    upload_episode(store, episode, 'arm_07', INTERFACE)
+    (ref,) = complete_episodes(store)
+    parts = ref.key.split('/')
+    parts[['interface', 'robot', 'date', 'uuid'].index(part) + 1] += ' 12:30'
+    shutil.copytree(store.folder / ref.key, store.folder.joinpath(*parts))
+    assert complete_episodes(store) == [ref]
+
+
 def test_a_damaged_file_is_named_and_leaves_no_episode(store, episode, tmp_path):
     upload_episode(store, episode, 'arm_07', INTERFACE)
     (ref,) = complete_episodes(store)

@@ -20,7 +20,7 @@ from world_model_ros.training import aligner
 from world_model_ros.training.alignment import AlignConfig
 from world_model_ros.training.shift_fit import FitConfig
 from world_model_ros.training.shift_search import SearchConfig, Windows
-from world_model_ros.training.state import TEACHER
+from world_model_ros.training.state import ORIGIN, TEACHER
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = Windows(2, 2)
@@ -177,3 +177,67 @@ def test_what_a_full_disk_keeps_from_being_saved_is_saved_later(
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert told.statuses[-1]['faults']['not_saved']['count'] >= 1
     assert state_of(tmp_path / 'out')['anchored']
+
+
+def test_a_checkpoint_alone_that_does_not_fit_costs_no_second_alignment(
+    tmp_path, bags, store, learner_file, monkeypatch
+):
+    monkeypatch.setattr(aligner, 'align', marked)
+    fill(store, bags, *recorded.TRAINED[:2])
+    out = tmp_path / 'out'
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_up(service, status):
+        if status['doing'] != 'finding the camera':
+            return False
+        # A checkpoint holds the weights twice, the teacher once.
+        room = (out / ORIGIN).stat().st_size * 3 // 2
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        return True
+
+    def make_room(service, status):
+        if not told.of('not_saved'):
+            return False
+        assert (out / TEACHER).exists()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        return True
+
+    told = Told(fill_up, make_room, reach(2))
+    try:
+        serve(store.url, out, learner_file, told, ALIGNING).run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert state_of(out)['align_again'] and state_of(out)['anchored']
+
+
+def test_saving_what_was_aligned_is_not_tried_at_every_turn(
+    tmp_path, bags, store, learner_file, monkeypatch
+):
+    monkeypatch.setattr(aligner, 'align', marked)
+    fill(store, bags, *recorded.TRAINED[:2])
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_up(service, status):
+        if status['doing'] == 'finding the camera':
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+            return True
+        return False
+
+    def failed(service, status):
+        return bool(told.of('not_saved'))
+
+    def turn(service, status):
+        return True
+
+    def make_room(service, status):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        return True
+
+    told = Told(fill_up, failed, turn, turn, turn, make_room)
+    # It looks into the store once, and the pause is five times that long.
+    config = replace(ALIGNING, poll_s=1e9)
+    try:
+        serve(store.url, tmp_path / 'out', learner_file, told, config).run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert len(told.of('not_saved')) == 1

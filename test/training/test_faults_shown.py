@@ -43,7 +43,7 @@ def circle_of(store, tmp_path, contract=None) -> Circle:
 
 def shown(circle: Circle, children=()) -> str:
     """The whole view, as a wide terminal shows it now."""
-    circle.poll(now=True)
+    circle.poll()
     console = Console(width=600, file=io.StringIO())
     console.print(draw('demo', RobotView(), children, 1.0, 'episodes', 0.04, circle))
     return console.file.getvalue()

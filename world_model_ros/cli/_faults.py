@@ -38,6 +38,9 @@ _TRAINER_SAYS = {
     'rollback': 'went back to a checkpoint',
     'not_saved': 'not saved',
     'not_published': 'not published',
+    'not_charted': 'curves not written',
+    'not_lived': 'no room to live in its own simulator',
+    'learner_file_unreadable': 'its own weights unreadable',
 }
 
 

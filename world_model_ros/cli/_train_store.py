@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.parent import follow_parent
+from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.folder_lock import FolderInUse
 from world_model_ros.training.service import Service
 from world_model_ros.training.settings import ServiceConfig
@@ -115,7 +116,7 @@ def train_from_store(
         service = Service(
             store, robot, folder, config, start, say=display.event, report=display.status
         )
-    except (FolderInUse, ValueError, OSError) as error:
+    except (FolderInUse, ValueError, *NOT_WRITTEN) as error:
         _stop(display)
         typer.echo(f'world-model: {error}', err=True)
         raise typer.Exit(1) from error

@@ -101,6 +101,8 @@ def list_episodes(
 ) -> tuple[list[EpisodeRef], list[EpisodeRef]]:
     """Complete episodes, and those of which only files are there yet; both sorted by key.
 
+    What lies under a name that can be no part of a key is no episode and is left out.
+
     Raises:
         StoreError: the store cannot be read.
     """
@@ -112,6 +114,10 @@ def list_episodes(
     refs: tuple[list[EpisodeRef], list[EpisodeRef]] = ([], [])
     for key, complete in sorted(found.items()):
         _, interface, robot_id, date, uuid = key.split('/')
+        try:
+            episode_prefix(interface, robot_id, date, uuid)
+        except RecordError:
+            continue
         refs[not complete].append(EpisodeRef(key, uuid, robot_id, date, interface))
     return refs
 

@@ -25,6 +25,7 @@ from world_model_ros.training.state import TrainerState
 LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
 OLD_SHARE = 0.25  # of a second alignment's windows: what was lived before the first
 SAVED = 'saving what was aligned'
+LOST = 'going on without a second alignment'
 
 
 class Aligner:
@@ -56,10 +57,12 @@ class Aligner:
     @property
     def due(self) -> bool:
         """Tell whether there is a step to take; there is none where too little was lived."""
-        if self.config is None or not (self.state.unaligned or self.state.align_again):
+        if self.config is None:
             return False
-        if self._steps is not None:
+        if self._steps is not None:  # also where only saving it is left
             return True
+        if not (self.state.unaligned or self.state.align_again):
+            return False
         # A replay that never holds so many must not wait for them.
         if self.state.unaligned:
             return self.robot.held >= min(self.config.ticks, self.robot.capacity)
@@ -74,19 +77,26 @@ class Aligner:
         """Take a short step and return what it did; SAVED is the last one.
 
         Raises:
-            OSError: what was aligned could not be written; the next step tries again.
+            OSError, SafetensorError: what was aligned could not be written; the next step tries
+                again.
         """
         assert self.config is not None
-        if self._steps is None or self._model is None:
+        if self._steps is None:
             self._model = self.state.origin()
+            if self._model is None:  # which was said; what was aligned once stays
+                self.state.align_again = False
+                return LOST
             self._steps = align(self._model, self._recorded(), self._known, self.config, say)
         if self._understood is None:
             try:
                 return next(self._steps)
             except StopIteration as end:
                 self._understood = bool(end.value)
-        self.state.aligned(self._model, self._understood, self.robot.written)
-        self._steps = self._model = self._understood = None
+        if self._model is not None:  # once: asked again it would be the second alignment
+            self.state.aligned(self._model, self._understood, self.robot.written)
+            self._model = None
+        self.state.save()
+        self._steps = self._understood = None
         return SAVED
 
     def _recorded(self) -> Draw:

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from world_model_ros.training.learner import Learner
 
 FORMAT = 1
+STATE, WEIGHTS = 'state.json', 'learner.safetensors'
 # What writing weights raises where the disk is full; safetensors has an error of its own.
 NOT_WRITTEN = (OSError, SafetensorError)
 
@@ -54,16 +55,18 @@ def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
     temporary = folder.with_name(folder.name + '.tmp')
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    save_file(learner_tensors(learner), temporary / 'learner.safetensors')
+    save_file(learner_tensors(learner), temporary / WEIGHTS)
     full = {'format': FORMAT, 'updates': learner.updates, **state}
-    (temporary / 'state.json').write_text(json.dumps(full, indent=1))
+    (temporary / STATE).write_text(json.dumps(full, indent=1))
     for path in temporary.iterdir():
         with path.open('rb') as file:
             os.fsync(file.fileno())
     old = folder.with_name(folder.name + '.old')
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
+    if _is_whole(folder):
+        shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
+    else:  # after a kill between the two renames the old one is all there is
+        shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
@@ -71,21 +74,43 @@ def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
 def find(folder: Path) -> Path | None:
     """Return the newest whole checkpoint, also after a kill between the two renames."""
     for candidate in (folder, folder.with_name(folder.name + '.old')):
-        if (candidate / 'state.json').exists():
+        if _is_whole(candidate):
             return candidate
     return None
+
+
+def _is_whole(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in (STATE, WEIGHTS))
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Return the counters of a checkpoint.
+
+    Raises:
+        ValueError: damaged, or of another format.
+    """
+    path = folder / STATE
+    remedy = 'use the version that wrote it, or give another --out'
+    try:
+        state = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f'{path}: not JSON ({error}), damaged; {remedy}') from error
+    found = state.get('format') if isinstance(state, dict) else None
+    if found != FORMAT:
+        raise ValueError(
+            f'{path}: checkpoint format {found!r}, this version reads {FORMAT}; {remedy}'
+        )
+    return state
 
 
 def load(folder: Path, learner: Learner) -> dict[str, Any]:
     """Restore a checkpoint in place and return its state.
 
     Raises:
-        ValueError: if it has another format.
+        ValueError: if it is damaged or has another format.
     """
-    state = json.loads((folder / 'state.json').read_text())
-    if state.get('format') != FORMAT:
-        raise ValueError(f'{folder}: checkpoint format {state.get("format")}, expected {FORMAT}')
-    restore_learner(learner, load_file(folder / 'learner.safetensors'))
+    state = read_state(folder)
+    restore_learner(learner, load_file(folder / WEIGHTS))
     learner.updates = state['updates']
     return state
 

@@ -21,6 +21,9 @@ FAULTS = (
     'rollback',
     'not_saved',
     'not_published',
+    'not_charted',
+    'not_lived',
+    'learner_file_unreadable',
 )
 
 

@@ -29,6 +29,8 @@ from world_model_ros.experience import (
 )
 from world_model_ros.store import EpisodeRef, Store
 from world_model_ros.store.episodes import download_episode, list_episodes
+from world_model_ros.store.files import STAGING_SUFFIX
+from world_model_ros.training.disk import Free, check_room, free_bytes
 from world_model_ros.training.ledger import Entry, Ledger
 from world_model_ros.training.pieces import Rows, Unserviceable, check_serves, learnable
 from world_model_ros.training.replay import Replay
@@ -38,8 +40,6 @@ HELD_OUT_KEPT = 32  # episodes on disk; the gate looks at the newest few
 FIRST_RETRY_SEC, LAST_RETRY_SEC = 2.0, 300.0
 # An upload is done by then; what has no complete.json for longer is said to be half copied.
 UPLOAD_SEC = 60.0
-# Left free for what else writes to the trainer's disk: a checkpoint, an exported bundle.
-SPARE_BYTES = 128 << 20
 # What a file that is not what it says can raise while it is read; all of it refuses the episode.
 UNREADABLE = (
     EpisodeError,
@@ -70,9 +70,10 @@ class Ingest:
         say: Say,
         held_out_share: float = HELD_OUT_SHARE,
         clock: Callable[[], float] = time.monotonic,
+        free: Free = free_bytes,
     ) -> None:
         self.contract, self.folder, self.say = contract, Path(folder), say
-        self.share, self.clock = held_out_share, clock
+        self.share, self.clock, self.free = held_out_share, clock, free
         self.folder.mkdir(parents=True, exist_ok=True)
         self.replay = Replay(self.folder / 'replay', contract, 1, capacity)
         self.ledger = Ledger(self.folder / 'ledger.jsonl')
@@ -109,6 +110,7 @@ class Ingest:
         known = self.ledger.entries
         complete, begun = list_episodes(store)
         self._wait_for(begun, now)
+        self._give_up({ref.uuid for ref in complete})
         found = [
             ref
             for ref in complete
@@ -124,6 +126,12 @@ class Ingest:
             self.say('half_copied', uuid=late[key].uuid, reason=f'{key}: no complete.json yet')
         self.half_copied = set(late)
 
+    def _give_up(self, there: set[str]) -> None:
+        """Forget what failed and is no longer in the store, with what was fetched of it."""
+        for uuid in self.failing.keys() - there:
+            del self.failing[uuid]
+            shutil.rmtree(self.incoming / f'{uuid}{STAGING_SUFFIX}', ignore_errors=True)
+
     def take(self, store: Store) -> Entry | None:
         """Settle the next waiting episode; None if it must be tried again later, or none waits."""
         if not self.waiting:
@@ -134,7 +142,8 @@ class Ingest:
             if ref.uuid in self.ledger.entries:  # just adopted, or stored under two keys
                 self.failing.pop(ref.uuid, None)
                 return self.ledger.entries[ref.uuid]
-            self._check_space()
+            # What no episode of this robot fits into need not be fetched.
+            self._check_room(max(1000, 2 * self.contract.episode.max_ticks))
             self.incoming.mkdir(exist_ok=True)
             folder = download_episode(store, ref, self.incoming)
             entry = self._settle(ref, folder)
@@ -179,6 +188,7 @@ class Ingest:
             save_arrays(temporary, {**rows, 'format': arrays['format']})
             os.replace(temporary, target)
         else:
+            self._check_room(len(rows['reward']))
             self.replay.extend(rows, note=json.dumps(entry.__dict__))
         self.ledger.settle(entry)
         if state == 'held_out':
@@ -192,13 +202,10 @@ class Ingest:
         for entry in self.ledger.of('held_out')[:-HELD_OUT_KEPT]:
             self._file(entry.uuid).unlink(missing_ok=True)
 
-    def _check_space(self) -> None:
-        # Writing past the end of a disk through a memory map kills the process: ask before.
-        ticks = max(1000, 2 * self.contract.episode.max_ticks)
-        need = SPARE_BYTES + ticks * sum(a[0, :1].nbytes for a in self.replay.arrays.values())
-        free = shutil.disk_usage(self.folder).free
-        if free < need:
-            raise OSError(f'{self.folder}: {free >> 20} MiB free, {need >> 20} MiB needed')
+    def _check_room(self, ticks: int) -> None:
+        ticks = min(ticks, self.replay.capacity)
+        need = ticks * sum(a[0, :1].nbytes for a in self.replay.arrays.values())
+        check_room(self.folder, need, self.free)
 
     def _later(self, ref: EpisodeRef, error: OSError) -> None:
         before = self.failing.get(ref.uuid, ('', 0.0, FIRST_RETRY_SEC / 2))[2]

@@ -8,18 +8,34 @@ Must not import ROS, torch or a simulator.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from world_model_ros.store import Store, StoreError, open_store
 
+# What is done with a store. Each may fail alone: one that is read-only can still be looked into.
+Doing = Literal['look', 'tell', 'publish']
+
 
 class Link:
-    """A store by URL that may come and go. ``say`` is told when it is lost and when it is back."""
+    """A store by URL that may come and go. ``say`` is told when it is lost and when it is back.
+
+    It is back when everything that failed worked again.
+    """
 
     def __init__(self, url: str, say: Callable[..., None]) -> None:
         self.url, self.say = url, say
         self.errors = 0
-        self.error = ''  # the newest, '' while the store works
+        self._failing: dict[Doing, str] = {}  # its newest reason, the newest last
         self._store: Store | None = None
+
+    @property
+    def error(self) -> str:
+        """Return the newest reason, '' while the store works."""
+        return next(reversed(self._failing.values()), '')
+
+    def fails_to(self, doing: Doing) -> bool:
+        """Tell whether this failed when it was last tried."""
+        return doing in self._failing
 
     def open(self) -> Store | None:
         """Return the store, or None where it cannot even be opened."""
@@ -27,18 +43,18 @@ class Link:
             try:
                 self._store = open_store(self.url)
             except StoreError as error:
-                self.failed(error)
+                self.failed('look', error)
         return self._store
 
-    def failed(self, error: StoreError) -> None:
+    def failed(self, doing: Doing, error: StoreError) -> None:
         """Count a failure."""
         self.errors += 1
-        if not self.error:
+        if not self._failing:
             self.say('store_lost', reason=str(error))
-        self.error = str(error)
+        self._failing.pop(doing, None)
+        self._failing[doing] = str(error)
 
-    def works(self) -> None:
-        """Note that the store answered."""
-        if self.error:
+    def works(self, doing: Doing) -> None:
+        """Note that this was done."""
+        if self._failing.pop(doing, None) is not None and not self._failing:
             self.say('store_back', errors=self.errors)
-            self.error = ''

@@ -24,6 +24,7 @@ HORIZONS = (1, 5, 15)  # ticks foretold
 CONTEXT_TICKS = 5  # filtered before anything is foretold
 STARTS = 192  # at most, spread evenly over all pieces
 LONGEST_PIECE = 500  # ticks filtered in one row; longer lives are cut
+MOST_TICKS = 4_096  # filtered at once, in all rows: 50 MB of 64 x 64 pictures
 MIN_SPREAD = 1e-3  # of a joint that hardly moves, SI units
 
 Figures = dict[str, float]
@@ -39,10 +40,27 @@ class Piece:
 
 @torch.no_grad()
 def believe(model: WorldModel, episodes: list[Rows]) -> list[Piece]:
-    """Filter every piece of the episodes, side by side."""
+    """Filter every piece of the episodes, those of about the same length side by side."""
     pieces = [piece for rows in episodes for piece in split(rows, LONGEST_PIECE)]
-    if not pieces:
-        return []
+    beliefs: dict[int, torch.Tensor] = {}
+    for group in _groups([len(piece['reward']) for piece in pieces]):
+        found = _filtered(model, [pieces[i] for i in group])
+        beliefs |= dict(zip(group, found, strict=True))
+    return [Piece(piece, beliefs[i]) for i, piece in enumerate(pieces)]
+
+
+def _groups(sizes: list[int]) -> list[list[int]]:
+    """Return which pieces are filtered together: shortest first, MOST_TICKS with the padding."""
+    groups: list[list[int]] = []
+    for i in sorted(range(len(sizes)), key=sizes.__getitem__):
+        if not groups or (len(groups[-1]) + 1) * sizes[i] > MOST_TICKS:
+            groups.append([])
+        groups[-1].append(i)
+    return groups
+
+
+def _filtered(model: WorldModel, pieces: list[Rows]) -> list[torch.Tensor]:
+    """Return the beliefs [T, D] in each piece; all are padded to the longest."""
     sizes = [len(piece['reward']) for piece in pieces]
     rows = {
         key: torch.from_numpy(_padded([piece[key] for piece in pieces], max(sizes)))
@@ -59,10 +77,7 @@ def believe(model: WorldModel, episodes: list[Rows]) -> list[Piece]:
         belief, _ = model.observe(belief, sent, seen, ages, first)
         beliefs.append(belief)
     stacked = torch.stack(beliefs, 1)  # [P, T, D]
-    return [
-        Piece(piece, stacked[i, :size])
-        for i, (piece, size) in enumerate(zip(pieces, sizes, strict=True))
-    ]
+    return [stacked[i, :size] for i, size in enumerate(sizes)]
 
 
 @torch.no_grad()

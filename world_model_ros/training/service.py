@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from world_model_ros.bundle import BundleError
 from world_model_ros.contract import Contract, interface_hash
@@ -26,6 +25,7 @@ from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.store import Release, StoreError, latest_release
 from world_model_ros.store.layout import trainer_key
 from world_model_ros.training.aligner import SAVED, Aligner
+from world_model_ros.training.board import Board
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.faults import Faults
 from world_model_ros.training.folder_lock import hold
@@ -41,7 +41,8 @@ from world_model_ros.training.state import Start, TrainerState
 from world_model_ros.training.status import status_of
 
 BOARD_UPDATES = 50  # between two points in TensorBoard
-RETRY_POLLS = 5  # of the store before what only it kept back is published again
+# Of the store, before what only it kept back is published, or only the disk saved, again.
+RETRY_POLLS = 5
 NAP_SEC = 0.2  # a signal only sets a flag: longer sleeps would be slow to leave
 
 
@@ -90,7 +91,7 @@ class Service:
         # A resumed run draws other windows than the ones it drew before.
         self.rng = np.random.default_rng([config.seed, self.learner.updates])
         self.nominal, reason = open_nominal(
-            contract, self.folder / 'nominal', config.nominal_ticks, config.seed
+            contract, self.folder / 'nominal', config.nominal_ticks, config.seed, say
         )
         if self.nominal is None:
             say('no_nominal', reason=reason)
@@ -105,7 +106,8 @@ class Service:
         self.rate = 0.0
         self._leaving = self._interruptible = False
         self._judged_updates, self._publish_at = self.learner.updates, 0.0
-        self._board = SummaryWriter(str(self.folder / 'tensorboard'))
+        self._align_at = 0.0
+        self.board = Board(self.folder / 'tensorboard', say)
 
     @property
     def learner(self) -> Learner:
@@ -156,7 +158,7 @@ class Service:
             self._save()
         self.doing = 'left'
         self._tell()
-        self._board.close()
+        self.board.close()
 
     def _work(self) -> None:
         """Settle an episode, align or learn, live a nominal tick; sleep where there is nothing."""
@@ -170,7 +172,7 @@ class Service:
         elif not self.aligner.comes_first and self.updates_allowed > self.learner.updates:
             self.doing, busy = 'learning', True
             self._update()
-        if self.nominal is not None and not self.nominal.full:
+        if self.nominal is not None and self.nominal.may_live():
             self.doing, busy = self.doing if busy else self._idle('living nominally'), True
             known = self.learner.updates > 0 or self.state.normalised
             self.nominal.live(self.learner.model if known else None)
@@ -184,10 +186,13 @@ class Service:
 
     def _align(self) -> bool:
         """Take a short step; tell whether it could be."""
+        if time.monotonic() < self._align_at:
+            return False
         try:
             self.doing = self.aligner.step(self.say)
         except NOT_WRITTEN as error:
             self.say('not_saved', reason=str(error))
+            self._align_at = time.monotonic() + RETRY_POLLS * self.config.poll_s
             return False
         if self.doing == SAVED:  # what was aligned need not wait its turn
             self._publish_at, self._judged_updates = 0.0, -self.config.least_updates
@@ -199,9 +204,9 @@ class Service:
             return
         try:
             self.ingest.look(store)
-            self.link.works()
+            self.link.works('look')
         except StoreError as error:
-            self.link.failed(error)
+            self.link.failed('look', error)
 
     # ---- learning ----------------------------------------------------------------------------
 
@@ -219,18 +224,14 @@ class Service:
         self.state.bad_in_row = 0
         self.figures = figures
         if self.learner.updates % BOARD_UPDATES == 0:
-            self._chart(figures, '')
-
-    def _chart(self, figures: dict[str, Any], prefix: str) -> None:
-        for key, value in figures.items():
-            if value is not None:
-                self._board.add_scalar(prefix + key, value, self.learner.updates)
+            self.board.add(figures, '', self.learner.updates)
 
     def _save(self) -> None:
         try:
             if self.nominal is not None:
                 self.nominal.replay.save()
             self.state.save()
+            self.board.reopen()
         except NOT_WRITTEN as error:  # a full disk: the checkpoint before is whole
             self.say('not_saved', reason=str(error))
 
@@ -254,19 +255,20 @@ class Service:
                 self._judged_updates = self.learner.updates
                 self._step('judging')
                 self.verdict = self.publisher.judge()
-                self._chart(self.verdict.figures, 'held_out/')
+                self.board.add(self.verdict.figures, 'held_out/', self.learner.updates)
                 if not self.verdict.passed:
                     return
                 self._step('exporting')
                 self.publisher.export(self.verdict)
             self._step('publishing')
             release = self.publisher.publish(store, self.interface)
+            self.link.works('publish')
             self._acts(release)
             self.publisher.remember(release)
         except Interrupted:
             self.say('broken_off', step=self.doing)
         except StoreError as error:
-            self.link.failed(error)
+            self.link.failed('publish', error)
         except (*NOT_WRITTEN, BundleError) as error:
             self.say('not_published', reason=str(error))
         finally:
@@ -290,7 +292,7 @@ class Service:
     def _tell(self) -> None:
         self.report(status_of(self))
         store = self.link.open()
-        if store is None or self.link.error:
+        if store is None or self.link.fails_to('look'):
             return
         try:
             latest = latest_release(store, self.interface) if self.release is None else None
@@ -298,5 +300,6 @@ class Service:
                 self._acts(latest)
             status = json.dumps(status_of(self), allow_nan=False)
             store.put(trainer_key(self.interface), status.encode())
+            self.link.works('tell')
         except StoreError as error:
-            self.link.failed(error)
+            self.link.failed('tell', error)

@@ -9,7 +9,6 @@ Where learning starts is decided here. Must not import ROS or a simulator.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from world_model_ros.bundle.files import write_atomic
 from world_model_ros.contract import Contract, interface_diff, interface_hash, parse_contract
 from world_model_ros.contract.find import config_directories
 from world_model_ros.models.dreamer import Dreamer, DreamerConfig
@@ -53,15 +53,17 @@ class Shipped:
 
 
 def write_shipped(path: Path, learner: Learner) -> None:
-    """Write a learner file whole or not at all."""
+    """Write a learner file whole or not at all, also when the power goes.
+
+    Raises:
+        OSError: there is no room for it.
+    """
     header = {
         'format': str(FORMAT),
         'interface_hash': interface_hash(learner.model.contract),
         'model': json.dumps(asdict(learner.model.config)),
     }
-    temporary = path.with_name(path.name + '.tmp')
-    save_file(shipped_tensors(learner), temporary, metadata=header)
-    os.replace(temporary, path)
+    write_atomic(path, save(shipped_tensors(learner), metadata=header))
 
 
 def read_shipped(path: Path, contract: Contract) -> Shipped:

@@ -9,16 +9,15 @@ the release that acts. Must not import ROS, a simulator or the store.
 from __future__ import annotations
 
 import copy
-import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 
+from world_model_ros.bundle.files import write_atomic
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.models.dreamer import Dreamer, DreamerConfig
 from world_model_ros.planning.mppi import PlannerConfig
@@ -27,6 +26,7 @@ from world_model_ros.training.gate import not_finite
 from world_model_ros.training.learner import Learner, LearnerConfig
 from world_model_ros.training.replay import Replay
 from world_model_ros.training.shipped import (
+    LearnerFileError,
     Shipped,
     find_shipped,
     model_config,
@@ -34,11 +34,12 @@ from world_model_ros.training.shipped import (
     write_shipped,
 )
 
+SHOWN = 200  # characters of what is wrong with a checkpoint
 ACTING = 'acting.learner.safetensors'
 ORIGIN = 'origin.learner.safetensors'  # every alignment begins with it
 TEACHER = 'teacher.learner.safetensors'
-
-
+# What a checkpoint raises whose files are not what this version writes.
+_UNUSABLE = (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError)
 # Of a model, what a second alignment leaves as it was learned since the first.
 LEARNED = ('prior_hidden', 'prior_out', 'reward_head', 'continue_head', 'value_head')
 
@@ -56,7 +57,7 @@ class TrainerState:
 
     Raises:
         LearnerFileError: the file to start from cannot serve this contract.
-        ValueError: the folder is of another interface.
+        ValueError: the folder is of another interface or version, or damaged.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class TrainerState:
         policy_margin: float | None = None,
     ) -> None:
         self.contract, self.folder, self.say = contract, folder, say
-        self.recipe = recipe or LearnerConfig()
+        self.recipe, self.policy_margin = recipe or LearnerConfig(), policy_margin
         self.normalised = self.unaligned = self.align_again = self.anchored = False
         self.aligned_at = 0  # ticks of the robot that were written by then
         self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
@@ -81,20 +82,18 @@ class TrainerState:
             shipped = self._choose(start)
             sizes = shipped.model if shipped is not None else sizes
             self.learner = self._build(sizes)
-            self.planner = PlannerConfig(gamma=self.learner.discount)
+            planner = PlannerConfig(gamma=self.learner.discount)
             if shipped is not None:
                 checkpoint.restore_learner(self.learner, shipped.tensors)
                 self.normalised = True
                 self.unaligned = bool(self.learner.model.pictures)
                 if self.unaligned:
                     write_shipped(folder / ORIGIN, self.learner)
-                self.planner = shipped.planner or self.planner
+                planner = shipped.planner or planner
                 # It is what acts, as far as anybody knows, and the bar for what comes.
                 write_shipped(folder / ACTING, self.learner)
                 self.acting_name = 'the weights it started from'
-            if policy_margin is not None:
-                values = {**self.planner.as_dict(), 'policy_margin': policy_margin}
-                self.planner = PlannerConfig(**values)
+            self.planner = self._asked_for(planner)
             self.save()
         else:
             self._resume(found)
@@ -113,6 +112,11 @@ class TrainerState:
         self.say('start', origin=str(path), reason='optimisers warm up anew')
         return shipped
 
+    def _asked_for(self, planner: PlannerConfig) -> PlannerConfig:
+        if self.policy_margin is None:
+            return planner
+        return PlannerConfig(**{**planner.as_dict(), 'policy_margin': self.policy_margin})
+
     def _build(self, sizes: DreamerConfig | None) -> Learner:
         model = Dreamer(self.contract, sizes)
         for module in (*model.encoders.values(), *model.decoders.values()):
@@ -120,22 +124,30 @@ class TrainerState:
         return Learner(model, self.recipe)
 
     def _resume(self, found: Path) -> None:
-        state = json.loads((found / 'state.json').read_text())
+        state = checkpoint.read_state(found)
         ours = interface_hash(self.contract)
         if state.get('interface_hash') != ours:
             raise ValueError(
                 f'{found}: a checkpoint of interface {str(state.get("interface_hash"))[:12]}, the '
                 f'contract has {ours[:12]}; give another --out'
             )
-        self.learner = self._build(model_config(state['model']))
-        self._load(found)
+        try:
+            self.learner = self._build(model_config(state['model']))
+            self._load(found)
+        except _UNUSABLE as error:
+            text = ' '.join(f'{type(error).__name__}: {error}'.split())
+            raise ValueError(
+                f'{found}: cannot be gone on from ({text[:SHOWN]}); use the version that wrote '
+                'it, or give another --out'
+            ) from error
         self.say('resumed', updates=self.learner.updates)
 
-    def _load(self, found: Path) -> None:
+    def _load(self, found: Path, teacher: Dreamer | None = None) -> None:
         # Before the optimisers are restored: theirs are the parameters that still learn.
-        if json.loads((found / 'state.json').read_text()).get('anchored', False):
-            shipped = read_shipped(self.folder / TEACHER, self.contract)
-            self.learner.anchor(shipped.build(self.contract))
+        if checkpoint.read_state(found).get('anchored', False):
+            if teacher is None:
+                teacher = read_shipped(self.folder / TEACHER, self.contract).build(self.contract)
+            self.learner.anchor(teacher)
         state = checkpoint.load(found, self.learner)
         self.normalised = bool(state['normalised'])
         # Checkpoints from before weights were aligned so have neither.
@@ -143,7 +155,7 @@ class TrainerState:
         self.anchored = bool(state.get('anchored', False))
         self.align_again = bool(state.get('align_again', False))
         self.aligned_at = int(state.get('aligned_at', 0))
-        self.planner = PlannerConfig(**state['planner'])
+        self.planner = self._asked_for(PlannerConfig(**state['planner']))
         self.counters = self.counters | state['counters']
         self.acting_name = state['acting']
 
@@ -182,8 +194,9 @@ class TrainerState:
         assert found is not None, 'a checkpoint is written before the first update'
         counters, acting, lost = self.counters, self.acting_name, self.learner.updates
         # Fresh optimisers: theirs may be what broke.
+        teacher = self.learner.teacher
         self.learner = self._build(self.learner.model.config)
-        self._load(found)
+        self._load(found, teacher)
         self.counters, self.acting_name = counters, acting
         self.counters['rollbacks'] += 1
         self.bad_in_row = 0
@@ -199,18 +212,35 @@ class TrainerState:
             getattr(model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
         self.normalised = True
 
-    def origin(self) -> Dreamer:
-        """Return the weights that learning started from, free to be aligned."""
-        path = self.folder / ORIGIN
-        if not path.exists():  # a folder from before it was kept: nothing was learned yet
-            return copy.deepcopy(self.learner.model)
-        return read_shipped(path, self.contract).build(self.contract).requires_grad_(True)
+    def origin(self) -> Dreamer | None:
+        """Return the weights that learning started from, free to be aligned; None: they are lost.
+
+        Before the first alignment nothing was learned, and the learner has them itself.
+        """
+        model = self._read(ORIGIN)
+        if model is not None:
+            return model.requires_grad_(True)
+        return copy.deepcopy(self.learner.model) if self.unaligned else None
+
+    def _read(self, name: str) -> Dreamer | None:
+        """Return a model of this folder; None where there is none that can be read."""
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            return read_shipped(path, self.contract).build(self.contract)
+        except LearnerFileError as error:
+            self.say('learner_file_unreadable', reason=str(error))
+            return None
 
     def aligned(self, model: Dreamer, understood: bool, ticks: int) -> None:
         """Go on from aligned weights; where they understand pictures, hold on to what they do.
 
         ``ticks`` of the robot were written by now. What was learned of rewards and values since a
-        first alignment stays: latents mean the same.
+        first alignment stays: latents mean the same. Saved by ``save``.
+
+        Raises:
+            OSError: no room for the teacher; call it again.
         """
         again = not self.unaligned
         if understood or not again:
@@ -220,26 +250,20 @@ class TrainerState:
             for mine in (self.learner.model, self.learner.average):
                 mine.load_state_dict(fresh, strict=not again)
         if understood:
-            write_shipped(self.folder / TEACHER, self.learner)  # a full disk: asked again
+            write_shipped(self.folder / TEACHER, self.learner)
             teacher = copy.deepcopy(self.learner.model).requires_grad_(False)
             self.learner.anchor(teacher.eval())
         self.anchored = self.anchored or understood
         self.unaligned, self.align_again = False, understood and not again
         self.aligned_at = ticks
-        self.save()
 
     def acting(self) -> tuple[Dreamer | None, str]:
         """Return the acting release's model and its name; None before the first release."""
-        path = self.folder / ACTING
-        if not path.exists():
-            return None, ''
-        return read_shipped(path, self.contract).build(self.contract), self.acting_name
+        model = self._read(ACTING)
+        return model, '' if model is None else self.acting_name
 
     def acts_now(self, weights: Path, name: str) -> None:
         """Remember what was just published, by the learner file beside its bundle."""
-        target = self.folder / ACTING
-        temporary = target.with_name(target.name + '.tmp')
-        shutil.copyfile(weights, temporary)
-        os.replace(temporary, target)
+        write_atomic(self.folder / ACTING, weights.read_bytes())
         self.acting_name = name
         self.save()

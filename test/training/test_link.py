@@ -1,0 +1,36 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A store is lost once and back once, however often it is tried in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('mujoco')
+from served import Told, serve
+
+pytestmark = pytest.mark.usefixtures('one_thread')
+
+
+def test_a_store_that_can_be_read_but_not_written_is_lost_until_it_can_be_written(
+    tmp_path, store, learner_file
+):
+    blocker = Path(store.url) / 'status'  # no folder can be made there
+    blocker.write_bytes(b'')
+
+    def lost_for_long(service, status):
+        assert not told.of('store_back')
+        return status['store_errors'] >= 5
+
+    def mend(service, status):
+        blocker.unlink()
+        return True
+
+    def back(service, status):
+        return not status['store_error']
+
+    told = Told(lost_for_long, mend, back)
+    serve(store.url, tmp_path / 'out', learner_file, told).run()
+    assert len(told.of('store_lost')) == len(told.of('store_back')) == 1
