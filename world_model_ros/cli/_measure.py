@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+SIMD = ('avx2', 'avx512f', 'avx512_bf16', 'amx_bf16')
+
 
 def milliseconds(seconds: list[float] | np.ndarray) -> dict[str, float]:
     """Return percentiles of durations, in milliseconds."""
@@ -35,13 +37,16 @@ def milliseconds(seconds: list[float] | np.ndarray) -> dict[str, float]:
 
 def machine() -> dict[str, Any]:
     """Say what a figure was measured on."""
-    model = platform.processor() or platform.machine()
+    about: dict[str, str] = {}
     if os.path.exists('/proc/cpuinfo'):
         with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:
-            names = [line.split(':', 1)[1].strip() for line in file if line.startswith('model n')]
-        model = names[0] if names else model
+            rows = (line.partition(':') for line in file)
+            about = {name.strip(): text.strip() for name, _, text in rows}
+    has = set(about.get('flags', '').split())
     return {
-        'cpu': model,
+        'cpu': about.get('model name') or platform.processor() or platform.machine(),
+        # One name stands for processors of many speeds; these set what matrix products cost.
+        'simd': [name for name in SIMD if name in has],
         'cores': os.cpu_count(),
         'load_1min': round(os.getloadavg()[0], 2),
         'python': platform.python_version(),
