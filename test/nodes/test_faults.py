@@ -82,8 +82,13 @@ def test_lost_camera_leads_to_safe_action_and_comes_back_by_itself(tmp_path, fau
         limit_s = CONTRACT.stream('camera').max_age_s + CONTRACT.period_s
         # The guard samples on its own grid: the first safe command is up to one sample later.
         assert (safe[0] - camera.last_ns) * 1e-9 <= limit_s + COMMAND_NS * 1e-9
-        robot.until(lambda: robot.status('/agent')[0] == 2, 'diagnostics ERROR')
-        assert 'no usable camera' in robot.status('/agent')[1]
+        # On a busy machine another stream may be late for a moment, and is named then.
+        robot.until(
+            lambda: (
+                robot.status('/agent')[0] == 2 and 'no usable camera' in robot.status('/agent')[1]
+            ),
+            'diagnostics ERROR that names the camera',
+        )
         invalid = robot.ticks[-1]
         assert not invalid.valid and invalid.source == 'safe'
         camera.state = 'plugged'
