@@ -34,6 +34,7 @@ MAY_IMPORT = {
     'fleet': {'contract', 'bundle', 'onboard', 'store'},
 }
 MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'models', 'planning', 'training'}
+MAY_IMPORT['bench'] = set(MAY_IMPORT)
 MAY_IMPORT['cli'] = set(MAY_IMPORT) - {'cli'}
 
 # Modules with walls of their own, and the folders where they may stand.

@@ -30,7 +30,27 @@ ACTION_KEYS = (
     'rate_limit',
     'safe',
     'gravity_safe',
+    'acceleration_limit',
+    'stop_rate_limit',
+    'hold_tolerance',
+    'box_tolerance',
+    'home',
 )
+# Keys that mean something for some kinds only, and what to write elsewhere.
+ONLY_FOR = {
+    'acceleration_limit': (
+        ('position',),
+        'rate_limit already bounds how fast the command changes',
+    ),
+    'hold_tolerance': (('position',), 'only positions are held'),
+    'box_tolerance': (('position',), 'only a commanded position has a box to be outside of'),
+    'home': (('position',), 'exploring goes around zero'),
+    'stop_rate_limit': (
+        ('effort', 'velocity', 'position_delta'),
+        'a position comes to rest within rate_limit and acceleration_limit',
+    ),
+}
+MAX_TOLERANCE = 1.0  # rad or m; more is no tolerance but a missing check
 
 
 def read_action(top: Section, problems: Problems) -> Action | None:
@@ -65,10 +85,63 @@ def read_action(top: Section, problems: Problems) -> Action | None:
         rate_limit=section.numbers('rate_limit', f'{unit} per second', len(names)),
         safe=section.choice('safe', ('zero', 'hold')),
         gravity_safe=section.flag('gravity_safe', False),
+        acceleration_limit=_optional(section, 'acceleration_limit', f'{unit} per s²', len(names)),
+        stop_rate_limit=_optional(section, 'stop_rate_limit', f'{unit} per second', len(names)),
+        hold_tolerance=section.number('hold_tolerance', unit, 0.05, high=MAX_TOLERANCE),
+        box_tolerance=section.number(
+            'box_tolerance', unit, 0.02, high=MAX_TOLERANCE, low_included=True
+        ),
+        home=_optional(section, 'home', unit, len(names)),
     )
+    _check_later(section, action, problems)
     _check_box(section, action, problems)
     _check_safe(section, action, problems)
     return action
+
+
+def _optional(section: Section, name: str, unit: str, length: int) -> tuple[float, ...]:
+    """Read a list of numbers that may be left out."""
+    return section.numbers(name, unit, length) if name in section.data else ()
+
+
+def _check_later(section: Section, action: Action, problems: Problems) -> None:
+    """Check the optional keys: which kinds they belong to, and that stops are not slower."""
+    for key, (kinds, remedy) in ONLY_FOR.items():
+        if key in section.data and problems.clean('action.kind') and action.kind not in kinds:
+            section.note(
+                key,
+                section.data[key],
+                f'no such key for kind {action.kind}',
+                f'remove it: {remedy}',
+            )
+    for index, limit in enumerate(action.acceleration_limit):
+        if limit <= 0:
+            section.note(
+                f'acceleration_limit[{index}]',
+                limit,
+                'more than 0',
+                'say how fast the speed may change, per second; leave the key out for no limit',
+            )
+    if problems.clean('action.rate_limit', 'action.stop_rate_limit'):
+        pairs = zip(action.stop_rate_limit, action.rate_limit, strict=False)
+        for index, (stop, rate) in enumerate(pairs):
+            if stop < rate:
+                section.note(
+                    f'stop_rate_limit[{index}]',
+                    stop,
+                    f'at least rate_limit[{index}] ({rate:g})',
+                    'a stop is never slower than a plan may be',
+                )
+    if problems.clean('action.low', 'action.high', 'action.home'):
+        for index, at in enumerate(action.home):
+            low, high = action.low[index], action.high[index]
+            if not low <= at <= high:
+                section.note(
+                    f'home[{index}]',
+                    at,
+                    f'between low and high ({low:g} to {high:g})',
+                    f'correct the home position of {action.names[index]!r}',
+                )
 
 
 def _check_box(section: Section, action: Action, problems: Problems) -> None:

@@ -10,10 +10,10 @@ rate limit orphans no weights; `contract_hash` covers every field, for provenanc
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import Any
 
-from world_model_ros.contract.schema import Contract, Stream
+from world_model_ros.contract.schema import LATER, Contract, Stream
 
 # Version of what happens to a message before it enters the graph (scaling of pictures, order of
 # joints). A change of onboard/decode.py that alters one array raises it.
@@ -72,9 +72,22 @@ def interface_hash(contract: Contract | Mapping[str, Any]) -> str:
 
 def contract_hash(contract: Contract) -> str:
     """Return the sha256 of every field; comments and layout of the file do not count."""
-    fields = asdict(contract)
-    del fields['text']
-    return _digest(fields)
+    values = _hashed(contract)
+    del values['text']
+    return _digest(values)
+
+
+def _hashed(value: Any) -> Any:
+    """The fields of a dataclass as plain types; later keys only where they are not the default."""
+    if isinstance(value, tuple):
+        return [_hashed(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    return {
+        field.name: _hashed(getattr(value, field.name))
+        for field in fields(value)
+        if not (field.metadata.get(LATER) and getattr(value, field.name) == field.default)
+    }
 
 
 def interface_diff(a: Contract | Mapping[str, Any], b: Contract | Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,8 @@ Nothing here reads files or checks values: `load.py` builds these types only fro
 a fault. Imports numpy only.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,18 @@ ActionKind = Literal['effort', 'velocity', 'position', 'position_delta']
 SafeAction = Literal['zero', 'hold']
 RewardSampling = Literal['sum', 'last']
 Reset = Literal['service', 'manual', 'none']
+
+
+LATER = 'later'  # field metadata: the key came after format 1 was fixed
+
+
+def later(default: Any) -> Any:
+    """A key that was added after the format was fixed.
+
+    It enters no hash while it has its default, so that bundles and recordings of older files stay
+    valid (see hashes.py).
+    """
+    return field(default=default, metadata={LATER: True})
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,17 @@ class Action:
     rate_limit: tuple[float, ...]  # units of the action per second
     safe: SafeAction
     gravity_safe: bool
+    # Position only: largest change of speed, units per second squared; empty: not limited.
+    acceleration_limit: tuple[float, ...] = later(())
+    # Effort and velocity only: how fast a stop goes to zero, units per second; empty: rate_limit.
+    stop_rate_limit: tuple[float, ...] = later(())
+    # Position only: how far a joint at rest may be from its command before a hold takes the
+    # measured position instead.
+    hold_tolerance: float = later(0.05)
+    # Position only: how far outside of the box a joint may be measured, for encoder noise and sag.
+    box_tolerance: float = later(0.02)
+    # Position only: where exploring without a model stays near; empty: where the robot starts.
+    home: tuple[float, ...] = later(())
 
 
 @dataclass(frozen=True)

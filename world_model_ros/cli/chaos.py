@@ -1,0 +1,43 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The `chaos` verb: faults at random against one part of the system, and how many rules broke.
+
+Each subcommand prints one JSON object as its last line (`runs`, `violations`, `checked`) and exits
+with 1 if there was a violation. Run i of a seed is always the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+RUNS = Annotated[int, typer.Option(min=1, help='How many runs.')]
+SEED = Annotated[int, typer.Option(min=0, help='Run i gets the numbers of (seed, i).')]
+AS_JSON = Annotated[bool, typer.Option('--json', help='Print nothing but the JSON object.')]
+_HERE = 'world_model_ros.bench.chaos'
+
+
+@app.callback()
+def _root() -> None:
+    """Try to break one part of the system with random faults."""
+
+
+def run_part(part: str, runs: int, seed: int, as_json: bool) -> None:
+    """Attack one part; its module in bench/chaos has the function `one_run`."""
+    from world_model_ros.bench.chaos.runs import inject
+
+    one_run = importlib.import_module(f'{_HERE}.{part}').one_run
+
+    def progress(done: int, violations: int) -> None:
+        if not as_json and (done % 50 == 0 or done == runs):
+            sys.stderr.write(f'{part}: {done} of {runs} runs, {violations} violations\n')
+
+    result = inject(part, one_run, runs, seed, progress)
+    print(json.dumps(result.as_json(), indent=None if as_json else 2))
+    raise typer.Exit(1 if result.violations else 0)
