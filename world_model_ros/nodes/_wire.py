@@ -35,6 +35,12 @@ _STATE_FIELD = {
     'position_delta': 'position',
 }
 
+_POINT_FIELDS = ('positions', 'velocities', 'accelerations', 'effort')
+
+
+class ChunkError(ValueError):
+    """A chunk whose points cannot be read; the text names field, point and joint count."""
+
 
 def command_type(contract: Contract) -> type:
     """The message class the contract's driver wants."""
@@ -65,18 +71,39 @@ def chunk_arrays(
     contract: Contract,
     message: JointTrajectory,
 ) -> tuple[list[str], list[int], np.ndarray]:
-    """Names, times and values [H, A] of a chunk; ragged rows become NaN, which guards refuse."""
+    """Names, times [ns] and values [H, A] of a chunk, in the order of its own joint_names.
+
+    Raises ChunkError for a point whose values cannot be read: another field, another count, or
+    a number that is not finite. Whether the names are the contract's is the guard's to judge.
+    """
     field = _POINT_FIELD[contract.action.kind]
     names = list(message.joint_names)
     start_ns = to_ns(message.header.stamp)
-    values = np.full((len(message.points), len(names)), np.nan)
+    values = np.empty((len(message.points), len(names)))
     times = []
     for i, point in enumerate(message.points):
         times.append(start_ns + to_ns(point.time_from_start))
         row = getattr(point, field)
-        if len(row) == len(names):
-            values[i] = row
+        if len(row) != len(names):
+            raise ChunkError(
+                f'point {i} has {len(row)} numbers in `{field}` for {len(names)} joints in '
+                f'joint_names{_other_fields(point, field)}: the action is of kind '
+                f'{contract.action.kind}, so each point needs `{field}`, one number per joint'
+            )
+        values[i] = row
+        if not np.all(np.isfinite(values[i])):
+            j = int(np.flatnonzero(~np.isfinite(values[i]))[0])
+            raise ChunkError(
+                f'point {i} of {len(message.points)} has {values[i, j]} in `{field}` for joint '
+                f'{names[j]!r}: expected a finite number for each of {len(names)} joints'
+            )
     return names, times, values
+
+
+def _other_fields(point: JointTrajectoryPoint, field: str) -> str:
+    """Which other fields are filled in: most often the sender has taken one of them instead."""
+    filled = [f'`{name}`' for name in _POINT_FIELDS if name != field and len(getattr(point, name))]
+    return f' (it fills in {" and ".join(filled)})' if filled else ''
 
 
 def command_message(contract: Contract, t_ns: int, values: np.ndarray):

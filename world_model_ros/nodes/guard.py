@@ -135,17 +135,28 @@ class GuardNode(Node):
         self._take(message, teleop=True)
 
     def _take(self, message: JointTrajectory, teleop: bool) -> None:
-        names, times, values = _wire.chunk_arrays(self.contract, message)
+        try:
+            names, times, values = _wire.chunk_arrays(self.contract, message)
+        except _wire.ChunkError as error:
+            self._guard.refused += 1
+            self._reasons['chunk refused: its points cannot be read'] += 1
+            self._say_refused(f'chunk refused: {error}', teleop)
+            return
         heard_s = self._steady_s()
         if self._lockstep:  # it may overtake the /clock that its sender thought at
             heard_s = max(heard_s, times[0] / NANOSECONDS)
         refused = self._guard.on_chunk(names, times, values, heard_s, teleop)
-        if refused and refused != self._refused:
-            self.get_logger().warning(refused, throttle_duration_sec=1.0)
-        self._refused = refused
+        self._say_refused(refused, teleop)
         if not teleop and (not refused or self._guard.stopped):
             self._newest_start_ns = times[0]
         self._try_pending()
+
+    def _say_refused(self, refused: str, teleop: bool) -> None:
+        """Log once whose chunk was refused, and why."""
+        if refused and refused != self._refused:
+            sender = 'teleoperation' if teleop else 'agent'
+            self.get_logger().warning(f'{sender}: {refused}', throttle_duration_sec=1.0)
+        self._refused = refused
 
     def _on_joints(self, message: JointState) -> None:
         given = dict(zip(message.name, message.position, strict=False))

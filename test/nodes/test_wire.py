@@ -1,0 +1,78 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Chunks between our own nodes: what cannot be read is named by field, point and count."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip('rclpy')
+
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from world_model_ros.nodes._wire import ChunkError, chunk_arrays, chunk_message
+
+FIELDS = {'effort': 'effort', 'velocity': 'velocities', 'position': 'positions'}
+OTHERS = ('positions', 'velocities', 'accelerations', 'effort')
+NAMES = ('shoulder', 'elbow', 'wrist')
+
+
+def make_contract(kind):
+    action = SimpleNamespace(kind=kind, names=NAMES)
+    return SimpleNamespace(action=action, period_s=0.04)
+
+
+def make_message(**rows):
+    return JointTrajectory(joint_names=list(NAMES), points=[JointTrajectoryPoint(**rows)])
+
+
+def test_velocities_for_a_position_robot_are_refused_by_the_name_of_the_field():
+    with pytest.raises(ChunkError) as caught:
+        chunk_arrays(make_contract('position'), make_message(velocities=[0.1, 0.2, 0.3]))
+
+    assert str(caught.value) == (
+        'point 0 has 0 numbers in `positions` for 3 joints in joint_names (it fills in '
+        '`velocities`): the action is of kind position, so each point needs `positions`, '
+        'one number per joint'
+    )
+
+
+def test_a_number_that_is_not_finite_is_named_by_point_and_joint():
+    message = chunk_message(make_contract('effort'), 0, np.zeros((2, 3)))
+    message.points[1].effort = [0.0, 0.0, float('nan')]
+
+    with pytest.raises(ChunkError, match=r"point 1 of 2 has nan in `effort` for joint 'wrist'"):
+        chunk_arrays(make_contract('effort'), message)
+
+
+@given(
+    kind=st.sampled_from(sorted(FIELDS)),
+    rows=st.fixed_dictionaries(
+        {name: st.lists(st.floats(width=32), max_size=5) for name in OTHERS}
+    ),
+)
+def test_any_point_is_read_whole_or_refused_by_its_field(kind, rows):
+    contract = make_contract(kind)
+    row = rows[FIELDS[kind]]
+    whole = len(row) == len(NAMES) and all(np.isfinite(row))
+
+    if whole:
+        assert chunk_arrays(contract, make_message(**rows))[2].tolist() == [row]
+    else:
+        with pytest.raises(ChunkError, match=f'point 0.*`{FIELDS[kind]}`'):
+            chunk_arrays(contract, make_message(**rows))
+
+
+def test_a_chunk_of_ours_is_read_as_it_was_sent():
+    contract = make_contract('velocity')
+    values = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+
+    names, times, read = chunk_arrays(contract, chunk_message(contract, 5_000, values))
+
+    assert (names, times) == (list(NAMES), [5_000, 40_005_000])
+    assert np.array_equal(read, values)
