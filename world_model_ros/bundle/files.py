@@ -6,37 +6,14 @@
 Owns all contact with the bundle's files on disk; nothing below here opens one again.
 """
 
-import errno
 import hashlib
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from world_model_ros.bundle.layout import MANIFEST, MAX_BUNDLE_BYTES
-
-
-def read_regular(path: Path, limit: int) -> bytes:
-    """Read a regular file of at most `limit` bytes; links, pipes and devices are refused.
-
-    Raises:
-        OSError: the file is absent, unreadable, not regular or too large.
-    """
-    # O_NONBLOCK: opening a pipe that somebody left here must not hang the robot.
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError('a link, not a file') from error
-        raise
-    with os.fdopen(handle, 'rb') as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError('not a regular file')
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise OSError(f'larger than {limit} bytes')
-    return content
+from world_model_ros.durable import read_regular
 
 
 def is_plain_name(name: str) -> bool:
@@ -88,18 +65,3 @@ def read_files(
         for name in sorted(set(os.listdir(directory)) - set(listed) - {MANIFEST})
     ]
     return contents, problems
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that it is afterwards either the old one or the whole new one."""
-    temporary = path.with_name(f'{path.name}.partial')
-    with open(temporary, 'wb') as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

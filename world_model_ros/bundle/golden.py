@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from world_model_ros.bundle.files import write_atomic
 from world_model_ros.bundle.layout import GOLDEN, GraphSignature
 from world_model_ros.bundle.runtime import runtime_errors
+from world_model_ros.durable import write_atomic
 
 if TYPE_CHECKING:
     from world_model_ros.bundle.load import Bundle

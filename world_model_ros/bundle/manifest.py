@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.files import is_plain_name, read_regular, write_atomic
+from world_model_ros.bundle.files import is_plain_name
 from world_model_ros.bundle.layout import (
     BUNDLE_FORMAT,
     FIXED_CANDIDATES,
@@ -24,7 +24,6 @@ from world_model_ros.bundle.layout import (
     REQUIRED_FILES,
     BundleError,
 )
-from world_model_ros.bundle.strict_json import strict_json
 from world_model_ros.contract import (
     Contract,
     ContractError,
@@ -34,6 +33,8 @@ from world_model_ros.contract import (
     interface_hash,
     parse_contract,
 )
+from world_model_ros.durable import read_regular, write_atomic
+from world_model_ros.strict_json import strict_json
 
 MAX_MANIFEST_BYTES = 256 * 1024
 MAX_BELIEF_DIM = 65_536
@@ -121,7 +122,7 @@ def read_manifest(directory: Path) -> tuple[dict[str, Any], str, list[str]]:
     digest = hashlib.sha256(raw).hexdigest()
     try:
         manifest = strict_json(raw)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return {}, digest, [f'{MANIFEST}: not readable as JSON: {str(error)[:200]}']
     return (manifest if isinstance(manifest, dict) else {}), digest, manifest_problems(manifest)
 

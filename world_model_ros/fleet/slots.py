@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.files import read_files, write_atomic
+from world_model_ros.bundle.files import read_files
 from world_model_ros.bundle.manifest import read_manifest
+from world_model_ros.durable import write_atomic
 
 STATE_FORMAT = 1
 STATE_FILE = 'state.json'

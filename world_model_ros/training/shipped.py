@@ -18,9 +18,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from world_model_ros.bundle.files import write_atomic
 from world_model_ros.contract import Contract, interface_diff, interface_hash, parse_contract
 from world_model_ros.contract.find import config_directories
+from world_model_ros.durable import write_atomic
 from world_model_ros.models.dreamer import Dreamer, DreamerConfig
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.checkpoint import shipped_tensors

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 
-from world_model_ros.bundle.files import write_atomic
 from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.durable import write_atomic
 from world_model_ros.models.dreamer import Dreamer, DreamerConfig
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training import checkpoint
