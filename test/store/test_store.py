@@ -44,7 +44,7 @@ def test_objects_come_back_as_they_went(url, tmp_path):
     source = tmp_path / 'source'
     source.write_bytes(bytes(range(256)) * 40_000)  # larger than one chunk
     store.put_file('a/two', source)
-    store.get_file('a/two', tmp_path / 'back')
+    store.get_file('a/two', tmp_path / 'back', 1 << 30)
 
     assert store.get('a/b/one.json') == b'11'
     assert (tmp_path / 'back').read_bytes() == source.read_bytes()
@@ -85,7 +85,7 @@ def test_a_store_that_vanishes_is_an_error_at_every_call_and_works_when_it_is_ba
         lambda: store.list('a'),
         lambda: store.exists('a/b'),
         lambda: store.delete('a/b'),
-        lambda: store.get_file('a/b', tmp_path / 'file'),
+        lambda: store.get_file('a/b', tmp_path / 'file', 100),
     ]
     for call in calls:
         with pytest.raises(StoreError, match='no such folder') as caught:
@@ -184,7 +184,7 @@ def test_a_full_disk_on_this_side_is_said_with_the_file(store, tmp_path):
     store.put('large', os.urandom(400_000))
     with small_disk(tmp_path / 'disk', '256k') as disk:
         with pytest.raises(StoreError, match=r'large: .*No space left'):
-            store.get_file('large', disk / 'file')
+            store.get_file('large', disk / 'file', 1 << 20)
         assert not (disk / 'file').exists()
 
 

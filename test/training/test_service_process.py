@@ -22,6 +22,7 @@ from world_model_ros.bundle import check_bundle
 from world_model_ros.contract import interface_hash
 from world_model_ros.store import fetch_release, latest_release
 from world_model_ros.store.layout import strip_key, trainer_key
+from world_model_ros.store.limits import PICTURE_BYTES
 from world_model_ros.training import checkpoint
 from world_model_ros.training.ledger import Ledger
 from world_model_ros.training.shipped import read_shipped
@@ -74,7 +75,7 @@ def test_killed_twice_without_ros_or_simulator_it_learns_and_publishes(
     assert any(not torch.equal(acting.tensors[k], v) for k, v in start.tensors.items())
     verdicts = (out / 'gate.jsonl').read_text().splitlines()
     assert json.loads(verdicts[0])['passed'] and list((out / 'strips').glob('*.png'))
-    assert store.get(strip_key(ours, release.number)).startswith(b'\x89PNG')
+    assert store.get(strip_key(ours, release.number), PICTURE_BYTES).startswith(b'\x89PNG')
     status = json.loads(store.get(trainer_key(ours)))
     assert status['doing'] == 'left' and status['published'] >= 1
     assert status['release']['bundle_sha'] == release.bundle_sha

@@ -35,6 +35,7 @@ from world_model_ros.store.layout import (
     releases_prefix,
     strip_key,
 )
+from world_model_ros.store.limits import PICTURE_BYTES
 
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 # Earlier stamps (2001-09-09) are of a clock that began at zero, as simulators have.
@@ -171,7 +172,7 @@ def _strips(store: Store, life: Life) -> dict[int, bytes]:
         try:
             if not store.exists(key):
                 continue
-            content = store.get(key)
+            content = store.get(key, PICTURE_BYTES)
         except StoreError as error:
             troubles.append(Trouble('strip', key, error.reason))
             continue

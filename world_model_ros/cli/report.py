@@ -25,6 +25,7 @@ def report_command(
     from world_model_ros.cli._report_data import find_episodes, gather
     from world_model_ros.cli._report_page import render
     from world_model_ros.store import StoreError, open_store
+    from world_model_ros.store.redact import redact
 
     robot = load_contract(find_robot(contract)) if contract else None
     interface = None if robot is None else interface_hash(robot)
@@ -36,7 +37,7 @@ def report_command(
         with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
             task = bar.add_task('episodes', total=len(refs))
             lives = gather(opened, refs, interface, lambda: bar.advance(task))
-        page = render(lives, opened.url, '' if robot is None else robot.name)
+        page = render(lives, redact(opened.url), '' if robot is None else robot.name)
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page, encoding='utf-8')
     except StoreError as error:

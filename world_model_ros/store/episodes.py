@@ -25,6 +25,7 @@ from world_model_ros.store.layout import (
     from_json,
     to_json,
 )
+from world_model_ros.store.limits import EPISODE_BYTES
 from world_model_ros.store.store import Store
 
 _PARTS = 6  # episodes / interface / robot / date / uuid / file
@@ -145,4 +146,5 @@ def download_episode(store: Store, ref: EpisodeRef, folder: Path | str) -> Path:
         StoreError: unreachable, or a file is missing.
     """
     files = files_of(episode_record(store, ref))
-    return fetch_folder(store, ref.key, files, Path(folder) / check_name(ref.uuid, 'episode'))
+    target = Path(folder) / check_name(ref.uuid, 'episode')
+    return fetch_folder(store, ref.key, files, target, EPISODE_BYTES)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from world_model_ros.store.layout import check_name
+from world_model_ros.store.limits import TooLarge, check_folder, check_room
 from world_model_ros.store.store import Store, StoreError
 
 STAGING_SUFFIX = '.part'
@@ -50,7 +51,11 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def fetch_folder(
-    store: Store, prefix: str, files: Mapping[str, Mapping[str, Any]], target: Path
+    store: Store,
+    prefix: str,
+    files: Mapping[str, Mapping[str, Any]],
+    target: Path,
+    limit: int,
 ) -> Path:
     """Download files into a folder that appears only when every one is verified.
 
@@ -61,12 +66,14 @@ def fetch_folder(
         prefix: of the objects' keys.
         files: name -> {'sha256', 'size'}, names checked.
         target: the folder; one that is there already is kept if it is whole, else replaced.
+        limit: bytes that all files together may have. Of an object no more is fetched than the
+            record says, and nothing where the disk has no room for the whole folder.
 
     Returns:
         target.
 
     Raises:
-        StoreDamaged: an object is not what the record says: `key` names it.
+        StoreDamaged: an object is not what the record says, or the folder is over `limit`.
         StoreError: unreachable, an object is missing, or the disk here is full.
     """
     staging = target.with_name(f'{target.name}{STAGING_SUFFIX}')
@@ -75,13 +82,15 @@ def fetch_folder(
             if not folder_problems(target, files):
                 return target
             shutil.rmtree(target)
+        check_folder(files, limit)
         staging.mkdir(parents=True, exist_ok=True)
         _only(staging, files)
+        check_room(staging, sum(_lacking(staging / n, entry) for n, entry in files.items()))
         for name, entry in files.items():
             path = staging / name
             if path.is_file() and _problem(path, entry) is None:
                 continue
-            store.get_file(f'{prefix}/{name}', path)
+            store.get_file(f'{prefix}/{name}', path, entry['size'])
             problem = _problem(path, entry)
             if problem is not None:
                 path.unlink()
@@ -91,6 +100,8 @@ def fetch_folder(
         _sync_folder(target.parent)
     except StoreError:
         raise
+    except TooLarge as error:
+        raise store.damaged(prefix, f'too large: {error}') from error
     except OSError as error:
         raise store.error(prefix, f'cannot be written to {target}: {error}') from error
     return target
@@ -119,6 +130,12 @@ def _problem(path: Path, entry: Mapping[str, Any]) -> str | None:
     if digest != entry['sha256']:
         return f'sha256 {digest[:12]}…, the record says {entry["sha256"][:12]}…'
     return None
+
+
+def _lacking(path: Path, entry: Mapping[str, Any]) -> int:
+    """Bytes still to be fetched of a file."""
+    there = path.stat().st_size if path.is_file() else 0
+    return max(0, int(entry['size']) - there)
 
 
 def _only(staging: Path, files: Mapping[str, Any]) -> None:

@@ -31,6 +31,7 @@ from world_model_ros.store.layout import (
     releases_prefix,
     to_json,
 )
+from world_model_ros.store.limits import RELEASE_BYTES
 from world_model_ros.store.store import Store, StoreMissing
 
 MAX_EPISODES = 200  # named in a record, the newest; episode_count counts them all
@@ -238,7 +239,7 @@ def fetch_release(store: Store, release: Release, target: Path | str) -> Path:
         StoreError: unreachable, or a file is missing or damaged: `key` names it.
     """
     prefix = objects_prefix(release.interface_hash, release.bundle_sha)
-    return fetch_folder(store, prefix, release.files, Path(target))
+    return fetch_folder(store, prefix, release.files, Path(target), RELEASE_BYTES)
 
 
 def _positive(record: Mapping[str, Any], key: str) -> int:

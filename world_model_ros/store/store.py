@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +23,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
 from world_model_ros.store.layout import FORMAT_KEY, STORE_FORMAT, RecordError, from_json, to_json
+from world_model_ros.store.limits import RECORD_BYTES, TooLarge, limited
+from world_model_ros.store.redact import redact
 
 # obstore's 30 s count for a whole body: too short for weights over a slow line.
 REQUEST_TIMEOUT_SEC = 300
@@ -33,9 +36,13 @@ _T = TypeVar('_T')
 
 
 class StoreError(OSError):
-    """The store, or one object of it, cannot be used: `url`, `key` and `reason` say which, why."""
+    """The store, or one object of it, cannot be used: `url`, `key` and `reason` say which, why.
+
+    Secrets in the URL or in the reason are not repeated.
+    """
 
     def __init__(self, url: str, key: str, reason: str) -> None:
+        url, reason = redact(url), redact(reason)
         super().__init__(f'store {url}: {key or "(root)"}: {reason}')
         self.url, self.key, self.reason = url, key, reason
 
@@ -125,23 +132,33 @@ class Store:
         """Store a file's content as an object, whole or not at all."""
         self._put(key, Path(path), {})
 
-    def get(self, key: str) -> bytes:
-        """An object's content; StoreMissing if there is none."""
+    def get(self, key: str, limit: int = RECORD_BYTES) -> bytes:
+        """An object's content; StoreMissing if there is none, StoreDamaged beyond `limit`."""
         backend = self._ready()
-        return self._do(key, lambda: bytes(obstore.get(backend, key).bytes()))
+        return b''.join(self._do(key, lambda: list(self._pieces(backend, key, limit))))
 
-    def get_file(self, key: str, path: Path | str) -> None:
-        """Write an object into a file, by way of `path` + '.part'; StoreMissing if none."""
+    def get_file(self, key: str, path: Path | str, limit: int) -> None:
+        """Write an object into a file, by way of `path` + '.part'.
+
+        Raises:
+            StoreMissing: there is no such object.
+            StoreDamaged: it has more than `limit` bytes; no more than those are ever written.
+            StoreError: unreachable, or the disk here is full.
+        """
         backend, target = self._ready(), Path(path)
         part = target.with_name(f'{target.name}.part')
 
         def fetch() -> None:
-            with part.open('wb') as file:
-                for chunk in obstore.get(backend, key).stream(min_chunk_size=CHUNK_BYTES):
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, target)
+            try:
+                with part.open('wb') as file:
+                    for piece in self._pieces(backend, key, limit):
+                        file.write(piece)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(part, target)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
 
         self._do(key, fetch)
 
@@ -185,6 +202,20 @@ class Store:
             # and lose what it points at.
             self._do(key, lambda: _sync(self.folder, key))
 
+    def _pieces(self, backend: Any, key: str, limit: int) -> Iterator[bytes]:
+        if self.folder is not None:
+            # A link would lead out of the store, a pipe would never end; both are objects to
+            # obstore. What is not there is left for it to say.
+            with contextlib.suppress(FileNotFoundError):
+                if not stat.S_ISREG(os.lstat(self.folder / key).st_mode):
+                    raise self.damaged(key, 'not a plain file')
+        found = obstore.get(backend, key)
+        pieces = (bytes(piece) for piece in found.stream(min_chunk_size=CHUNK_BYTES))
+        try:
+            yield from limited(pieces, limit, int(found.meta['size']))
+        except TooLarge as error:
+            raise self.damaged(key, f'too large: {error}') from error
+
     def _ready(self) -> Any:
         backend = self._connect()
         if self.folder is not None or not self._known:
@@ -205,7 +236,9 @@ class Store:
 
     def _check(self, backend: Any) -> None:
         try:
-            content = self._do(FORMAT_KEY, lambda: bytes(obstore.get(backend, FORMAT_KEY).bytes()))
+            pieces = self._do(
+                FORMAT_KEY, lambda: list(self._pieces(backend, FORMAT_KEY, RECORD_BYTES))
+            )
         except StoreMissing:
             raise StoreError(
                 self.url,
@@ -213,7 +246,7 @@ class Store:
                 'missing, so this is no store; is the disk mounted, has anyone begun the store?',
             ) from None
         try:
-            from_json(content)
+            from_json(b''.join(pieces))
         except RecordError as error:
             raise StoreError(self.url, FORMAT_KEY, str(error)) from error
         self._known = True
