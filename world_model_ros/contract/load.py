@@ -171,12 +171,13 @@ def _check_hold(action: Action, streams: Sequence[Stream], problems: Problems) -
     known = problems.clean('streams', 'action') and action.kind == 'position'
     if not known or action.safe != 'hold':
         return
-    heard = [set(stream.names) for stream in streams if stream.kind == 'joints']
-    if not any(set(action.names) <= names for names in heard):
+    heard = {name for stream in streams if stream.kind == 'joints' for name in stream.names}
+    silent = [name for name in action.names if name not in heard]
+    if silent:
         problems.add(
             'action.safe',
             action.safe,
-            f'one joints stream with all of {", ".join(action.names)}, to know where to hold them',
+            f'{", ".join(silent)} in a joints stream, to know where to hold them',
             'add the joints that are missing to the names of a joints stream',
         )
 

@@ -28,6 +28,7 @@ from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._common import NANOSECONDS, declare
 from world_model_ros.onboard.guard import Guard, GuardCommand
+from world_model_ros.onboard.joint_positions import JointPositions
 
 # In lockstep a simulator waits for the guard and the guard for the agent; after this long
 # without a chunk the safe action goes out and time moves on, so that nothing hangs for ever.
@@ -63,8 +64,7 @@ class GuardNode(Node):
         self._newest_start_ns: int | None = None
         self._sent_ns: int | None = None
         self._last: GuardCommand | None = None
-        self._measured: np.ndarray | None = None  # joint positions, and how long they count
-        self._measured_s, self._measured_age_s = 0.0, 0.0
+        self._positions = JointPositions(self.contract)
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._lateness_ms: deque[float] = deque(maxlen=LATENESS_WINDOW)
@@ -99,13 +99,8 @@ class GuardNode(Node):
         self.create_service(Trigger, '~/release_stop', self._on_release_stop)
         self.create_service(SetBool, '~/enable', self._on_enable)
         if action.safe == 'hold':  # holding needs to know where the robot is
-            for stream in self.contract.joint_streams:
-                if set(action.names) <= set(stream.names):
-                    self._measured_age_s = stream.max_age_s
-                    self.create_subscription(
-                        JointState, stream.topic, self._on_joints, _common.SENSOR_QOS
-                    )
-                    break
+            for topic in self._positions.topics:
+                self.create_subscription(JointState, topic, self._on_joints, _common.SENSOR_QOS)
 
     # Inputs
 
@@ -159,15 +154,11 @@ class GuardNode(Node):
         self._refused = refused
 
     def _on_joints(self, message: JointState) -> None:
-        given = dict(zip(message.name, message.position, strict=False))
-        if all(name in given for name in self.contract.action.names):
-            self._measured = np.array([given[name] for name in self.contract.action.names])
-            self._measured_s = self._robot_s()
+        self._positions.take(message.name, message.position, self._robot_s())
 
     def _position(self) -> np.ndarray | None:
         """Where the joints are; None once nobody has said so for too long: not where they were."""
-        fresh = abs(self._robot_s() - self._measured_s) <= self._measured_age_s
-        return self._measured if fresh else None
+        return self._positions.at(self._robot_s())
 
     def _on_stop(self, _request, response):
         self._guard.stop('service call')
