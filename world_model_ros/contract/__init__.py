@@ -7,6 +7,7 @@ Owns the robot file (YAML), its frozen types, its checks and its two hashes. Imp
 pyyaml only; must not import any other folder of this package, nor rclpy, nor torch.
 """
 
+from world_model_ros.contract.cautions import contract_warnings
 from world_model_ros.contract.find import config_directories, find_config, find_robot
 from world_model_ros.contract.hashes import (
     PREPROCESSING_VERSION,
@@ -40,6 +41,7 @@ __all__ = [
     'Stream',
     'config_directories',
     'contract_hash',
+    'contract_warnings',
     'find_config',
     'find_robot',
     'interface_dict',

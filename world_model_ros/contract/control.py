@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from world_model_ros.contract.problems import MISSING, Problems, Section
+from world_model_ros.contract.problems import MISSING, Problems, Section, as_number
 from world_model_ros.contract.rules import MAX_RATE_HZ, whole
 from world_model_ros.contract.schema import Stream
 
@@ -18,6 +18,13 @@ CONTROL_KEYS = (
     'command_timeout',
     'frames_per_tick',
 )
+
+
+def peek_period(top: Section) -> float:
+    """The control period in s as it is written, 0 where it is no sound number."""
+    control = top.get('control', None)
+    period = as_number(control.get('period')) if isinstance(control, dict) else None
+    return period if period is not None and MIN_PERIOD_SEC <= period <= MAX_PERIOD_SEC else 0.0
 
 
 def read_control(top: Section, problems: Problems, streams: list[Stream]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from world_model_ros.contract.action import read_action
-from world_model_ros.contract.control import read_control
+from world_model_ros.contract.control import peek_period, read_control
 from world_model_ros.contract.find import find_robot
 from world_model_ros.contract.problems import (
     MISSING,
@@ -121,7 +121,7 @@ def parse_contract(text: str, file: str = '<contract>') -> Contract:
             'letters, digits, _ or -, beginning with a letter',
             'rename the robot type',
         )
-    streams = read_streams(top, problems)
+    streams = read_streams(top, problems, peek_period(top))
     control = read_control(top, problems, streams)
     action = read_action(top, problems)
     reward = _read_reward(top, problems)

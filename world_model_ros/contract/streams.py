@@ -10,7 +10,8 @@ from world_model_ros.contract.problems import MISSING, Problems, Section
 from world_model_ros.contract.rules import MAX_RATE_HZ, RELATIVE_SLACK, read_topic
 from world_model_ros.contract.schema import Stream
 
-MAX_AGE_PERIODS = 3.0  # older than three periods is not the present any more
+# Older than three periods, of the stream or of control, is not the present any more.
+MAX_AGE_PERIODS = 3.0
 MAX_STREAMS = 32
 MAX_SIDE_PIXELS = 1024  # of a picture as the model sees it, not of the camera's
 NO_DETAILS: dict[str, Any] = {
@@ -28,8 +29,12 @@ STREAM_KEYS = {
 _STREAM_NAME = re.compile(r'[a-z][a-z0-9_]*\Z')
 
 
-def read_streams(top: Section, problems: Problems) -> list[Stream]:
-    """Read `streams`: every stream without a fault, in the order of the file."""
+def read_streams(top: Section, problems: Problems, period_s: float = 0.0) -> list[Stream]:
+    """Read `streams`: every stream without a fault, in the order of the file.
+
+    `period_s` is the control period, 0 where it is not known: a fast stream may be as old as a
+    few of them.
+    """
     data = top.get('streams', None)
     if not isinstance(data, dict) or not 1 <= len(data) <= MAX_STREAMS:
         problems.add(
@@ -50,13 +55,13 @@ def read_streams(top: Section, problems: Problems) -> list[Stream]:
                 'rename the stream: it names an input of the network',
             )
             continue
-        stream = _read_stream(name, body, path, problems)
+        stream = _read_stream(name, body, path, problems, period_s)
         if problems.clean(path):
             streams.append(stream)
     return streams
 
 
-def _read_stream(name: str, body: Any, path: str, problems: Problems) -> Stream:
+def _read_stream(name: str, body: Any, path: str, problems: Problems, period_s: float) -> Stream:
     kind = body.get('kind') if isinstance(body, dict) else None
     keys = STREAM_KEYS.get(kind) if isinstance(kind, str) else None
     section = Section(
@@ -71,7 +76,7 @@ def _read_stream(name: str, body: Any, path: str, problems: Problems) -> Stream:
     max_age = section.number('max_age', 'seconds')
     sampling = section.choice('sampling', ('hold', 'asof', 'drop'), 'hold')
     tolerance = section.number('tolerance', 'seconds', 0.0, low_included=True)
-    _check_age(section, rate, max_age, problems)
+    _check_age(section, rate, max_age, period_s, problems)
     _check_tolerance(section, sampling, tolerance, problems)
     record = section.choice('record', ('raw', 'compressed', 'model_input'), 'raw')
     if kind == 'joints' and record != 'raw':
@@ -92,14 +97,17 @@ def _read_stream(name: str, body: Any, path: str, problems: Problems) -> Stream:
     )
 
 
-def _check_age(section: Section, rate: float, max_age: float, problems: Problems) -> None:
+def _check_age(
+    section: Section, rate: float, max_age: float, period_s: float, problems: Problems
+) -> None:
     if problems.clean(section.key('rate'), section.key('max_age')):
-        longest = MAX_AGE_PERIODS / rate
+        longest = MAX_AGE_PERIODS * max(1.0 / rate, period_s)
         if max_age > longest * (1 + RELATIVE_SLACK):
             section.note(
                 'max_age',
                 max_age,
-                f'at most {MAX_AGE_PERIODS:g} periods of the stream ({longest:g} s)',
+                f'at most {longest:g} s ({MAX_AGE_PERIODS:g} periods of the stream, or of '
+                'control where that is longer)',
                 f'write {longest:g} or less, or correct the rate ({rate:g} Hz)',
             )
 

@@ -54,7 +54,8 @@ class Worker:
         self.state = 'starting'
         self._inputs, self._schedule = inputs, schedule
         self._port, self._options = port, options
-        self._commands = Commands(contract, port)
+        self._commands = Commands(contract, port, inputs.assembler.newest_stamp_ns)
+        self.given_up = self._commands.given_up
         self.thinking = Thinking(contract, swap, port, options, schedule.lockstep)
         self._held = contract.episode.reset == 'manual'
         self._start_asked = False
@@ -196,9 +197,10 @@ class Worker:
 
     def _check_ages(self) -> None:
         """Give up the chunk as soon as an input is too old, without waiting for a tick."""
-        if self._schedule.lockstep or not self._commands.too_old(self._port.now_ns()):
-            return
-        if self._commands.give_up():
+        now_ns = self._port.now_ns()
+        overdue = '' if self._schedule.lockstep else self._commands.overdue(now_ns)
+        if overdue and self._commands.give_up():
+            self._commands.miss(overdue, now_ns)
             self.thinking.drop_plan()
 
     def _tick(self, tick: Tick) -> None:
@@ -249,6 +251,7 @@ class Worker:
             self.snapshot = Snapshot(tick.t_ns, decision.belief, decision.chunk, model.bundle)
         if missing:
             self.state = f'no usable {missing}'
+            self._commands.miss(missing, tick.t_ns, observation.samples[missing].error)
         self.stats.add(tick, time.monotonic() - begun_s, lateness_s, decision, observation)
         self._previous = tick
         if record.last:

@@ -18,7 +18,13 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from world_model_ros.bundle import BundleError, load_bundle
 from world_model_ros.bundle.runtime import has_runtime
-from world_model_ros.contract import Contract, ContractError, find_robot, load_contract
+from world_model_ros.contract import (
+    Contract,
+    ContractError,
+    contract_warnings,
+    find_robot,
+    load_contract,
+)
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._agent_topics import AgentTopics
 from world_model_ros.nodes._clocks import SimTime, WallTime
@@ -153,6 +159,8 @@ class AgentNode(LifecycleNode):
         if not value['robot_id']:
             raise ValueError('parameter robot_id is empty: name this robot; records carry it')
         contract = load_contract(find_robot(value['contract']))
+        for warning in contract_warnings(contract):
+            self.get_logger().warning(warning)
         options = Options(
             value['noise_seed'],
             value['eval'],
@@ -239,10 +247,14 @@ class AgentNode(LifecycleNode):
             return
         stats = worker.stats
         level, text = _common.OK, f'{"active" if worker.acting else "shadow"}: {worker.state}'
+        lacking, why = worker.given_up.report()
         if worker.failed and not worker.alive:
             level, text = _common.ERROR, 'the tick thread has ended'
-        elif worker.state.startswith('no usable'):
+        elif worker.state.startswith('no usable model'):
             level, text = _common.ERROR, f'{text}: {stats.error}'
+        elif lacking:
+            level = (_common.OK, _common.WARN, _common.ERROR)[lacking]
+            text = f'{text.split(": no usable")[0]}: {why}'
         elif self._topics.sent_problem:
             level, text = _common.ERROR, f'{text}: {self._topics.sent_problem}'
         elif worker.state != 'running':
@@ -265,6 +277,7 @@ class AgentNode(LifecycleNode):
                 **{f'age.{name}': age for name, age in stats.ages.items()},
                 **{f'source.{name}': count for name, count in stats.sources.items()},
                 **{f'lost.{name}': count for name, count in self._topics.lost.items() if count},
+                **{f'given_up.{name}': n for name, n in worker.given_up.counts.items()},
                 'input_error': stats.error,
             },
         )

@@ -134,9 +134,9 @@ class Assembler:
         if stamp_ns > self._after_ns:
             ring.put(_Stored(stamp_ns, cdr))
 
-    def newest_stamp_ns(self, stream_name: str) -> int | None:
-        """The newest stamp that came in on a stream, whatever its time."""
-        best, _ = self._rings[stream_name].newest(1 << 62)
+    def newest_stamp_ns(self, stream_name: str, not_after_ns: int = 1 << 62) -> int | None:
+        """The newest stamp that came in on a stream, of those not later than a time."""
+        best, _ = self._rings[stream_name].newest(not_after_ns)
         return None if best is None else best.stamp_ns
 
     def has_stamp(self, stream_name: str, stamp_ns: int) -> bool:
