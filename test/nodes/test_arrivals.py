@@ -23,6 +23,7 @@ from world_model_ros.nodes._given_up import CALM, ERROR, WARN, GivenUp
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.onboard.ticker import Tick
 
+EXAMPLES = 60
 START_NS = 1_000_000_000_000
 MESSAGE = joints_cdr(0, names=('a',), position=(0.1,), velocity=())
 BROKEN = joints_cdr(0, names=('a',), position=(float('nan'),), velocity=())
@@ -134,7 +135,7 @@ STREAM = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     period_s=st.sampled_from([0.02, 0.04, 1 / 30, 0.1]),
     streams=st.lists(STREAM, min_size=1, max_size=2),
@@ -151,7 +152,7 @@ def test_chunks_are_given_up_exactly_when_a_stream_stops(period_s, streams, late
         period_s, *((rate, age) for (rate, *_), age in zip(streams, ages, strict=True))
     )
     assert contract_warnings(contract) == []
-    begin_ns = START_NS + round(3e9 * max(1 / rate for rate, *_ in streams))
+    begin_ns = START_NS + round(1e9 * (max(ages) + 3 * max(1 / rate for rate, *_ in streams)))
     end_ns, on_ns = begin_ns + 12 * contract.period_ns, begin_ns + 20 * contract.period_ns
     events, last_ns = [], 0
     for i, ((rate, _, phase, delays), age) in enumerate(zip(streams, ages, strict=True)):
