@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import counter
+import pytest
 
 from world_model_ros.experience import (
     EpisodeError,
@@ -17,7 +18,13 @@ from world_model_ros.experience import (
     list_episodes,
     parity,
 )
-from world_model_ros.experience.session import GRACE_SEC, SILENCE_SEC, RecordingSession
+from world_model_ros.experience.session import (
+    GRACE_SEC,
+    MAX_OPEN,
+    SILENCE_SEC,
+    RecordingSession,
+)
+from world_model_ros.onboard.messages import decode
 
 A, B = 'aaaaaaaa-0000', 'bbbbbbbb-0000'
 
@@ -229,7 +236,81 @@ def test_garbage_on_the_agents_topics_is_reported_not_raised(tmp_path: Path) -> 
     session = make(tmp_path)
     for data in (b'', b'\x00\x01\x00\x00', counter.string('{"no": "uuid"}'), counter.string('[')):
         session.on_message('episode', data, 0, 0, 0.0)
-        assert 'announcement' in session.totals.error
+        assert '/agent/episode: a message was refused' in session.totals.refusal
     session.on_message('tick', counter.joint_state(0, ['tick'], [1.0]), 0, 0, 0.0)
-    assert 'tick record' in session.totals.error
+    assert 'tick record' in session.totals.refusal
+    assert session.totals.refused == {'episode': 4, 'tick': 1}
     session.close(1)
+
+
+BAD_ANNOUNCEMENTS = {
+    'NUL': r'{"uuid": "a\u0000b"}',
+    'a lone surrogate': r'{"uuid": "fine", "contract": "\ud800"}',
+    'deep JSON': '{"uuid": "fine", "bundle": ' + '[' * 50_000 + ']' * 50_000 + '}',
+    'a path': '{"uuid": "../../etc/passwd"}',
+    'our own suffix': '{"uuid": "x.active"}',
+    'a robot that is a path': '{"uuid": "fine", "robot_id": "lab/arm1"}',
+    'a huge number': '{"uuid": "fine", "clock": 1e999}',
+    'no text': '{"uuid": 5}',
+}
+
+
+@pytest.mark.parametrize('what', BAD_ANNOUNCEMENTS)
+def test_one_bad_announcement_costs_nothing_of_the_recording(tmp_path: Path, what: str) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    messages = list(counter.run(10, A))
+    for message in messages[:25]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    bad = counter.string(BAD_ANNOUNCEMENTS[what])
+    session.on_message('episode', bad, counter.T0_NS, counter.T0_NS, 0.0)
+    for message in messages[25:]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    finish(session, 0.0)
+    [path] = list_episodes(tmp_path)
+    assert check_episode(path, rebuilt=True) == []
+    assert session.totals.refused == {'episode': 1}
+    session.totals.refusal.encode('ascii')
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), 1e300])
+@pytest.mark.parametrize('name', ['tick', 'last', 'skipped', 'obs_crc'])
+def test_one_tick_that_counts_nothing_costs_nothing_of_the_recording(
+    tmp_path: Path, name: str, value: float
+) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    for message in counter.run(5, A):
+        if message.role == 'tick':
+            head = decode('sensor_msgs/msg/JointState', message.cdr)
+            numbers = head.position.tolist()
+            numbers[head.name.index(name)] = value
+            bad = counter.joint_state(message.t_ns, head.name, numbers, head.header.frame_id)
+            session.on_message('tick', bad, message.t_ns, message.t_ns, 0.0)
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    finish(session, 0.0)
+    [path] = list_episodes(tmp_path)
+    assert check_episode(path, rebuilt=True) == []
+    assert session.totals.refused == {'tick': 5} and '/agent/tick' in session.totals.refusal
+
+
+def test_a_flood_of_announcements_opens_no_flood_of_files(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    for number in range(40):
+        announce(session, f'flood-{number}')
+    assert len(session.ending) <= MAX_OPEN and session.totals.refused['episode'] > 20
+    session.close(10)
+
+
+def test_a_callback_of_the_session_that_breaks_is_counted(tmp_path: Path) -> None:
+    session = make(tmp_path)
+
+    def broken(data: bytes) -> bytes:
+        raise MemoryError
+
+    session.convert = {'stream.camera': broken}
+    announce(session, A)
+    play(session, A, 3)
+    finish(session, 0.0)
+    assert session.totals.refused == {'stream.camera': 3}
+    assert len(list_episodes(tmp_path)) == 1

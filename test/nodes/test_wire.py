@@ -15,7 +15,16 @@ pytest.importorskip('rclpy')
 
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from world_model_ros.nodes._wire import ChunkError, chunk_arrays, chunk_message
+from world_model_ros.nodes._wire import (
+    SOURCES,
+    ChunkError,
+    chunk_arrays,
+    chunk_message,
+    reward_message,
+    reward_values,
+    sent_message,
+    sent_values,
+)
 
 FIELDS = {'effort': 'effort', 'velocity': 'velocities', 'position': 'positions'}
 OTHERS = ('positions', 'velocities', 'accelerations', 'effort')
@@ -76,3 +85,38 @@ def test_a_chunk_of_ours_is_read_as_it_was_sent():
 
     assert (names, times) == (list(NAMES), [5_000, 40_005_000])
     assert np.array_equal(read, values)
+
+
+@pytest.mark.parametrize('value', [float('inf'), float('nan')])
+@pytest.mark.parametrize('which', [0, 3])
+def test_what_the_guard_cannot_have_sent_is_refused(which, value):
+    contract = make_contract('effort')
+    message = sent_message(contract, 5, np.zeros(3), 'chunk', ())
+    assert sent_values(contract, message)[0] == 5
+    message.position[which] = value
+    with pytest.raises(ValueError, match='expected finite numbers'):
+        sent_values(contract, message)
+
+
+@pytest.mark.parametrize('code', [-1.0, 0.5, float(len(SOURCES))])
+def test_a_source_that_nobody_knows_is_not_taken_for_another(code):
+    contract = make_contract('effort')
+    message = sent_message(contract, 5, np.zeros(3), 'chunk', ())
+    message.position[3] = code
+    with pytest.raises(ValueError, match='a source of 0 to'):
+        sent_values(contract, message)
+
+
+def test_a_reward_without_end_is_refused_and_a_missing_one_is_nan():
+    assert np.isnan(reward_values(reward_message(5, float('nan'), False, False))[1])
+    for reward, terminal in ((float('inf'), 0.0), (1.0, float('nan'))):
+        message = reward_message(5, reward, False, False)
+        message.position[1] = terminal
+        with pytest.raises(ValueError, match='expected finite numbers'):
+            reward_values(message)
+
+
+def test_a_chunk_without_end_is_refused_before_room_is_made_for_it():
+    message = JointTrajectory(joint_names=['a'] * 300, points=[JointTrajectoryPoint()] * 2)
+    with pytest.raises(ChunkError, match='at most 10000 of 256'):
+        chunk_arrays(make_contract('effort'), message)

@@ -164,3 +164,14 @@ def test_the_page_for_readers_lists_every_name():
             shown = shown.replace(f'.{joint}', '.JOINT')
         assert f'`{shown}`' in page, name
     assert all(f'{code} `{source}`' in page for code, source in enumerate(SOURCES))
+
+
+@given(RECORDS, st.data())
+def test_a_record_of_any_numbers_is_read_or_refused_in_words(record, data):
+    values = record.to_doubles()
+    for index in data.draw(st.lists(st.integers(0, len(values) - 1), max_size=3)):
+        values[index] = data.draw(st.floats())
+    try:
+        TickRecord.from_doubles(record.names(), values, record.t_ns, record.frame_id)
+    except TickRecordError as error:
+        assert str(error)

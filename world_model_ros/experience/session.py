@@ -11,17 +11,23 @@ moment. Must not import ROS or torch.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-from collections import deque
+import math
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from world_model_ros.contract.names import check_name, check_robot_id
 from world_model_ros.experience.bag import EpisodeError, EpisodeInfo, Topic
+from world_model_ros.experience.sink import OUR_SUFFIXES
 from world_model_ros.experience.writer import EpisodeWriter
+from world_model_ros.onboard.message_json import message_json
 from world_model_ros.onboard.messages import JOINT_STATE, MessageError, decode
+from world_model_ros.onboard.tick_record import TickRecordError, whole_number
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,10 @@ STREAMS = 'stream.'  # roles of what the robot measures
 # Slow topics would drag the beginning of the bag back by seconds: of these, the last one.
 SLOW = ('diagnostics', 'info.', 'episode', 'clock')
 STRING = 'std_msgs/msg/String'
+# Each is a thread and a file for GRACE_SEC; announcements beyond are refused, nothing is ended.
+MAX_OPEN = 8
+# Of a tick record: numbers that readers count with. What they cannot is no tick record.
+_COUNTS = ('skipped', 'obs_crc', 'release', 'iterations', 'source', 'noise_key_hi', 'noise_key_lo')
 
 
 class Kept(NamedTuple):
@@ -52,7 +62,7 @@ class Announced(NamedTuple):
     """What an agent said of the episode that it begins."""
 
     uuid: str
-    content: Mapping[str, object]
+    content: Mapping[str, Any]
     text: str
 
 
@@ -66,18 +76,53 @@ class TickHead(NamedTuple):
 
 
 def tick_head(cdr: bytes) -> TickHead:
-    """The episode, number and flags of a tick record; raises MessageError."""
+    """The episode, number and flags of a tick record.
+
+    Raises:
+        MessageError: no tick record, or one with numbers that nobody could count with.
+    """
     message = decode(JOINT_STATE, cdr)
     values = dict(zip(message.name, message.position.tolist(), strict=False))
     try:
+        for name in _COUNTS:
+            if name in values:
+                whole_number(name, values[name])
+        reward = float(values['reward'])
+        if math.isinf(reward):
+            raise MessageError('a tick record with an infinite reward')
         return TickHead(
             message.header.frame_id.split('/')[0],
-            int(values['tick']),
-            bool(values['last']),
-            float(values['reward']),
+            whole_number('tick', values['tick']),
+            bool(whole_number('last', values['last'])),
+            reward,
         )
     except KeyError as error:
         raise MessageError(f'a tick record without {error}') from error
+    except TickRecordError as error:
+        raise MessageError(f'a tick record: {error}') from error
+
+
+def announced_episode(cdr: bytes) -> Announced:
+    """What an agent's message announces.
+
+    Raises:
+        MessageError: it is damaged, or names an episode or a robot that no file could be named
+            after.
+    """
+    text = decode(STRING, cdr).data
+    content = message_json(text, 'the announcement of an episode')
+    try:
+        uuid = check_name(content.get('uuid'), 'uuid')
+        if uuid.startswith('.') or uuid.endswith(OUR_SUFFIXES):
+            raise ValueError(f'uuid {uuid!r} is a name that the recorder uses itself')
+        if content.get('robot_id'):
+            check_robot_id(content['robot_id'], 'robot_id')
+        for name in ('contract', 'interface_hash', 'contract_hash'):
+            if not isinstance(content.get(name, ''), str):
+                raise ValueError(f'{name} is no text')
+    except ValueError as error:
+        raise MessageError(f'the announcement of an episode cannot be used: {error}') from error
+    return Announced(uuid, content, text)
 
 
 @dataclass
@@ -117,6 +162,9 @@ class Totals:
     bytes: int = 0
     dropped: int = 0
     unreadable_ticks: int = 0
+    refused: Counter[str] = field(default_factory=Counter)  # role -> messages that cannot be used
+    refusal: str = ''  # the newest of these, with its topic
+    refused_s: float = -math.inf  # steady clock
     last_episode: str = ''
     last_return: float = float('nan')
     error: str = ''
@@ -149,7 +197,23 @@ class RecordingSession:
     def on_message(
         self, role: str, data: bytes, log_ns: int, publish_ns: int, steady_s: float
     ) -> None:
-        """Take one raw message of any role."""
+        """Take one raw message of any role; what cannot be used is counted and ends nothing."""
+        try:
+            self._take(role, data, log_ns, publish_ns, steady_s)
+        except MessageError as error:
+            self._refuse(role, str(error), steady_s)
+        except Exception as error:  # whatever it is, the next message is recorded
+            log.exception('a message of %s', self.topics[role].name)
+            self._refuse(role, repr(error), steady_s)
+
+    def _refuse(self, role: str, reason: str, steady_s: float) -> None:
+        totals = self.totals
+        totals.refused[role] += 1
+        totals.unreadable_ticks += role == 'tick'
+        totals.refusal = f'{self.topics[role].name}: a message was refused: {reason}'
+        totals.refused_s = steady_s
+
+    def _take(self, role: str, data: bytes, log_ns: int, publish_ns: int, steady_s: float) -> None:
         if role in self.convert:
             data = self.convert[role](data)
         if role not in self._kept:
@@ -212,12 +276,7 @@ class RecordingSession:
     def _on_tick(
         self, data: bytes, log_ns: int, publish_ns: int, steady_s: float, only: str = ''
     ) -> None:
-        try:
-            head = tick_head(data)
-        except MessageError as error:
-            self.totals.unreadable_ticks += 1
-            self.totals.error = f'a tick record cannot be read: {error}'
-            return
+        head = tick_head(data)
         if only and head.uuid != only:
             return
         if self._given_up and self._announced and head.uuid == self._announced.uuid:
@@ -242,13 +301,11 @@ class RecordingSession:
                 self.current = None
 
     def _on_announcement(self, data: bytes, log_ns: int, steady_s: float) -> None:
-        try:
-            text = decode(STRING, data).data
-            announced = json.loads(text)
-            episode = Announced(str(announced['uuid']), announced, text)
-        except (MessageError, ValueError, KeyError, TypeError) as error:
-            self.totals.error = f'the announcement of an episode cannot be read: {error!r}'
-            return
+        episode = announced_episode(data)
+        if len(self.ending) >= MAX_OPEN:
+            raise MessageError(
+                f'episode {episode.uuid} is not recorded: {len(self.ending)} are being sealed'
+            )
         before, self._announced = self._announced, episode
         if before is not None and before.uuid == episode.uuid:  # with what was marked since
             if self.current is not None:
@@ -277,10 +334,10 @@ class RecordingSession:
         self.silent_s, self._heard_s = 0.0, steady_s
         info = EpisodeInfo(
             uuid=uuid,
-            robot_id=str(announced.get('robot_id', self.robot_id)),
-            contract_text=str(announced.get('contract', '') or self.contract_text),
-            interface_hash=str(announced.get('interface_hash', '')),
-            contract_hash=str(announced.get('contract_hash', '')),
+            robot_id=announced.get('robot_id') or self.robot_id,
+            contract_text=announced.get('contract') or self.contract_text,
+            interface_hash=announced.get('interface_hash', ''),
+            contract_hash=announced.get('contract_hash', ''),
             bundle=_text(announced.get('bundle', '')),
             clock=_text(announced.get('clock', '')),
             started_ns=log_ns,
@@ -302,7 +359,8 @@ class RecordingSession:
                 writer.write(self.topics[role], *kept)
         # Ticks that overtook the announcement; those of other episodes are in their files.
         for kept in list(self._kept.get('tick', ())):
-            self._on_tick(*kept, steady_s, only=uuid)
+            with contextlib.suppress(MessageError):  # refused and counted when it came
+                self._on_tick(*kept, steady_s, only=uuid)
 
     def _collect(self, episode: Open) -> None:
         writer, totals = episode.writer, self.totals

@@ -17,6 +17,9 @@ from world_model_ros.experience.bag import ACTIVE_SUFFIX, METADATA_FILE
 
 # In the .active directory: space set aside, given back when the disk is full.
 RESERVE_FILE = 'reserve'
+# A recording before its file is locked: nobody takes it for a leftover under this name.
+NEW_SUFFIX = '.new'
+OUR_SUFFIXES = (ACTIVE_SUFFIX, NEW_SUFFIX, '.part')  # of folders beside the episodes
 
 
 class Sink(Protocol):

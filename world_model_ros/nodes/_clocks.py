@@ -16,6 +16,7 @@ from typing import Protocol
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import to_ns
 
 _WINDOW = 25  # steps over which the simulator's speed is measured
@@ -48,7 +49,9 @@ class SimTime:
         self._state = (0, 0, 0.0, 0)  # simulated ns, steady ns, speed, longest extrapolation
         self._floor_ns = 0  # what was last said: a step shorter than the one before goes not back
         self._on_step = on_step
-        node.create_subscription(ClockMessage, '/clock', self._on_clock, 10)
+        self._boundary = Boundary(node)
+        on_clock = self._boundary.wrap('/clock', self._on_clock)
+        node.create_subscription(ClockMessage, '/clock', on_clock, 10)
 
     @property
     def speed(self) -> float:

@@ -8,7 +8,6 @@ likes. All subscriptions are to topics that are published anyway.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import threading
@@ -26,6 +25,9 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.onboard.message_json import message_json
+from world_model_ros.onboard.messages import MessageError
 from world_model_ros.onboard.tick_record import TickRecord, TickRecordError
 
 _KEEP = 250  # ticks of which lateness and reward are shown
@@ -121,18 +123,14 @@ class Monitor:
         self._node = rclpy.create_node(
             'monitor', context=self._context, namespace=namespace or None
         )
-        self._node.create_subscription(
-            JointState, 'agent/tick', self._on_tick, _common.RELIABLE_QOS
-        )
-        self._node.create_subscription(
-            JointState, 'guard/sent', self._on_sent, _common.RELIABLE_QOS
-        )
-        self._node.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS
-        )
-        self._node.create_subscription(
-            String, 'agent/release', self._on_release, _common.LATCHED_QOS
-        )
+        self.boundary = Boundary(self._node)
+        for kind, topic, heard, qos in (
+            (JointState, 'agent/tick', self._on_tick, _common.RELIABLE_QOS),
+            (JointState, 'guard/sent', self._on_sent, _common.RELIABLE_QOS),
+            (DiagnosticArray, '/diagnostics', self._on_diagnostics, _common.RELIABLE_QOS),
+            (String, 'agent/release', self._on_release, _common.LATCHED_QOS),
+        ):
+            self._node.create_subscription(kind, topic, self.boundary.wrap(topic, heard), qos)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name='monitor', daemon=True)
         self._thread.start()
@@ -177,14 +175,14 @@ class Monitor:
             self._from_first = False
 
     def _on_release(self, message: String) -> None:
-        try:
-            told = json.loads(message.data)
-        except ValueError:
-            return
-        self.view.release = told
+        told = message_json(message.data)
         candidate, acting = told.get('candidate') or {}, told.get('acting') or {}
+        for slot in (candidate, acting):
+            if not isinstance(slot, dict) or not isinstance(slot.get('bundle_sha', ''), str):
+                raise MessageError(f'a release of the agent cannot be read: {slot!r}')
+        self.view.release = told
         if candidate.get('state') == 'ready':
-            self.view.ready_s.setdefault(candidate['bundle_sha'], time.time())
+            self.view.ready_s.setdefault(candidate.get('bundle_sha', ''), time.time())
         if acting.get('bundle_sha'):
             self.view.acting_s.setdefault(acting['bundle_sha'], time.time())
 

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from world_model_ros.contract import ContractError, interface_hash, parse_contract
+from world_model_ros.contract.names import check_robot_id
 from world_model_ros.experience import EpisodeError
 from world_model_ros.experience.bag import ACTIVE_SUFFIX, METADATA_FILE, find_mcap
 from world_model_ros.store import Store, StoreError, open_store, upload_episode
@@ -67,11 +68,7 @@ class Shipper:
             robot_id: of this robot, for episodes that do not say whose they are.
             first_retry_s: after a failure; doubled with each further one, up to a minute.
         """
-        if not robot_id:
-            raise ValueError(
-                'parameter robot_id is empty: name this robot; episodes go into the store under it'
-            )
-        check_name(robot_id, 'parameter robot_id')
+        check_robot_id(robot_id)
         self._root, self._url, self._robot_id = root, store_url, robot_id
         self._first_retry_s = first_retry_s
         self._done: set[str] = set()

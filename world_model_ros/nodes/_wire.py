@@ -20,6 +20,8 @@ from world_model_ros.nodes._common import NANOSECONDS, to_ns, to_time
 # In `guard/sent`, after the joints: where the command came from, as an index into this list.
 SENT_SOURCE = 'guard.source'
 SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop')
+# Of a chunk: minutes of a plan, and more joints than any robot; what is larger is no chunk.
+MAX_POINTS, MAX_NAMES = 10_000, 256
 REWARD_NAMES = ('reward', 'terminal', 'success')
 
 _POINT_FIELD = {
@@ -78,6 +80,11 @@ def chunk_arrays(
     """
     field = _POINT_FIELD[contract.action.kind]
     names = list(message.joint_names)
+    if len(message.points) > MAX_POINTS or len(names) > MAX_NAMES:
+        raise ChunkError(
+            f'{len(message.points)} points of {len(names)} joints: at most {MAX_POINTS} of '
+            f'{MAX_NAMES} are read'
+        )
     start_ns = to_ns(message.header.stamp)
     values = np.empty((len(message.points), len(names)))
     times = []
@@ -149,10 +156,21 @@ def sent_message(
 
 
 def sent_values(contract: Contract, message: JointState) -> tuple[int, np.ndarray, str]:
-    """Stamp, values and source of a `guard/sent` message."""
+    """Stamp, values and source of a `guard/sent` message.
+
+    Raises:
+        KeyError: a joint or the source is missing.
+        ValueError: a number is not finite, or no such source is known.
+    """
     given = dict(zip(message.name, message.position, strict=False))
     values = np.array([given[name] for name in contract.action.names], np.float64)
-    return to_ns(message.header.stamp), values, SOURCES[int(given[SENT_SOURCE])]
+    code = given[SENT_SOURCE]
+    if not np.isfinite(values).all() or code not in range(len(SOURCES)):
+        raise ValueError(
+            f'values {values.tolist()} with source {code}: expected finite numbers and a source '
+            f'of 0 to {len(SOURCES) - 1}'
+        )
+    return to_ns(message.header.stamp), values, SOURCES[int(code)]
 
 
 def reward_message(t_ns: int, reward: float, terminal: bool, success: bool) -> JointState:
@@ -164,10 +182,16 @@ def reward_message(t_ns: int, reward: float, terminal: bool, success: bool) -> J
 
 
 def reward_values(message: JointState) -> tuple[int, float, bool]:
-    """Stamp, reward and terminal of a reward sample; a missing reward is NaN."""
+    """Stamp, reward and terminal of a reward sample; a missing reward is NaN.
+
+    Raises:
+        ValueError: the reward is infinite, or terminal is no number.
+    """
     given = dict(zip(message.name, message.position, strict=False))
-    return (
-        to_ns(message.header.stamp),
-        float(given.get('reward', float('nan'))),
-        bool(given.get('terminal', 0.0)),
-    )
+    reward, terminal = float(given.get('reward', np.nan)), float(given.get('terminal', 0.0))
+    if np.isinf(reward) or not np.isfinite(terminal):
+        raise ValueError(
+            f'reward {reward}, terminal {terminal}: expected finite numbers (a reward that is '
+            'missing is NaN)'
+        )
+    return to_ns(message.header.stamp), reward, bool(terminal)

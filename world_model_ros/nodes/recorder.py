@@ -17,9 +17,11 @@ from pathlib import Path
 from rclpy.node import Node
 
 from world_model_ros.contract import contract_hash, find_robot, load_contract
+from world_model_ros.contract.names import check_robot_id
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recover_leftovers
 from world_model_ros.experience.session import RecordingSession
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import SHOW_SEC, Boundary
 from world_model_ros.nodes._common import declare
 from world_model_ros.nodes._shipper import Shipper, ShippingFigures
 from world_model_ros.nodes.recorder_topics import TopicFollower, conversions, wanted_topics
@@ -53,6 +55,8 @@ class RecorderNode(Node):
         )
         clock = declare(self, 'record_clock', False, 'Record /clock too')
         store = declare(self, 'store', '', 'URL of the store that sealed episodes go to; none: ""')
+        if robot_id or store:
+            check_robot_id(robot_id)
         contract = load_contract(find_robot(name))
         self._contract_hash = contract_hash(contract)
         self._root = Path(directory).expanduser().resolve()
@@ -72,7 +76,10 @@ class RecorderNode(Node):
         self._recovered: list[Path] = []
         # A long leftover takes seconds to check; its lock and name keep it apart from new ones.
         threading.Thread(target=self._recover, name='recover', daemon=True).start()
-        self._followers = [TopicFollower(self, w, self._on_message, self._on_lost) for w in wanted]
+        self._boundary = Boundary(self)
+        self._followers = [
+            TopicFollower(self, w, self._on_message, self._on_lost, self._boundary) for w in wanted
+        ]
         self._diagnostics = _common.Diagnostics(self, robot_id)
         if self._shipper:
             self._shipper.start()
@@ -131,6 +138,8 @@ class RecorderNode(Node):
             level, text = _common.ERROR, totals.error
         elif problems:
             level, text = _common.ERROR, problems[0]
+        elif time.monotonic() - totals.refused_s < SHOW_SEC:
+            level, text = _common.WARN, totals.refusal
         elif self.session.silent_s > SILENT_WARN_SEC or self.session.waits_for_ticks:
             level, text = _common.WARN, NO_TICKS
         elif dropped:
@@ -159,7 +168,10 @@ class RecorderNode(Node):
             'shipping_failures': shipping.failures,
             'last_shipping_error': shipping.last_error,
         }
-        self._diagnostics.publish(level, text, values)
+        for role, count in totals.refused.items():
+            values[f'refused.{self.session.topics[role].name}'] = count
+        values.update(self._boundary.values())
+        self._diagnostics.publish(*self._boundary.level(level, text), values)
 
     def close(self) -> None:
         """Seal what is open; the agent has ended its episode before, if it could."""

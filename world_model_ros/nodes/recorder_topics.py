@@ -28,6 +28,7 @@ from world_model_ros.experience.pictures import (
     MODEL_INPUT_SUFFIX,
     model_input,
 )
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
 
 # Queues of the subscriptions, filled only while this process is held up: 2 s of the fastest
@@ -108,13 +109,21 @@ def message_class(type_name: str) -> type:
 class TopicFollower:
     """One wanted topic: subscribed when a publisher appears, again when its QoS asks for it."""
 
-    def __init__(self, node: Node, wanted: Wanted, on_message: OnMessage, on_lost: OnLost) -> None:
+    def __init__(
+        self,
+        node: Node,
+        wanted: Wanted,
+        on_message: OnMessage,
+        on_lost: OnLost,
+        boundary: Boundary,
+    ) -> None:
         self.wanted = wanted
         self.name = node.resolve_topic_name(wanted.topic)
         self.problem = ''
         self._node = node
         self._on_message = on_message
         self._on_lost = on_lost
+        self._receive = boundary.wrap(self.name, self._store)
         self._subscription: Subscription | None = None
         self._reliable = False
         self._latched = False
@@ -169,7 +178,7 @@ class TopicFollower:
             event_callbacks=SubscriptionEventCallbacks(message_lost=self._lost),
         )
 
-    def _receive(self, data: bytes) -> None:
+    def _store(self, data: bytes) -> None:
         # Without the message info: the EventsExecutor of rclpy 7.1 dies of a second argument.
         self._on_message(self.wanted.role, data)
 

@@ -27,6 +27,7 @@ from std_srvs.srv import Trigger
 
 from world_model_ros.contract import Stream, find_robot, load_contract
 from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS, declare
 from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import RealityError, SimRobot, load_reality
@@ -86,6 +87,7 @@ class SimRobotNode(Node):
 
     def _create_topics(self) -> None:
         contract = self.contract
+        self._boundary = Boundary(self)
         self._clock_publisher = self.create_publisher(ClockMessage, '/clock', 10)
         self._images: list[tuple[Stream, object, object]] = []
         for stream in contract.image_streams:
@@ -105,7 +107,7 @@ class SimRobotNode(Node):
         self.create_subscription(
             _wire.command_type(contract),
             contract.action.topic,
-            self._on_command,
+            self._boundary.wrap(contract.action.topic, self._on_command),
             _common.RELIABLE_QOS,
         )
         self.create_service(Trigger, 'reset', self._on_reset)

@@ -19,6 +19,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
 
 CLOCKS_KEPT = 64  # /clock stamps that a sample of the guard may still belong to
 
@@ -32,12 +33,14 @@ class TimingProbe(Node):
         self._last_s: dict[str, float] = {}
         self.samples: dict[str, list[float]] = {'chunk_interval_s': [], 'sent_interval_s': []}
         self.samples['guard_latency_s'] = []
+        boundary = Boundary(self)
         for kind, topic, heard in (
             (Clock, '/clock', self._on_clock),
             (JointState, 'guard/sent', self._on_sent),
             (JointTrajectory, 'agent/chunk', self._on_chunk),
         ):
-            self.create_subscription(kind, topic, heard, _common.RELIABLE_QOS, raw=True)
+            on_message = boundary.wrap(topic, heard)
+            self.create_subscription(kind, topic, on_message, _common.RELIABLE_QOS, raw=True)
 
     def _on_clock(self, cdr: bytes) -> None:
         self._clock_s[_common.cdr_stamp_ns(cdr)] = time.monotonic()

@@ -23,12 +23,13 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from world_model_ros.contract.names import check_robot_id
 from world_model_ros.fleet.preflight import run_preflight
 from world_model_ros.fleet.slots import Slot, SlotsError
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import declare
-from world_model_ros.store.layout import check_name
 
 RELEASE_FORMAT = 1  # of the agent's ~/release
 STEP_PERIOD_SEC = 0.1
@@ -52,9 +53,7 @@ class UpdaterNode(Node):
         threads = declare(self, 'threads', 1, 'Threads of ONNX Runtime in the preflight')
         if not store:
             raise ValueError('parameter store is empty: give the URL or folder of the store')
-        if not robot_id:
-            raise ValueError('parameter robot_id is empty: name this robot; reports carry it')
-        check_name(robot_id, 'parameter robot_id')
+        check_robot_id(robot_id)
         self.updater = Updater(
             store,
             contract,
@@ -74,7 +73,9 @@ class UpdaterNode(Node):
         self._said: tuple[str, int, str] = ('', 0, '')
         self._set = self.create_client(SetParametersAtomically, 'agent/set_parameters_atomically')
         self._swap_now = self.create_client(Trigger, 'agent/swap_now')
-        self.create_subscription(String, 'agent/release', self._on_release, _common.LATCHED_QOS)
+        self._boundary = Boundary(self)
+        on_release = self._boundary.wrap('agent/release', self._on_release)
+        self.create_subscription(String, 'agent/release', on_release, _common.LATCHED_QOS)
         self.create_service(Trigger, '~/rollback', self._on_rollback)
         self.create_service(Trigger, '~/check', self._on_check)
         self._diagnostics = _common.Diagnostics(self, robot_id)
@@ -254,11 +255,12 @@ class UpdaterNode(Node):
             'agent': self._held(status.bundle_sha),
             'problem': problem,
             'bad': len(state.bad),
+            **self._boundary.values(),
         }
         for name in ('acting', 'previous', 'candidate'):
             slot = getattr(state, name)
             values[name] = slot.release if slot else ''
-        self._diagnostics.publish(level, text, values)
+        self._diagnostics.publish(*self._boundary.level(level, text), values)
 
     @property
     def exit_status(self) -> int:

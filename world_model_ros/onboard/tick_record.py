@@ -56,6 +56,7 @@ _SENT = 'action.sent.'  # + joint
 _MARK = '.checksum'  # behind the name of a stream
 _NS_PER_SEC = 1_000_000_000
 _MISSING = math.nan
+_MAX_WHOLE = float(1 << 53)
 
 
 class TickRecordError(ValueError):
@@ -156,29 +157,44 @@ class TickRecord:
         missing = [n for n in _names(joints, streams) if n not in got]
         if missing:
             raise TickRecordError(f'a tick record of schema {TICK_SCHEMA} lacks {missing}')
-        code = int(got['source'])
+        code = _whole(got, 'source')
         if not 0 <= code < len(SOURCES):
             raise TickRecordError(f'unknown source code {code}, known are 0..{len(SOURCES) - 1}')
         return cls(
             episode=frame_id.rsplit('/', 1)[0],
             t_ns=t_ns,
-            tick=int(got['tick']),
-            **{flag: bool(got[flag]) for flag in FLAGS},
+            tick=_whole(got, 'tick'),
+            **{flag: bool(_whole(got, flag)) for flag in FLAGS},
             source=SOURCES[code],
-            release=int(got['release']),
-            iterations=int(got['iterations']),
-            noise_key=int(got['noise_key_hi']) << 32 | int(got['noise_key_lo']),
+            release=_whole(got, 'release'),
+            iterations=_whole(got, 'iterations'),
+            noise_key=_whole(got, 'noise_key_hi') << 32 | _whole(got, 'noise_key_lo'),
             reward=got['reward'],
             lateness=got['lateness'],
             surprise=got['surprise'],
             value=got['value'],
-            skipped=int(got['skipped']),
-            obs_crc=int(got['obs_crc']),
+            skipped=_whole(got, 'skipped'),
+            obs_crc=_whole(got, 'obs_crc'),
             joints=joints,
             asked=np.array([got[f'action.asked.{joint}'] for joint in joints]),
             sent=np.array([got[f'action.sent.{joint}'] for joint in joints]),
             streams={name: _sample(got, name) for name in streams},
         )
+
+
+def whole_number(name: str, value: float) -> int:
+    """A number of a record that counts or flags something.
+
+    Raises:
+        TickRecordError: NaN, infinite, or larger than a double counts exactly.
+    """
+    if not abs(value) <= _MAX_WHOLE:  # also false for NaN
+        raise TickRecordError(f'{name} is {value}: expected a whole number, the record is damaged')
+    return int(value)
+
+
+def _whole(got: dict[str, float], name: str) -> int:
+    return whole_number(name, got[name])
 
 
 def tick_names(contract: Contract) -> list[str]:
@@ -197,8 +213,9 @@ def _names(joints: Sequence[str], streams: Sequence[str]) -> list[str]:
 
 def _sample(got: dict[str, float], name: str) -> StreamSample:
     """A stream's part; whether it was valid is found out again when it is assembled."""
-    stamp_ns = int(got[f'{name}.stamp_sec']) * _NS_PER_SEC + int(got[f'{name}.stamp_nanosec'])
-    number = int(got[f'{name}.checksum'])
+    seconds, rest = _whole(got, f'{name}.stamp_sec'), _whole(got, f'{name}.stamp_nanosec')
+    stamp_ns = seconds * _NS_PER_SEC + rest
+    number = _whole(got, f'{name}.checksum')
     return StreamSample(
-        stamp_ns, number, bool(got[f'{name}.fresh']), got[f'{name}.age'], number >= 0, ''
+        stamp_ns, number, bool(_whole(got, f'{name}.fresh')), got[f'{name}.age'], number >= 0, ''
     )

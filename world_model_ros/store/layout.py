@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from world_model_ros.contract import names
+
 STORE_FORMAT = 1
 FORMAT_KEY = 'format'
 EPISODES = 'episodes'
@@ -21,11 +23,8 @@ STATUS = 'status'
 COMPLETE = 'complete.json'  # an episode's last object
 LATEST = 'latest.json'  # a release's last object: the pointer
 MANIFEST = 'manifest.json'  # its sha256 names a bundle
-MAX_NAME = 200  # bytes of one part of a key; folders allow 255 and stage under longer names
 _SHA256 = re.compile(r'[0-9a-f]{64}\Z')
 _RECORD = re.compile(r'(\d{8,})\.json\Z')
-# Folder stores write `NAME#1` first and rename; names of that form would be taken for such.
-_STAGED = re.compile(r'#\d+\Z')
 
 
 class RecordError(ValueError):
@@ -38,19 +37,10 @@ def check_name(name: str, what: str) -> str:
     Raises:
         RecordError: it is not.
     """
-    if (
-        not isinstance(name, str)
-        or name in ('', '.', '..')
-        or len(name.encode()) > MAX_NAME
-        or not name.isprintable()
-        or any(mark in name for mark in '/\\:')
-        or _STAGED.search(name)
-    ):
-        raise RecordError(
-            f'{what} {name!r} cannot be part of a key: it must be one printable word of 1 to '
-            f'{MAX_NAME} bytes without / \\ : and not end in # and digits'
-        )
-    return name
+    try:
+        return names.check_name(name, what)
+    except names.NameRefused as error:
+        raise RecordError(str(error)) from None
 
 
 def episode_prefix(interface_hash: str, robot_id: str, date: str, uuid: str) -> str:

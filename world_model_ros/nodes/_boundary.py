@@ -1,0 +1,78 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The rim of a node: no message ends it. What a callback cannot digest is named and counted.
+
+Owns the one broad catch around callbacks of topics. Any process on the robot may publish
+anything; a message that raises is settled: refused, counted by its topic, reported in diagnostics,
+and the next one is handled. Services and timers are the node's own code and are not wrapped.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from world_model_ros.nodes import _common
+
+SHOW_SEC = 10.0  # a refused message is the node's state for so long, then a count
+MAX_TEXT = 300
+
+
+class Boundary:
+    """Counts refused messages by topic; one a node, used by the executor's thread."""
+
+    def __init__(self, node: Any) -> None:
+        """Report to the node's log, throttled; `node` needs get_logger() only."""
+        self.refused: dict[str, int] = {}
+        self._node = node
+        self._newest: tuple[str, float] = ('', 0.0)
+
+    def wrap(self, topic: str, callback: Callable[[Any], object]) -> Callable[[Any], None]:
+        """`callback` for create_subscription; whatever it raises ends nothing.
+
+        ValueError and its kind are a message's fault and are told in one line; anything else may
+        be ours and is logged with its traceback.
+        """
+
+        # One argument: rclpy would give a second one to whatever takes it.
+        def receive(message: Any) -> None:
+            try:
+                callback(message)
+            except Exception as error:  # noqa: BLE001 - named, counted, and the next one is handled
+                self.refuse(topic, error)
+
+        return receive
+
+    def refuse(self, topic: str, reason: Exception | str) -> None:
+        """Note that a message of a topic was refused."""
+        self.refused[topic] = self.refused.get(topic, 0) + 1
+        expected = isinstance(reason, (str, ValueError, KeyError, IndexError, TypeError))
+        text = reason if isinstance(reason, str) else _words(reason)
+        if not expected:
+            text = f'{text}\n{"".join(traceback.format_exception(reason)[-4:])}'
+        line = f'{topic}: a message was refused: {text[:MAX_TEXT]}'
+        self._newest = (line, time.monotonic())
+        told = line if expected else f'{line}{text[MAX_TEXT:]}'
+        self._node.get_logger().warning(told, throttle_duration_sec=1.0)
+
+    @property
+    def problem(self) -> str:
+        """The newest refusal, '' once it is older than SHOW_SEC."""
+        line, at_s = self._newest
+        return line if line and time.monotonic() - at_s < SHOW_SEC else ''
+
+    def values(self) -> dict[str, object]:
+        """For diagnostics: `refused.TOPIC` with its count."""
+        return {f'refused.{topic}': count for topic, count in sorted(self.refused.items())}
+
+    def level(self, level: bytes, text: str) -> tuple[bytes, str]:
+        """A node's level and words, raised to WARN with the newest refusal if it was OK."""
+        problem = self.problem
+        return (_common.WARN, problem) if problem and level == _common.OK else (level, text)
+
+
+def _words(error: Exception) -> str:
+    text = ascii(str(error))[1:-1]  # a lone surrogate could not be logged
+    return text if isinstance(error, ValueError) and text else f'{type(error).__name__} {text}'
