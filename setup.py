@@ -90,6 +90,7 @@ setup(
             'guard = world_model_ros.nodes.guard:main',
             'recorder = world_model_ros.nodes.recorder:main',
             'sim_robot = world_model_ros.nodes.sim_robot:main',
+            'unfriendly_arm = world_model_ros.nodes.unfriendly_arm:main',
             'updater = world_model_ros.nodes.updater:main',
         ],
     },

@@ -20,7 +20,15 @@ SHARED = [
     for path in sorted((ROOT / top).rglob('*'))
     if path.is_file() and '__pycache__' not in path.parts and path.suffix != '.safetensors'
 ]
-EXECUTABLES = ('world-model', 'agent', 'guard', 'recorder', 'sim_robot', 'updater')
+EXECUTABLES = (
+    'world-model',
+    'agent',
+    'guard',
+    'recorder',
+    'sim_robot',
+    'unfriendly_arm',
+    'updater',
+)
 
 
 def copy_package(target):

@@ -1,0 +1,55 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The second controller on the unfriendly arm's command topic, as a node of its own.
+
+It exists silently, or sends a slow motion from where the driver's target is. It has no callbacks
+and needs no executor. For tests only.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+from rclpy.node import Node
+
+from world_model_ros.contract import Contract
+from world_model_ros.nodes import _common, _wire
+
+REACH = 0.05  # rad, rad/s or N·m
+PERIOD_S = 5.0  # of its motion: far below the driver's limits
+
+
+class OtherController(Node):
+    """Somebody else's controller, such as one that was forgotten."""
+
+    def __init__(self, arm: Node, contract: Contract) -> None:
+        super().__init__(
+            'other_controller',
+            context=arm.context,
+            namespace=arm.get_namespace(),
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
+        self.sent = 0
+        self._contract = contract
+        self._publisher = self.create_publisher(
+            _wire.command_type(contract), contract.action.topic, _common.RELIABLE_QOS
+        )
+        self._motion: tuple[np.ndarray, float] | None = None  # from where, since when
+
+    def begin(self, target: np.ndarray | None) -> None:
+        """Send a motion that begins at `target`; None: be silent."""
+        self._motion = None if target is None else (target, time.monotonic())
+
+    def turn(self, now_ns: int) -> None:
+        """Send the next command, if it sends."""
+        motion = self._motion
+        if motion is None:
+            return
+        target, begin_s = motion
+        phase = 2.0 * math.pi * (time.monotonic() - begin_s) / PERIOD_S
+        values = target + REACH * 0.5 * (1.0 - math.cos(phase))
+        self._publisher.publish(_wire.command_message(self._contract, now_ns, values))
+        self.sent += 1
