@@ -25,6 +25,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import find_robot
+from world_model_ros.node_parameters import NODES
 from world_model_ros.nodes import _common
 from world_model_ros.onboard.tick_record import TickRecord
 from world_model_ros.parent import PARENT_ENV
@@ -109,7 +110,9 @@ class Robot:
         )
 
     def start(self, name: str, *remaps: str, namespace: str = '', **parameters) -> None:
-        """Start one node with these parameters."""
+        """Start one node with these parameters; robot_id is r where none is given."""
+        if 'robot_id' in NODES.get(name, {}):
+            parameters.setdefault('robot_id', 'r')
         line = [sys.executable, '-m', f'world_model_ros.nodes.{name}', '--ros-args']
         if namespace:
             line += ['-r', f'__ns:=/{namespace}']

@@ -127,9 +127,8 @@ def test_another_robots_guard_is_said_and_ends_no_agent(tmp_path):
         robot.until(lambda: len(robot.ticks) > seen + 5, 'more ticks')
 
 
-@pytest.mark.parametrize(('rate', 'said'), [(0.0, 'shadow'), (-1.0, 'picture_rate is -1.0')])
-def test_pictures_may_be_switched_off_and_a_rate_that_is_none_is_named(tmp_path, rate, said):
+def test_pictures_may_be_switched_off(tmp_path):
     bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
     with robot_processes.Robot(82, tmp_path) as robot:
-        robot.start('agent', contract='reacher', robot_id='r', bundle=bundle, picture_rate=rate)
-        robot.until(lambda: said in robot.status('/agent')[1], 'diagnostics')
+        robot.start('agent', contract='reacher', robot_id='r', bundle=bundle, picture_rate=0.0)
+        robot.until(lambda: 'shadow' in robot.status('/agent')[1], 'diagnostics')

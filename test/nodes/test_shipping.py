@@ -205,7 +205,10 @@ def test_a_folder_in_an_episode_keeps_that_one_back_and_no_other(robot, recorded
 
 @pytest.mark.parametrize(
     ('name', 'words'),
-    [("''", 'parameter robot_id is empty'), ('lab/arm1', "parameter robot_id 'lab/arm1' cannot")],
+    [
+        ("''", 'parameter robot_id is empty'),
+        ('lab/arm1', "parameter robot_id 'lab/arm1' cannot"),
+    ],
 )
 def test_a_robot_whose_name_no_key_could_carry_is_refused_at_the_start(
     robot, tmp_path, name, words

@@ -84,7 +84,8 @@ def measure(
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'ROS_DOMAIN_ID': os.environ.get('WORLD_MODEL_BENCH_DOMAIN', DOMAIN),
     }
-    parameters = {'contract': 'reacher', 'directory': str(target), 'compression': compression}
+    parameters = {'contract': 'reacher', 'robot_id': 'bench', 'directory': str(target)}
+    parameters['compression'] = compression
     arguments = [part for item in parameters.items() for part in ('-p', '{}:={}'.format(*item))]
     recorder = subprocess.Popen(
         [*python, f'{nodes}.recorder', '--ros-args', *arguments], env=environment

@@ -8,24 +8,29 @@ nothing heavier.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
+from world_model_ros.node_parameters import Parameter, fitting
+from world_model_ros.nodes._only import AlreadyRunning, only_one
 from world_model_ros.parent import follow_parent
 
 NANOSECONDS = 1_000_000_000
@@ -36,6 +41,8 @@ STOP_PATIENCE_SEC = 4.0
 # ROS time stands still, and may jump, with a simulator; what times out or repeats uses this one.
 STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
 DRAIN_SEC = 1.0
+# Errors in a node's construction whose words suffice.
+_MENDABLE = (ValueError, OSError, ImportError, ParameterException, NameValidationException)
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -86,9 +93,52 @@ def cdr_stamp_ns(cdr: bytes) -> int:
 
 
 def declare(node: Node, name: str, default, description: str, *, changeable: bool = False):
-    """Declare a parameter and return its value; read-only unless changeable."""
-    descriptor = ParameterDescriptor(description=description, read_only=not changeable)
-    return node.declare_parameter(name, default, descriptor).value
+    """Declare one parameter that is in no table; read-only unless changeable; its value."""
+    return _declared(node, name, Parameter(default, description, changeable=changeable))
+
+
+def parameters(node: Node, table: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Declare the parameters of a table (node_parameters.py) and return their values.
+
+    Raises:
+        ValueError: a value does not fit; in one line, with the remedy.
+    """
+    return {name: _declared(node, name, parameter) for name, parameter in table.items()}
+
+
+def _declared(node: Node, name: str, parameter: Parameter) -> Any:
+    """Declare a parameter with what the user gave, once that is known to fit.
+
+    rclpy's own check knows neither a whole number as a float nor a word on how to write it.
+    """
+    node.declare_parameter(name, None, ParameterDescriptor(dynamic_typing=True))
+    given = node.get_parameter(name).value
+    node.undeclare_parameter(name)
+    value = fitting(name, parameter, parameter.default if given is None else given)
+    descriptor = ParameterDescriptor(
+        description=parameter.meaning, read_only=not parameter.changeable
+    )
+    if parameter.choices:
+        words = ', '.join(choice or "''" for choice in parameter.choices)
+        descriptor.additional_constraints = f'one of {words}'
+    if parameter.low is not None or parameter.high is not None:
+        _limit(descriptor, parameter)
+    # An empty list has no type in ROS: it is declared as a list of one empty text.
+    declared = (list(value) or ['']) if isinstance(value, tuple) else value
+    node.declare_parameter(name, declared, descriptor, ignore_override=True)
+    return value
+
+
+def _limit(descriptor: ParameterDescriptor, parameter: Parameter) -> None:
+    low, high = parameter.low, parameter.high
+    if isinstance(parameter.default, float):
+        ends = (-math.inf if low is None else low, math.inf if high is None else high)
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(ends[0]), to_value=float(ends[1]))
+        ]
+    else:
+        ends = (-(2**63) if low is None else low, 2**63 - 1 if high is None else high)
+        descriptor.integer_range = [IntegerRange(from_value=int(ends[0]), to_value=int(ends[1]))]
 
 
 class Diagnostics:
@@ -155,19 +205,22 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
     The node's optional `drain()` is called between callbacks until it is true, or DRAIN_SEC have
     passed: what needs messages to end, ends there. Its optional `close()` runs with the context
     still whole, so that it can send a last command. A true `finished` ends the run: a node sets
-    it when a thread of its own has ended. Errors in construction are logged in one line: they
-    are the user's to read.
+    it when a thread of its own has ended. What the user can mend is logged in one line: words
+    after --ros-args that ROS cannot read, errors in construction, a second node of this name.
     """
     follow_parent()
     stop = StopSignals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    node = None
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rcl's, on its arguments and parameter files
+        return _refuse(str(error).split(', at /')[0])
+    node = lock = None
     try:
         try:
             node = factory()
-        except (ValueError, OSError, ImportError) as error:
-            rclpy.logging.get_logger('world_model_ros').fatal(str(error))
-            return 1
+            lock = only_one(node)
+        except (*_MENDABLE, AlreadyRunning) as error:
+            return _refuse(str(error))
         executor = make_executor()
         executor.add_node(node)
         while not stop.asked.is_set() and rclpy.ok() and not getattr(node, 'finished', False):
@@ -187,3 +240,10 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
                 close()
             node.destroy_node()
         rclpy.try_shutdown()
+        if lock is not None:
+            lock.close()
+
+
+def _refuse(text: str) -> int:
+    rclpy.logging.get_logger('world_model_ros').fatal(text)
+    return 1

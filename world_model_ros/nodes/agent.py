@@ -25,10 +25,10 @@ from world_model_ros.contract import (
     find_robot,
     load_contract,
 )
+from world_model_ros.node_parameters import AGENT
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._agent_topics import AgentTopics
 from world_model_ros.nodes._clocks import SimTime, WallTime
-from world_model_ros.nodes._common import declare
 from world_model_ros.nodes._episodes import Options
 from world_model_ros.nodes._handover import HandOver
 from world_model_ros.nodes._inputs import Inputs
@@ -36,7 +36,7 @@ from world_model_ros.nodes._pictures import Pictures
 from world_model_ros.nodes._schedule import Schedule
 from world_model_ros.nodes._worker import Worker
 from world_model_ros.onboard.brain import Brain
-from world_model_ros.onboard.collector import AMPLITUDE, CORRELATION_S, Collector
+from world_model_ros.onboard.collector import Collector
 from world_model_ros.onboard.messages import typestore
 from world_model_ros.onboard.model import Model
 
@@ -47,29 +47,6 @@ JOIN_SEC = 2.0  # longer than any tick
 SWITCH_INTERVAL_SEC = 0.001
 _SAID = (BundleError, ContractError, ValueError, OSError, ImportError)  # their words suffice
 
-# name: (default, meaning). Read when the node is configured; CHANGEABLE ones at any time.
-PARAMETERS = {
-    'contract': ('', 'Robot contract: a name or a path to its YAML'),
-    'bundle': ('', 'Directory of the exported model; empty with explore: collect without one'),
-    'release': (0, 'Number of the release that the bundle is, 0: none; set with bundle'),
-    'robot_id': ('', 'Name of this robot in all records; never the hostname'),
-    'tick_source': ('', "Overrides the contract's control.tick.source"),
-    'plan': (True, 'Plan in imagination; false: the policy alone'),
-    'explore': (False, 'Explore, and flag it: noise on top of the plan, or without a plan'),
-    'explore_std': (0.2, 'Noise on top of the plan at most, a share of half the action range'),
-    'explore_amplitude': (AMPLITUDE, 'Reach of the noise without a model, a share of half range'),
-    'explore_correlation': (CORRELATION_S, 'Seconds for which the noise remembers itself'),
-    'explore_ticks': (0, 'Where a service resets: ticks of an exploring episode; 0: a whole one'),
-    'evaluate_every': (0, 'Exploring: every n-th acting episode is an evaluation; 0: none'),
-    'eval': (False, 'Every episode is an evaluation: no exploration, and flagged'),
-    'noise_seed': (-1, 'Acting episode i draws the numbers of this seed + i; -1: of its uuid'),
-    'iteration_count': (-1, "Planner iterations at most; -1: the bundle's"),
-    'budget': (0.0, 'Seconds per tick for thinking; 0: 60 % of the period; less if late'),
-    'threads': (1, 'Threads of ONNX Runtime'),
-    'picture_rate': (5.0, 'Hz of ~/believed and ~/imagined while subscribed; 0: never'),
-    'autoconfigure': (True, 'Load the bundle at start and think in shadow'),
-    'autostart': (False, 'Also act at start: the robot moves'),
-}
 CHANGEABLE = ('bundle', 'release')
 
 
@@ -78,10 +55,7 @@ class AgentNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__('agent')
-        self._value = {
-            name: declare(self, name, default, text, changeable=name in CHANGEABLE)
-            for name, (default, text) in PARAMETERS.items()
-        }
+        self._value = _common.parameters(self, AGENT)
         self._refusal = ''  # why the last try to configure failed
         self._worker: Worker | None = None
         self._pictures: Pictures | None = None
@@ -156,8 +130,6 @@ class AgentNode(LifecycleNode):
 
     def _configure(self) -> None:
         value = self._value
-        if not value['robot_id']:
-            raise ValueError('parameter robot_id is empty: name this robot; records carry it')
         contract = load_contract(find_robot(value['contract']))
         for warning in contract_warnings(contract):
             self.get_logger().warning(warning)

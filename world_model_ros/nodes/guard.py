@@ -25,14 +25,12 @@ from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.node_parameters import GUARD
 from world_model_ros.nodes import _common, _wire
-from world_model_ros.nodes._common import NANOSECONDS, declare
+from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.onboard.guard import Guard, GuardCommand
 from world_model_ros.onboard.joint_positions import JointPositions
 
-# In lockstep a simulator waits for the guard and the guard for the agent; after this long
-# without a chunk the safe action goes out and time moves on, so that nothing hangs for ever.
-LOCKSTEP_PATIENCE_SEC = 5.0
 DIAGNOSTICS_PERIOD_SEC = 1.0
 LATENESS_WINDOW = 500  # samples; 10 s at 50 Hz
 
@@ -42,19 +40,11 @@ class GuardNode(Node):
 
     def __init__(self) -> None:
         super().__init__('guard')
-        name = declare(self, 'contract', '', 'Robot contract: a name or a path to its YAML')
-        robot_id = declare(self, 'robot_id', '', 'This robot, for diagnostics')
-        source = declare(self, 'tick_source', '', "Overrides the contract's control.tick.source")
-        enabled = declare(self, 'enabled', True, 'Whether chunks may move the robot at start')
-        self._patience_s = declare(
-            self,
-            'lockstep_patience',
-            LOCKSTEP_PATIENCE_SEC,
-            'Lockstep: seconds to wait for a chunk before the safe action is sent',
-        )
-        self.contract = load_contract(find_robot(name))
-        self._guard = Guard(self.contract, enabled=enabled)
-        self._lockstep = (source or self.contract.tick_source) == 'lockstep'
+        value = _common.parameters(self, GUARD)
+        self._patience_s = value['lockstep_patience']
+        self.contract = load_contract(find_robot(value['contract']))
+        self._guard = Guard(self.contract, enabled=value['enabled'])
+        self._lockstep = (value['tick_source'] or self.contract.tick_source) == 'lockstep'
         self._sim_time = self._lockstep or self.get_parameter('use_sim_time').value
         self._period_ns = round(self.contract.period_s * NANOSECONDS)
         self._command_period_ns = self._guard.command_period_ns
@@ -71,7 +61,7 @@ class GuardNode(Node):
         self._due_s: float | None = None
         self._refused = ''
         self._create_topics()
-        self._diagnostics = _common.Diagnostics(self, robot_id)
+        self._diagnostics = _common.Diagnostics(self, value['robot_id'])
         if self._sim_time:
             self.create_subscription(ClockMessage, '/clock', self._on_clock, 10)
             self.create_timer(0.05, self._on_patience, clock=_common.STEADY_CLOCK)

@@ -17,12 +17,11 @@ from pathlib import Path
 from rclpy.node import Node
 
 from world_model_ros.contract import contract_hash, find_robot, load_contract
-from world_model_ros.contract.names import check_robot_id
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recover_leftovers
 from world_model_ros.experience.session import RecordingSession
+from world_model_ros.node_parameters import RECORDER
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import SHOW_SEC, Boundary
-from world_model_ros.nodes._common import declare
 from world_model_ros.nodes._shipper import Shipper, ShippingFigures
 from world_model_ros.nodes.recorder_topics import TopicFollower, conversions, wanted_topics
 
@@ -41,27 +40,15 @@ class RecorderNode(Node):
 
     def __init__(self) -> None:
         super().__init__('recorder')
-        name = declare(self, 'contract', '', 'Robot contract: a name or a path to its YAML')
-        robot_id = declare(self, 'robot_id', '', 'This robot, written into every episode')
-        directory = declare(self, 'directory', 'episodes', 'Folder of the recorded episodes')
-        self._compression = declare(
-            self, 'compression', 'zstd', 'Compression of the files: none, lz4 or zstd'
-        )
-        self._queue_mb = declare(
-            self, 'queue_mb', 64, 'MiB of messages that may wait for the disk before some are lost'
-        )
-        self._min_free_mb = declare(
-            self, 'min_free_mb', 512, 'Recording stops when less than this many MiB are free'
-        )
-        clock = declare(self, 'record_clock', False, 'Record /clock too')
-        store = declare(self, 'store', '', 'URL of the store that sealed episodes go to; none: ""')
-        if robot_id or store:
-            check_robot_id(robot_id)
-        contract = load_contract(find_robot(name))
+        value = _common.parameters(self, RECORDER)
+        robot_id = value['robot_id']
+        self._compression = value['compression']
+        self._queue_mb, self._min_free_mb = value['queue_mb'], value['min_free_mb']
+        contract = load_contract(find_robot(value['contract']))
         self._contract_hash = contract_hash(contract)
-        self._root = Path(directory).expanduser().resolve()
+        self._root = Path(value['directory']).expanduser().resolve()
         self._root.mkdir(parents=True, exist_ok=True)
-        wanted = wanted_topics(contract, clock=clock)
+        wanted = wanted_topics(contract, clock=value['record_clock'])
         self.session = RecordingSession(
             root=self._root,
             topics={
@@ -72,7 +59,7 @@ class RecorderNode(Node):
             contract_text=contract.text,
             convert=conversions(contract),
         )
-        self._shipper = Shipper(self._root, store, robot_id) if store else None
+        self._shipper = Shipper(self._root, value['store'], robot_id) if value['store'] else None
         self._recovered: list[Path] = []
         # A long leftover takes seconds to check; its lock and name keep it apart from new ones.
         threading.Thread(target=self._recover, name='recover', daemon=True).start()

@@ -26,9 +26,10 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import Stream, find_robot, load_contract
+from world_model_ros.node_parameters import SIM_ROBOT
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.nodes._common import NANOSECONDS, declare
+from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import RealityError, SimRobot, load_reality
 
@@ -42,30 +43,16 @@ class SimRobotNode(Node):
 
     def __init__(self) -> None:
         super().__init__('sim_robot')
-        name = declare(self, 'contract', '', 'Robot contract: a name or a path to its YAML')
-        source = declare(self, 'tick_source', '', "Overrides the contract's control.tick.source")
-        self._seed = declare(self, 'seed', 0, 'Episode i starts from seed + i')
-        speed = declare(self, 'speed', 1.0, 'Simulated seconds per second; ignored in lockstep')
-        start_s = declare(
-            self, 'start_time', 0.0, 'Simulated time at start (s); 0: the wall clock'
-        )
-        reality = declare(
-            self,
-            'reality',
-            'nominal',
-            'File or name in config/reality; may be changed while running',
-            changeable=True,
-        )
-        if speed <= 0.0:
-            raise ValueError(f'parameter speed must be above 0, not {speed}')
-        self.contract = load_contract(find_robot(name))
-        source = source or self.contract.tick_source
+        value = _common.parameters(self, SIM_ROBOT)
+        self._seed, speed, start_s = value['seed'], value['speed'], value['start_time']
+        self.contract = load_contract(find_robot(value['contract']))
+        source = value['tick_source'] or self.contract.tick_source
         self._lockstep = source == 'lockstep'
         self._speed = speed
         self._on_wall_clock = source == 'timer' and speed == 1.0 and not start_s
         self._step_ns = round(NANOSECONDS / self.contract.command_rate_hz)
         self._timeout_ns = round(self.contract.command_timeout_s * NANOSECONDS)
-        self._robot = SimRobot(self.contract, self._seed, load_reality(reality))
+        self._robot = SimRobot(self.contract, self._seed, load_reality(value['reality']))
         self._episodes = 0
         self._start_ns = round(start_s * NANOSECONDS)
         self._t_ns = 0  # set when the simulation begins

@@ -23,13 +23,12 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from world_model_ros.contract.names import check_robot_id
 from world_model_ros.fleet.preflight import run_preflight
 from world_model_ros.fleet.slots import Slot, SlotsError
 from world_model_ros.fleet.updater import Updater
+from world_model_ros.node_parameters import UPDATER
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.nodes._common import declare
 
 RELEASE_FORMAT = 1  # of the agent's ~/release
 STEP_PERIOD_SEC = 0.1
@@ -45,19 +44,14 @@ class UpdaterNode(Node):
 
     def __init__(self) -> None:
         super().__init__('updater')
-        contract = declare(self, 'contract', '', 'Robot contract: a name or a path to its YAML')
-        robot_id = declare(self, 'robot_id', '', 'This robot; its state goes into the store')
-        store = declare(self, 'store', '', 'URL of the store that releases come from')
-        slots = declare(self, 'slots', 'slots', "Folder of this robot's bundles")
-        self._period_s = declare(self, 'poll_period', 1.0, 'Seconds between looks at the store')
-        threads = declare(self, 'threads', 1, 'Threads of ONNX Runtime in the preflight')
-        if not store:
-            raise ValueError('parameter store is empty: give the URL or folder of the store')
-        check_robot_id(robot_id)
+        value = _common.parameters(self, UPDATER)
+        contract, threads = value['contract'], value['threads']
+        self._period_s = value['poll_period']
+        robot_id = value['robot_id']
         self.updater = Updater(
-            store,
+            value['store'],
             contract,
-            slots,
+            value['slots'],
             robot_id=robot_id,
             preflight=lambda bundle: run_preflight(bundle, contract, threads=threads),
         )
