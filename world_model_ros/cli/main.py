@@ -61,7 +61,7 @@ def main() -> None:
         if text is None:
             raise
         _refuse(text)
-    except (BundleError, ContractError, FileNotFoundError) as error:
+    except (BundleError, ContractError, OSError) as error:  # StoreError among them
         _refuse(str(error))
 
 

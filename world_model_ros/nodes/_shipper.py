@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from world_model_ros.contract import ContractError, interface_hash, parse_contra
 from world_model_ros.contract.names import check_robot_id
 from world_model_ros.experience import EpisodeError
 from world_model_ros.experience.bag import ACTIVE_SUFFIX, METADATA_FILE, find_mcap
-from world_model_ros.store import Store, StoreError, open_store, upload_episode
+from world_model_ros.store import Store, StoreError, open_store, parse_url, upload_episode
 from world_model_ros.store.layout import check_name
 
 SCAN_PERIOD_SEC = 1.0
@@ -39,6 +40,7 @@ _UNUSABLE = (
     KeyError,
     TypeError,
     AttributeError,
+    RecursionError,
 )
 
 
@@ -52,6 +54,7 @@ class ShippingFigures:
     error: str = ''
     failures: int = 0  # of this process: store or disk could not be used
     last_error: str = ''  # of these, the newest
+    broken: str = ''  # now: a fault of this program, not of the store or the disk
 
 
 class Shipper:
@@ -62,6 +65,8 @@ class Shipper:
     ) -> None:
         """Prepare; raises ValueError without a robot_id that can be part of a key.
 
+        Raises StoreUrlError for a URL that names no store.
+
         Args:
             root: folder of the episodes.
             store_url: where they go; the store is begun there if there is none.
@@ -69,6 +74,7 @@ class Shipper:
             first_retry_s: after a failure; doubled with each further one, up to a minute.
         """
         check_robot_id(robot_id)
+        parse_url(store_url)
         self._root, self._url, self._robot_id = root, store_url, robot_id
         self._first_retry_s = first_retry_s
         self._done: set[str] = set()
@@ -101,9 +107,11 @@ class Shipper:
                     self._left = len(self._waiting())
                     store = open_store(self._url, create=True)
                 self._ship(store)
-            except OSError as error:  # StoreError among them
-                self._failures, self._last_error = self._failures + 1, str(error)
-                self._say(str(error))
+            except Exception as error:  # noqa: BLE001 - a thread that ends unseen ships nothing
+                known = isinstance(error, OSError)  # StoreError among them
+                text = str(error) if known else f'fault in the shipper: {describe(error)}'
+                self._failures, self._last_error = self._failures + 1, text
+                self._say(text, broken='' if known else text)
                 wait_s, retry_s = retry_s, min(2 * retry_s, LAST_RETRY_SEC)
             else:
                 self._say('')
@@ -170,7 +178,7 @@ class Shipper:
         }
         return about['robot_id'] or self._robot_id, interface_hash(contract), info
 
-    def _say(self, error: str) -> None:
+    def _say(self, error: str, broken: str = '') -> None:
         refused = next(iter(self._refused.values()), '')
         self.figures = ShippingFigures(
             self._shipped,
@@ -179,4 +187,12 @@ class Shipper:
             error or refused,
             self._failures,
             self._last_error,
+            broken,
         )
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line: what, and in which line of which file."""
+    where = traceback.extract_tb(error.__traceback__)
+    place = f' ({Path(where[-1].filename).name}:{where[-1].lineno})' if where else ''
+    return f'{error!r}{place}'

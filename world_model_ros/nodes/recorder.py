@@ -125,6 +125,8 @@ class RecorderNode(Node):
             level, text = _common.ERROR, totals.error
         elif problems:
             level, text = _common.ERROR, problems[0]
+        elif shipping.broken:
+            level, text = _common.ERROR, f'recording; not shipped: {shipping.broken}'
         elif time.monotonic() - totals.refused_s < SHOW_SEC:
             level, text = _common.WARN, totals.refusal
         elif self.session.silent_s > SILENT_WARN_SEC or self.session.waits_for_ticks:

@@ -13,6 +13,12 @@ from world_model_ros.store.episodes import (
     download_episode,
     upload_episode,
 )
+from world_model_ros.store.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreMissing,
+    StoreUrlError,
+)
 from world_model_ros.store.layout import STORE_FORMAT
 from world_model_ros.store.releases import (
     Release,
@@ -22,14 +28,8 @@ from world_model_ros.store.releases import (
     read_release,
     releases,
 )
-from world_model_ros.store.store import (
-    Entry,
-    Store,
-    StoreDamaged,
-    StoreError,
-    StoreMissing,
-    open_store,
-)
+from world_model_ros.store.store import Entry, Store, open_store
+from world_model_ros.store.url import parse_url
 
 __all__ = [
     'STORE_FORMAT',
@@ -40,11 +40,13 @@ __all__ = [
     'StoreDamaged',
     'StoreError',
     'StoreMissing',
+    'StoreUrlError',
     'complete_episodes',
     'download_episode',
     'fetch_release',
     'latest_release',
     'open_store',
+    'parse_url',
     'publish_release',
     'read_release',
     'releases',

@@ -11,48 +11,30 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
+from world_model_ros.store.errors import StoreDamaged, StoreError, StoreMissing
 from world_model_ros.store.layout import FORMAT_KEY, STORE_FORMAT, RecordError, from_json, to_json
 from world_model_ros.store.limits import RECORD_BYTES, TooLarge, limited
-from world_model_ros.store.redact import redact
+from world_model_ros.store.url import client_options, credentials_hint, parse_url
 
-# obstore's 30 s count for a whole body: too short for weights over a slow line.
-REQUEST_TIMEOUT_SEC = 300
 # Callers retry on their own clock; obstore's own 10 tries take up to 180 s.
 RETRY: Any = {'max_retries': 2, 'retry_timeout': timedelta(seconds=20)}
 CHUNK_BYTES = 1 << 20
-_FAILURES = (BaseError, OSError, ValueError)
+_FAILURES = (BaseError, OSError, ValueError, NotImplementedError)
+# In the answers of S3, GCS and Azure, which obstore shows.
+_NO_BUCKET = ('NoSuchBucket', 'The specified bucket does not exist', 'ContainerNotFound')
+_SERVERS_WORDS = re.compile(r'<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>')
 _T = TypeVar('_T')
-
-
-class StoreError(OSError):
-    """The store, or one object of it, cannot be used: `url`, `key` and `reason` say which, why.
-
-    Secrets in the URL or in the reason are not repeated.
-    """
-
-    def __init__(self, url: str, key: str, reason: str) -> None:
-        url, reason = redact(url), redact(reason)
-        super().__init__(f'store {url}: {key or "(root)"}: {reason}')
-        self.url, self.key, self.reason = url, key, reason
-
-
-class StoreMissing(StoreError):
-    """The store is there, and has no such object."""
-
-
-class StoreDamaged(StoreError):
-    """The object is there, and is not what its record says or what format 1 allows."""
 
 
 class Entry(NamedTuple):
@@ -71,7 +53,8 @@ def open_store(url: str | Path, create: bool = False) -> Store:
             Without it nothing is touched until the first operation.
 
     Raises:
-        StoreError: the URL cannot be understood, or the store cannot be begun.
+        StoreUrlError: the URL names no store.
+        StoreError: the store cannot be begun.
     """
     store = Store(url)
     if create or store.scheme == 'memory':
@@ -83,17 +66,8 @@ class Store:
     """Objects by key. Every failure is a StoreError; safe to use from several threads."""
 
     def __init__(self, url: str | Path) -> None:
-        text = os.fspath(url)
-        parts = urlsplit(text)
-        self.scheme = parts.scheme if '://' in text else 'file'
-        self.folder: Path | None = None
-        if self.scheme == 'file':
-            path = unquote(parts.path) if '://' in text else text
-            if not path:
-                raise StoreError(text, '', 'no folder named; give a path or a URL')
-            self.folder = Path(os.path.abspath(Path(path).expanduser()))
-            text = str(self.folder)
-        self.url = text
+        self._parsed = parse_url(url)
+        self.url, self.scheme, self.folder = self._parsed
         self._backend: Any = None
         self._known = False  # only ever whether a *remote* store's format was read
         if self.folder is None:
@@ -254,7 +228,7 @@ class Store:
     def _remote(self) -> Any:
         if self.scheme == 'memory':
             return from_url('memory:///')
-        options: Any = {'timeout': timedelta(seconds=REQUEST_TIMEOUT_SEC)}
+        options: Any = client_options(self._parsed)
         return from_url(self.url, client_options=options, retry_config=RETRY)
 
     def _do(self, key: str, action: Callable[[], _T]) -> _T:
@@ -264,11 +238,22 @@ class Store:
             raise
         except _FAILURES as error:
             raise self._error(key, error) from error
+        except BaseException as error:  # obstore's own faults are no Exception of Python's
+            if type(error).__name__ != 'PanicException':
+                raise
+            raise StoreError(self.url, key, f'a fault in obstore: {error}') from error
 
     def _error(self, key: str, error: Exception) -> StoreError:
-        reason = str(error).split('\n', 1)[0]  # obstore adds a dump of its own structures
+        text = str(error)
+        reason = text.split('\n', 1)[0]  # obstore adds a dump of its own structures
+        if said := _SERVERS_WORDS.search(text):  # shorter, and what its documents explain
+            reason = f'{said.group(1)}: {said.group(2)} ({reason.split(": <", 1)[0]})'
+        if any(word in text for word in _NO_BUCKET):
+            return StoreError(self.url, '', f'there is no such bucket; make it first: {reason}')
         if isinstance(error, FileNotFoundError) and error.errno is None:  # obstore's, not ours
             return StoreMissing(self.url, key, 'no such object')
+        if hint := credentials_hint(self._parsed, reason):
+            reason = f'{hint}: {reason}'
         return StoreError(self.url, key, reason)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from world_model_ros.store import Store, StoreError, open_store
+from world_model_ros.store import Store, StoreError, open_store, parse_url
 
 # What is done with a store. Each may fail alone: one that is read-only can still be looked into.
 Doing = Literal['look', 'tell', 'publish']
@@ -23,6 +23,7 @@ class Link:
     """
 
     def __init__(self, url: str, say: Callable[..., None]) -> None:
+        parse_url(url)  # one that names no store will not come: StoreUrlError, at once
         self.url, self.say = url, say
         self.errors = 0
         self._failing: dict[Doing, str] = {}  # its newest reason, the newest last

@@ -57,6 +57,7 @@ class Service:
     """A trainer of one contract in one folder. ``report`` gets the status, ``say`` each event.
 
     Raises:
+        StoreUrlError: the URL names no store.
         FolderInUse: another trainer has the folder.
         ValueError: the folder or the file to start from belongs to something else.
     """
@@ -77,13 +78,13 @@ class Service:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.contract, self.config = contract, config
+        say = self.say = self.faults = Faults(say)
+        self.link = Link(url, say)
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = hold(self.folder)
         self.report = report
-        say = self.say = self.faults = Faults(say)
         self.interface = interface_hash(contract)
-        self.link = Link(url, say)
         margin = config.policy_margin
         start = start or Start()
         self.state = TrainerState(contract, self.folder, start, say, sizes, recipe, margin)
