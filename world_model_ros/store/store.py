@@ -247,7 +247,7 @@ class Store:
         text = str(error)
         reason = text.split('\n', 1)[0]  # obstore adds a dump of its own structures
         if said := _SERVERS_WORDS.search(text):  # shorter, and what its documents explain
-            reason = f'{said.group(1)}: {said.group(2)} ({reason.split(": <", 1)[0]})'
+            reason = f'{said.group(2)} [{said.group(1)}] ({reason.split(": <", 1)[0]})'
         if any(word in text for word in _NO_BUCKET):
             return StoreError(self.url, '', f'there is no such bucket; make it first: {reason}')
         if isinstance(error, FileNotFoundError) and error.errno is None:  # obstore's, not ours
