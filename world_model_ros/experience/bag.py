@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from rosbags.typesys import Stores, get_typestore
+
+from world_model_ros.experience.limits import (
+    QOS_BYTES,
+    QOS_PROFILES,
+    TOPICS,
+    read_json,
+    whole,
+)
 
 EPISODE_FORMAT = 1
 ROSBAG2_VERSION = 9
@@ -114,21 +122,25 @@ class EpisodeInfo:
         """Read a metadata record; refuses an unknown format by name."""
         if record.get('format') != str(EPISODE_FORMAT):
             raise EpisodeError(
-                f'{where}: episode format {record.get("format")!r} is unknown; this version reads '
-                f'format {EPISODE_FORMAT}. Read it with the version that wrote it, or a later one'
+                f'{where}: episode format {ascii(record.get("format"))[:40]} is unknown; this '
+                f'version reads format {EPISODE_FORMAT}. Read it with the version that wrote it, '
+                'or a later one'
             )
-        return cls(
-            uuid=record['uuid'],
-            robot_id=record.get('robot_id', ''),
-            contract_text=record.get('contract', ''),
-            interface_hash=record.get('interface_hash', ''),
-            contract_hash=record.get('contract_hash', ''),
-            bundle=record.get('bundle', ''),
-            clock=record.get('clock', ''),
-            started_ns=int(record.get('started_ns', '0')),
-            topics=json.loads(record.get('topics', '{}')),
-            announced=record.get('announced', ''),
-        )
+        try:
+            return cls(
+                uuid=record['uuid'],
+                robot_id=record.get('robot_id', ''),
+                contract_text=record.get('contract', ''),
+                interface_hash=record.get('interface_hash', ''),
+                contract_hash=record.get('contract_hash', ''),
+                bundle=record.get('bundle', ''),
+                clock=record.get('clock', ''),
+                started_ns=whole(record.get('started_ns', '0'), 'started_ns'),
+                topics=_names(record.get('topics', '{}')),
+                announced=record.get('announced', ''),
+            )
+        except (ValueError, LookupError) as error:
+            raise EpisodeError(f'{where}: its first record cannot be read: {error}') from error
 
 
 @dataclass(frozen=True)
@@ -149,10 +161,59 @@ class EpisodeEnd:
         }
 
     @classmethod
-    def from_record(cls, record: Mapping[str, str]) -> EpisodeEnd:
-        """Read a metadata record."""
-        by_topic = {name: json.loads(record[name]) for name in ('counts', 'dropped', 'lost')}
-        return cls(record['status'], record['reason'], **by_topic)
+    def from_record(cls, record: Mapping[str, str], where: str = 'episode') -> EpisodeEnd:
+        """Read a metadata record.
+
+        Raises:
+            EpisodeError: it is damaged.
+        """
+        try:
+            by_topic = {name: _counts(record[name]) for name in ('counts', 'dropped', 'lost')}
+            return cls(record['status'], record['reason'], **by_topic)
+        except (ValueError, LookupError) as error:
+            raise EpisodeError(f'{where}: its last record cannot be read: {error}') from error
+
+
+def _names(text: str) -> dict[str, str]:
+    """Roles and their topics."""
+    found = read_json(text, 'topics')
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        raise ValueError('topics: expected a table of names')
+    return found
+
+
+def _counts(text: str) -> dict[str, int]:
+    found = read_json(text, 'counts')
+    if not isinstance(found, dict) or len(found) > TOPICS:
+        raise ValueError(f'counts: expected a table of at most {TOPICS} topics')
+    return {name: whole(count, name) for name, count in found.items()}
+
+
+def read_qos(text: str) -> tuple[Qos, ...]:
+    """The profiles in a channel's metadata, as `Topic.qos_yaml` and rosbag2 write them.
+
+    Raises:
+        ValueError: it is no such list.
+    """
+    if len(text) > QOS_BYTES:
+        raise ValueError(f'{len(text)} bytes of YAML, at most {QOS_BYTES} are read')
+    try:
+        offered = yaml.safe_load(text) or []
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f'not YAML: {" ".join(str(error).split())[:200]}') from error
+    if not isinstance(offered, list) or len(offered) > QOS_PROFILES:
+        raise ValueError(f'expected a list of at most {QOS_PROFILES} profiles')
+    profiles = []
+    for profile in offered:
+        if not isinstance(profile, dict):
+            raise ValueError('expected a table in each profile')
+        found = {each.name: profile.get(each.name, each.default) for each in fields(Qos)}
+        for name, value in found.items():
+            # An older rosbag2 writes numbers for names.
+            if not isinstance(value, (str, int)) or len(str(value)[:80]) > 64:
+                raise ValueError(f'{name}: expected a word or a number')
+        profiles.append(Qos(**found))
+    return tuple(profiles)
 
 
 def custom_data(begin: Mapping[str, str], end: EpisodeEnd) -> dict[str, str]:

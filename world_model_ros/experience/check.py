@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+from mcap.exceptions import McapError
 
 from world_model_ros.experience.bag import (
     ACTIVE_SUFFIX,
@@ -18,10 +19,9 @@ from world_model_ros.experience.bag import (
     ROSBAG2_VERSION,
     EpisodeError,
 )
+from world_model_ros.experience.limits import METADATA_BYTES
 from world_model_ros.experience.reader import EpisodeReader
 from world_model_ros.experience.rebuild import lost_records, parity, read_ticks
-from world_model_ros.onboard.messages import MessageError
-from world_model_ros.onboard.tick_record import TickRecordError
 
 
 def check_episode(path: Path | str, *, rebuilt: bool = False) -> list[str]:
@@ -40,7 +40,10 @@ def check_episode(path: Path | str, *, rebuilt: bool = False) -> list[str]:
         problems.append(f'{path}: still recording, or its recorder died: the next start seals it')
     if reader.contents.damage:
         problems.append(f'{reader.file}: {reader.contents.damage}')
-    end = reader.end
+    try:
+        end = reader.end
+    except EpisodeError as error:
+        return [*problems, str(error)]
     if end.status == 'truncated':
         problems.append(f'{path}: truncated: {end.reason}')
     if end.dropped:
@@ -68,7 +71,7 @@ def _check_counts(reader: EpisodeReader) -> list[str]:
 def _check_metadata(reader: EpisodeReader) -> list[str]:
     file = reader.directory / METADATA_FILE
     try:
-        loaded = yaml.safe_load(file.read_text('utf-8'))
+        loaded = yaml.safe_load(_text(file))
         information = loaded['rosbag2_bagfile_information']
         said = {
             entry['topic_metadata']['name']: entry['message_count']
@@ -77,8 +80,8 @@ def _check_metadata(reader: EpisodeReader) -> list[str]:
         version = information['version']
     except OSError as error:
         return [f'{file}: {error}']
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        return [f'{file}: not a rosbag2 metadata file: {error!r}']
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
+        return [f'{file}: not a rosbag2 metadata file: {error!r}'[:500]]
     problems = []
     if version != ROSBAG2_VERSION:
         problems.append(f'{file}: version {version}, expected {ROSBAG2_VERSION}')
@@ -87,11 +90,19 @@ def _check_metadata(reader: EpisodeReader) -> list[str]:
     return problems
 
 
+def _text(file: Path) -> str:
+    with file.open('rb') as opened:
+        content = opened.read(METADATA_BYTES + 1)
+    if len(content) > METADATA_BYTES:
+        raise ValueError(f'more than {METADATA_BYTES} bytes')
+    return content.decode()
+
+
 def _check_ticks(reader: EpisodeReader, rebuilt: bool) -> list[str]:
     try:
         ticks = read_ticks(reader)
-    except (MessageError, TickRecordError) as error:
-        return [f'{reader.file}: {error}']
+    except (EpisodeError, McapError, ValueError, LookupError) as error:
+        return [f'{reader.file}: {error}'[:500]]
     if not ticks:
         return [f'{reader.file}: no tick record of episode {reader.info.uuid}']
     problems = []

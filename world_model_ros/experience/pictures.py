@@ -10,11 +10,14 @@ loss (PNG) or with it (JPEG). Must not import ROS or torch.
 
 from __future__ import annotations
 
+import struct
+
 import cv2
 import numpy as np
 
 from world_model_ros.contract import Recording, Stream
 from world_model_ros.experience.bag import Topic
+from world_model_ros.experience.limits import PICTURE_PIXELS
 from world_model_ros.onboard.assembly import decode_stream
 from world_model_ros.onboard.decode import StreamError
 from world_model_ros.onboard.messages import IMAGE, MessageError, decode, encode, typestore
@@ -24,6 +27,7 @@ COMPRESSED_SUFFIX = '/compressed'  # where image_transport publishes, beside the
 # Not the camera's own topic: these messages never were on it.
 MODEL_INPUT_SUFFIX = '/model_input'
 _PNG = b'\x89PNG\r\n\x1a\n'
+HEADER_BYTES = 1 << 18  # before a JPEG's size come its comments and EXIF, 64 KiB each
 # OpenCV's channel orders by number of channels; none is converted, the agent's decoder does that.
 _ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
 
@@ -58,6 +62,11 @@ def decompressed(cdr: bytes) -> tuple[bytes, bool]:
     """
     message = decode(COMPRESSED_IMAGE, cdr)
     data = np.asarray(message.data, np.uint8)
+    pixels_announced = _announced_pixels(data[:HEADER_BYTES].tobytes())
+    if pixels_announced > PICTURE_PIXELS:
+        raise MessageError(
+            f'a compressed picture of {pixels_announced} pixels, at most {PICTURE_PIXELS} are read'
+        )
     try:
         # Unchanged: no turning by EXIF, no dropped channels. The agent got the camera's own.
         pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
@@ -73,6 +82,24 @@ def decompressed(cdr: bytes) -> tuple[bytes, bool]:
         raise MessageError(f'a compressed picture of {channels} channels')
     lossless = data[: len(_PNG)].tobytes() == _PNG
     return _image(message.header, _ENCODINGS[channels], pixels), lossless
+
+
+def _announced_pixels(head: bytes) -> int:
+    """What the header of a PNG or JPEG says, before OpenCV takes memory for it; 0 for others."""
+    if head[: len(_PNG)] == _PNG and len(head) >= 24:
+        width, height = struct.unpack_from('>II', head, 16)
+        return int(width * height)
+    largest, at = 0, 2
+    while head[:2] == b'\xff\xd8' and at + 9 <= len(head):
+        marker = head[at + 1]
+        if head[at] != 0xFF or marker == 0xFF:  # padding between segments
+            at += 1
+            continue
+        length, height, width = struct.unpack_from('>H x HH', head, at + 2)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            largest = max(largest, width * height)
+        at += 2 + (0 if marker in (0x01, *range(0xD0, 0xD9)) else length)
+    return largest
 
 
 def _image(header: object, encoding: str, pixels: np.ndarray) -> bytes:

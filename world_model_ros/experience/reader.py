@@ -31,10 +31,12 @@ from world_model_ros.experience.bag import (
     find_mcap,
 )
 from world_model_ros.experience.recover import topic_of
-from world_model_ros.experience.scan import Contents, chunk_records, read_chunk, scan
+from world_model_ros.experience.scan import DAMAGE, Contents, chunk_records, read_chunk, scan
 
 # Decoded chunks kept for picking single messages: ticks look back a few messages, not minutes.
 CACHED_CHUNKS = 8
+# All of them together, as far as they are more than one: a chunk may have 128 MiB.
+CACHED_BYTES = 256 << 20
 
 
 class RawMessage(NamedTuple):
@@ -55,7 +57,11 @@ class Place(NamedTuple):
 
 
 class EpisodeReader:
-    """One episode. Opening it walks the whole file once and checks every chunk's CRC."""
+    """One episode. Opening it walks the whole file once and checks every chunk's CRC.
+
+    Raises:
+        EpisodeError: it cannot be read; whatever is in the file, it is this error.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.directory = Path(path)
@@ -69,10 +75,12 @@ class EpisodeReader:
                 'recorder, or damaged'
             )
         self.info = EpisodeInfo.from_record(begin, str(self.file))
-        self.topics: dict[str, Topic] = {
-            channel.topic: topic_of(self.contents, channel)
-            for channel in self.contents.channels.values()
-        }
+        self.topics: dict[str, Topic] = {}
+        for channel in self.contents.channels.values():
+            try:
+                self.topics[channel.topic] = topic_of(self.contents, channel)
+            except EpisodeError as error:
+                raise EpisodeError(f'{self.file}: {error}') from error
 
     @property
     def whole(self) -> bool:
@@ -92,7 +100,7 @@ class EpisodeReader:
         record = self.contents.record(END_RECORD)
         if record is None:
             return EpisodeEnd('unsealed', self.contents.damage)
-        return EpisodeEnd.from_record(record)
+        return EpisodeEnd.from_record(record, str(self.file))
 
     def topic(self, role: str) -> str:
         """The recorded name of a role (`tick`, `stream.camera`, ...); '' where it is unknown."""
@@ -104,7 +112,11 @@ class EpisodeReader:
             yield message
 
     def places(self, topics: Collection[str] | None = None) -> Iterator[tuple[Place, RawMessage]]:
-        """Messages with their places, for an index that does not hold the bytes."""
+        """Messages with their places, for an index that does not hold the bytes.
+
+        Raises:
+            EpisodeError: the file changed or broke since it was opened.
+        """
         wanted = {
             channel.id
             for channel in self.contents.channels.values()
@@ -123,8 +135,9 @@ class EpisodeReader:
         """The message at a place that `places` gave."""
         cached = self._cache.get(place.chunk)
         if cached is None:
-            cached = self._cache[place.chunk] = self._chunk(place.chunk)
-            if len(self._cache) > CACHED_CHUNKS:
+            cached = self._chunk(place.chunk)
+            self._cache[place.chunk] = cached
+            while len(self._cache) > 1 and self._cache_is_full():
                 self._cache.popitem(last=False)
         else:
             self._cache.move_to_end(place.chunk)
@@ -134,10 +147,17 @@ class EpisodeReader:
     def _cache(self) -> OrderedDict[int, list[Message]]:
         return OrderedDict()
 
+    def _cache_is_full(self) -> bool:
+        sizes = [self.contents.chunks[number].uncompressed_size for number in self._cache]
+        return len(sizes) > CACHED_CHUNKS or sum(sizes) > CACHED_BYTES
+
     def _chunk(self, number: int) -> list[Message]:
-        with self.file.open('rb') as file:
-            chunk = read_chunk(file, self.contents.chunks[number].chunk_start_offset)
-        return [record for _, record in chunk_records(chunk) if isinstance(record, Message)]
+        try:
+            with self.file.open('rb') as file:
+                chunk = read_chunk(file, self.contents.chunks[number].chunk_start_offset)
+            return [record for _, record in chunk_records(chunk) if isinstance(record, Message)]
+        except DAMAGE as error:
+            raise EpisodeError(f'{self.file}: changed while it was read: {error}') from error
 
     def _raw(self, message: Message) -> RawMessage:
         topic = self.topics[self.contents.channels[message.channel_id].topic]

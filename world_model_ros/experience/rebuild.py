@@ -10,13 +10,13 @@ Must not import ROS or torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from world_model_ros.contract import Contract
+from world_model_ros.experience.limits import TICKS, check_limit, read_json, whole
 from world_model_ros.experience.reader import EpisodeReader
 from world_model_ros.experience.stream_messages import Picked, StreamMessages
 from world_model_ros.onboard.assembly import NO_CHECKSUM, Assembler, Observation
@@ -66,13 +66,19 @@ class ParityReport:
 
 
 def read_ticks(reader: EpisodeReader) -> list[TickRecord]:
-    """All tick records by tick number, once each."""
+    """All tick records by tick number, once each.
+
+    Raises:
+        ValueError: a message is no tick record.
+        McapError: there are more of them than one episode may have.
+    """
     name = reader.topic('tick')
     ticks: dict[int, TickRecord] = {}
     for message in reader.messages({name}):
         record = tick_record(message.data)
         if record.episode == reader.info.uuid:
             ticks.setdefault(record.tick, record)
+            check_limit('ticks', len(ticks), TICKS)
     return [ticks[number] for number in sorted(ticks)]
 
 
@@ -162,6 +168,7 @@ def lost_records(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> int:
 def first_tick(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> int:
     """The number of the episode's first tick, as announced: segments go on counting."""
     try:
-        return int(json.loads(reader.info.announced)['first_tick'])
-    except (ValueError, KeyError, TypeError):
+        announced = read_json(reader.info.announced, 'announced')
+        return whole(announced['first_tick'], 'first_tick')
+    except (ValueError, LookupError, TypeError):
         return ticks[0].tick if ticks else 0

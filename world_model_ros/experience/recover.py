@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
 from mcap.exceptions import McapError
 from mcap.records import Channel
 
@@ -24,13 +23,13 @@ from world_model_ros.experience.bag import (
     ROSBAG2_RECORD,
     EpisodeEnd,
     EpisodeError,
-    Qos,
     Topic,
     bag_information,
     custom_data,
     find_mcap,
     information_text,
     metadata_text,
+    read_qos,
 )
 from world_model_ros.experience.closing import close_in_place
 from world_model_ros.experience.scan import Contents, scan
@@ -108,8 +107,17 @@ def topics_of(contents: Contents) -> list[Topic]:
 
 
 def topic_of(contents: Contents, channel: Channel) -> Topic:
-    """A channel as the topic that was recorded on it."""
-    offered = yaml.safe_load(channel.metadata.get('offered_qos_profiles', '')) or []
-    names = ('reliability', 'durability', 'history', 'depth', 'liveliness')
-    qos = tuple(Qos(**{name: profile[name] for name in names}) for profile in offered)
-    return Topic(channel.topic, contents.schemas[channel.schema_id].name, qos)
+    """A channel as the topic that was recorded on it.
+
+    Raises:
+        EpisodeError: its type or its QoS cannot be read.
+    """
+    schema = contents.schemas.get(channel.schema_id)
+    if schema is None:
+        raise EpisodeError(f'topic {ascii(channel.topic)[:100]}: no type was recorded with it')
+    try:
+        qos = read_qos(channel.metadata.get('offered_qos_profiles', ''))
+    except ValueError as error:
+        reason = f'topic {ascii(channel.topic)[:100]}: its QoS cannot be read: {error}'
+        raise EpisodeError(reason) from error
+    return Topic(channel.topic, schema.name, qos)

@@ -14,6 +14,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.experience.bag import EpisodeError
+from world_model_ros.experience.limits import ARRAYS_BYTES, check_limit
 from world_model_ros.experience.reader import EpisodeReader
 from world_model_ros.experience.rebuild import RebuiltTick, rebuild
 
@@ -33,7 +34,11 @@ def to_arrays(
     """
     reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
     contract = contract or reader.contract
-    ticks = list(rebuild(reader, contract))
+    tick_bytes = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in contract.streams)
+    ticks = []
+    for tick in rebuild(reader, contract):
+        ticks.append(tick)
+        check_limit('bytes of the arrays', len(ticks) * tick_bytes, ARRAYS_BYTES)
     if not ticks:
         raise EpisodeError(f'{reader.file}: no tick record; nothing to learn from')
     size = len(ticks)
