@@ -20,6 +20,7 @@ import yaml
 from rosbags.typesys import Stores, get_typestore
 
 from world_model_ros.experience.limits import (
+    QOS_BRACKETS,
     QOS_BYTES,
     QOS_PROFILES,
     TOPICS,
@@ -197,6 +198,8 @@ def read_qos(text: str) -> tuple[Qos, ...]:
     """
     if len(text) > QOS_BYTES:
         raise ValueError(f'{len(text)} bytes of YAML, at most {QOS_BYTES} are read')
+    if text.count('[') + text.count('{') > QOS_BRACKETS:  # PyYAML takes seconds for thousands
+        raise ValueError(f'more than {QOS_BRACKETS} brackets in YAML')
     try:
         offered = yaml.safe_load(text) or []
     except (yaml.YAMLError, RecursionError) as error:

@@ -36,6 +36,7 @@ TICKS = 200_000  # 2 h 46 min at 20 Hz
 ARRAYS_BYTES = 4 << 30  # all ticks of one episode, as the model sees them
 JSON_BYTES = 1 << 20
 QOS_BYTES = 1 << 16  # a profile has 500 bytes
+QOS_BRACKETS = 1_000
 QOS_PROFILES = 64  # publishers of one topic
 PICTURE_PIXELS = 1 << 26  # as the agent's decoder: more is a damaged header, no camera
 MAX_WHOLE = 1 << 53  # a double counts so far
