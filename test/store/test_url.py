@@ -130,7 +130,7 @@ def test_missing_credentials_are_named_where_the_machine_has_no_role(environment
     reason = 'Error performing PUT http://169.254.169.254/latest/api/token'
     url = parse_url('s3://bucket')
     assert credentials_hint(url, reason) == (
-        'no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set (~/.aws is not '
+        'no credentials, since AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set (~/.aws is not '
         'read), and this machine has no role of its own'
     )
     assert credentials_hint(url, 'Error performing PUT https://bucket.s3') == ''
@@ -140,5 +140,5 @@ def test_missing_credentials_are_named_where_the_machine_has_no_role(environment
 
 def test_missing_credentials_are_named_by_a_store_that_is_opened(environment):
     environment(AWS_METADATA_ENDPOINT='http://127.0.0.1:1/169.254.169.254', AWS_ALLOW_HTTP='true')
-    with pytest.raises(StoreError, match='no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET'):
+    with pytest.raises(StoreError, match='no credentials, since AWS_ACCESS_KEY_ID and AWS_SECRET'):
         open_store('s3://bucket/x', create=True)

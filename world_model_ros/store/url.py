@@ -206,7 +206,7 @@ def credentials_hint(url: StoreUrl, reason: str) -> str:
         return ''
     verb = 'is' if len(missing) == 1 else 'are'
     return (
-        f'no credentials: {" and ".join(missing)} {verb} not set ({service.unread} is not read), '
+        f'no credentials, since {" and ".join(missing)} {verb} not set ({service.unread} is not read), '
         'and this machine has no role of its own'
     )
 
