@@ -10,10 +10,10 @@ TYPES = typestore().types
 BYTES_PER_PIXEL = {'mono8': 1, 'rgba8': 4, 'bgra8': 4}
 
 
-def header(stamp_ns):
+def header(stamp_ns, frame='base'):
     sec, nanosec = divmod(stamp_ns, 1_000_000_000)
     stamp = TYPES['builtin_interfaces/msg/Time'](sec=sec, nanosec=nanosec)
-    return TYPES['std_msgs/msg/Header'](stamp=stamp, frame_id='base')
+    return TYPES['std_msgs/msg/Header'](stamp=stamp, frame_id=frame)
 
 
 def image_message(stamp_ns=0, picture=None, encoding='rgb8', padding=0, **changes):
@@ -40,10 +40,15 @@ def image_cdr(*args, **kwargs):
 
 
 def joints_message(
-    stamp_ns=0, names=('shoulder', 'wrist'), position=(0.1, 0.2), velocity=(1.0, 2.0), effort=()
+    stamp_ns=0,
+    names=('shoulder', 'wrist'),
+    position=(0.1, 0.2),
+    velocity=(1.0, 2.0),
+    effort=(),
+    frame='base',
 ):
     return TYPES[JOINT_STATE](
-        header=header(stamp_ns),
+        header=header(stamp_ns, frame),
         name=list(names),
         position=np.array(position, float),
         velocity=np.array(velocity, float),

@@ -10,7 +10,7 @@ Must not import ROS or torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from world_model_ros.contract import Contract, Recording
@@ -46,10 +46,10 @@ class StreamMessages:
         self._reader = reader
         self._forms: dict[str, Recording] = {}
         self._receive = {stream.name for stream in contract.streams if stream.stamp == 'receive'}
-        names: dict[str, str] = {}
+        names: dict[str, list[str]] = {}  # streams may share a topic: joints in parts
         for stream in contract.streams:
             topic = stream_topic(reader, contract, stream.name)
-            names[topic] = stream.name
+            names.setdefault(topic, []).append(stream.name)
             # A topic of which no message arrived is none of the bag's.
             self._forms[stream.name] = stored_form(reader.topics.get(topic, Topic(topic, '')))
         self._exact: dict[tuple[str, int, int], Place] = {}  # stream, stamp, checksum
@@ -84,21 +84,23 @@ class StreamMessages:
             return None  # the agent saw a picture; this is none
         return Picked(cdr, checksum(cdr), lossless)
 
-    def _index(self, names: Mapping[str, str]) -> None:
+    def _index(self, names: Mapping[str, Sequence[str]]) -> None:
         for place, message in self._reader.places(set(names)):
-            name, number = names[message.topic], checksum(message.data)
-            stored_raw = self._forms[name] == 'raw'
-            if stored_raw and name in self._receive:
-                self._received[name, number] = place
-                continue
+            number = checksum(message.data)
             try:
-                stamp_ns = header_stamp_ns(message.data)
+                stamp_ns: int | None = header_stamp_ns(message.data)
             except MessageError:
-                continue  # not usable by the agent either
-            if stored_raw:
-                self._exact[name, stamp_ns, number] = place
-            else:
-                self._note(name, stamp_ns, number, place)
+                stamp_ns = None
+            for name in names[message.topic]:
+                stored_raw = self._forms[name] == 'raw'
+                if stored_raw and name in self._receive:
+                    self._received[name, number] = place
+                elif stamp_ns is None:
+                    continue  # not usable by the agent either
+                elif stored_raw:
+                    self._exact[name, stamp_ns, number] = place
+                else:
+                    self._note(name, stamp_ns, number, place)
 
     def _note(self, name: str, stamp_ns: int, number: int, place: Place) -> None:
         """Remember a message by its stamp, unless another one has it: nothing is guessed."""

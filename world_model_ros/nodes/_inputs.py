@@ -20,6 +20,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.onboard.assembly import Assembler
 from world_model_ros.onboard.sent import SentHistory
 
+WAITING = 'waiting for inputs'  # the worker's state before the first tick
 INTERVENTIONS = ('stopped', 'disabled', 'teleop')  # sources of the guard that are not the agent
 _BACKLOG = 64  # messages that can arrive while a reset is on its way
 _REWARDS = 512

@@ -19,7 +19,7 @@ import numpy as np
 from world_model_ros.contract import Contract
 from world_model_ros.nodes._commands import Commands
 from world_model_ros.nodes._episodes import Episode, Options, Port, Snapshot
-from world_model_ros.nodes._inputs import Inputs
+from world_model_ros.nodes._inputs import WAITING, Inputs
 from world_model_ros.nodes._records import make_record
 from world_model_ros.nodes._schedule import IDLE_WAIT_SEC, Schedule
 from world_model_ros.nodes._stats import Stats
@@ -159,7 +159,7 @@ class Worker:
         self._new_episode(acting)
         self.thinking.begin(self.episode)
         self._schedule.restart()
-        self.state = 'waiting for inputs'
+        self.state = WAITING
 
     def _new_episode(self, acting: bool, first_tick: int = 0) -> None:
         name = str(uuid.uuid4())

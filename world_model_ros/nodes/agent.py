@@ -32,6 +32,7 @@ from world_model_ros.nodes._clocks import SimTime, WallTime
 from world_model_ros.nodes._episodes import Options
 from world_model_ros.nodes._handover import HandOver
 from world_model_ros.nodes._inputs import Inputs
+from world_model_ros.nodes._lacking import Lacking
 from world_model_ros.nodes._pictures import Pictures
 from world_model_ros.nodes._schedule import Schedule
 from world_model_ros.nodes._worker import Worker
@@ -149,6 +150,7 @@ class AgentNode(LifecycleNode):
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
         self._topics = AgentTopics(self, contract, inputs, clock, value['robot_id'], source)
+        self._lacking = Lacking(self, contract, inputs)
         schedule = Schedule(contract, source, inputs, clock)
         swap = self._hand_over.open(
             model, lambda path, release: self._load(contract, path, release)
@@ -219,14 +221,14 @@ class AgentNode(LifecycleNode):
             return
         stats = worker.stats
         level, text = _common.OK, f'{"active" if worker.acting else "shadow"}: {worker.state}'
-        lacking, why = worker.given_up.report()
+        lacking, why = self._lacking.status(worker.state, worker.given_up)
         if worker.failed and not worker.alive:
             level, text = _common.ERROR, 'the tick thread has ended'
         elif worker.state.startswith('no usable model'):
             level, text = _common.ERROR, f'{text}: {stats.error}'
         elif lacking:
             level = (_common.OK, _common.WARN, _common.ERROR)[lacking]
-            text = f'{text.split(": no usable")[0]}: {why}'
+            text = f'{text.split(":")[0]}: {why}'
         elif self._topics.sent_problem:
             level, text = _common.ERROR, f'{text}: {self._topics.sent_problem}'
         elif worker.state != 'running':
@@ -250,6 +252,7 @@ class AgentNode(LifecycleNode):
                 **{f'source.{name}': count for name, count in stats.sources.items()},
                 **{f'lost.{name}': count for name, count in self._topics.lost.items() if count},
                 **{f'given_up.{name}': n for name, n in worker.given_up.counts.items()},
+                **self._lacking.ignored(),
                 'input_error': stats.error,
             },
         )

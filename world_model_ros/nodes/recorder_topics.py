@@ -64,7 +64,9 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
                 'header: write stamp: header, or record: raw'
             )
         if stream.kind != 'image':
-            wanted.append(Wanted(role, stream.topic, JOINT_STATE))
+            # Streams may share a topic (joints in parts): it is recorded once, and found by name.
+            if all(item.topic != stream.topic for item in wanted):
+                wanted.append(Wanted(role, stream.topic, JOINT_STATE))
             continue
         if stream.record == 'compressed':
             topic = f'{stream.topic}{COMPRESSED_SUFFIX}'

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from world_model_ros.onboard.decode import StreamError, decode_image, decode_joints
+from world_model_ros.onboard.heard import Heard, joint_list, leads
 from world_model_ros.onboard.messages import (
     IMAGE,
     JOINT_STATE,
@@ -26,6 +27,7 @@ from world_model_ros.onboard.messages import (
     checksum,
     decode,
     header_stamp_ns,
+    joint_names,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class _Ring:
     def __init__(self, depth: int) -> None:
         self.slots: list[_Stored | None] = [None] * depth
         self.next = 0
-        self.error = ''
+        self.heard = Heard()
 
     def put(self, item: _Stored) -> None:
         self.slots[self.next] = item
@@ -106,6 +108,7 @@ class Assembler:
 
     def __init__(self, contract: Contract) -> None:
         self._streams: tuple[Stream, ...] = tuple(contract.streams)
+        self._trigger = contract.tick_stream  # '' where no stream triggers ticks
         self._by_name = {stream.name: stream for stream in self._streams}
         # Deep enough for a worker that wakes two periods late still to find its tick's message.
         self._depth = {
@@ -122,17 +125,31 @@ class Assembler:
 
     def store(self, stream_name: str, cdr: bytes, receive_ns: int) -> None:
         """Keep a serialised message; nothing is decoded here but its stamp."""
-        ring = self._rings[stream_name]
-        if self._by_name[stream_name].stamp == 'receive':
-            stamp_ns = receive_ns
-        else:
-            try:
-                stamp_ns = header_stamp_ns(cdr)
-            except MessageError as error:
-                ring.error = str(error)
-                return
+        stream, ring = self._by_name[stream_name], self._rings[stream_name]
+        heard = ring.heard
+        if stream.kind == 'joints' and not _holds_joints(stream, cdr, heard):
+            return
+        try:
+            stamp_ns = receive_ns if stream.stamp == 'receive' else header_stamp_ns(cdr)
+        except MessageError as error:
+            heard.error = str(error)
+            return
+        heard.note(stamp_ns, receive_ns)
         if stamp_ns > self._after_ns:
             ring.put(_Stored(stamp_ns, cdr))
+            heard.kept += 1
+        else:
+            heard.early += 1
+
+    def absence(self, stream_name: str) -> str:
+        """Why a stream has no message yet, whatever its time; '' if it has one."""
+        if self.newest_stamp_ns(stream_name) is not None:
+            return ''
+        return self._rings[stream_name].heard.absence(self._by_name[stream_name], False)
+
+    def ignored(self, stream_name: str) -> int:
+        """Messages since the last reset that hold none of the stream's joints."""
+        return self._rings[stream_name].heard.others
 
     def newest_stamp_ns(self, stream_name: str, not_after_ns: int = 1 << 62) -> int | None:
         """The newest stamp that came in on a stream, of those not later than a time."""
@@ -153,8 +170,8 @@ class Assembler:
             best, future = ring.newest(t_ns)
             picks[stream.name] = best
             if best is None:
-                errors[stream.name] = _missing(stream, future, ring.error)
-        return self._build(t_ns, picks, errors)
+                errors[stream.name] = ring.heard.absence(stream, future)
+        return self._build(t_ns, picks, errors, live=True)
 
     def assemble_exact(
         self, t_ns: int, stamps: Mapping[str, int], checksums: Mapping[str, int], lookup: Lookup
@@ -170,7 +187,7 @@ class Assembler:
             picks[name] = None
             wanted = checksums.get(name, NO_CHECKSUM)
             if wanted == NO_CHECKSUM:
-                errors[name] = _missing(stream, False, '')
+                errors[name] = Heard().absence(stream, False)
                 continue
             cdr = lookup(name, stamps[name], wanted)
             if cdr is None or checksum(cdr) != wanted:
@@ -187,7 +204,11 @@ class Assembler:
         return self._build(t_ns, picks, errors)
 
     def _build(
-        self, t_ns: int, picks: Mapping[str, _Stored | None], errors: Mapping[str, str]
+        self,
+        t_ns: int,
+        picks: Mapping[str, _Stored | None],
+        errors: Mapping[str, str],
+        live: bool = False,
     ) -> Observation:
         """The one way from picked messages to arrays."""
         arrays: dict[str, np.ndarray] = {}
@@ -200,13 +221,29 @@ class Assembler:
                     0, NO_CHECKSUM, False, MISSING_AGE_S, False, errors[stream.name]
                 )
             else:
-                sample = self._sample(t_ns, stream, pick, arrays)
+                sample = self._sample(t_ns, stream, pick, arrays, live)
             ages[i] = sample.age_s
             samples[stream.name] = sample
         return Observation(t_ns, arrays, ages, samples, all(s.valid for s in samples.values()))
 
+    def _blame(self, stream: Stream, t_ns: int, stamp_ns: int) -> str:
+        """Whether a clock, not a silent driver, makes the newest message too old; the words."""
+        age_s = (t_ns - stamp_ns) * 1e-9
+        limit_s = age_limit_s(stream)
+        trigger = self._by_name.get(self._trigger)
+        if trigger is not None and trigger is not stream and self.has_stamp(trigger.name, t_ns):
+            ahead_s = -self._rings[trigger.name].heard.delay_ns * 1e-9
+            if ahead_s > 0.0 and (words := leads(stream, trigger, age_s, limit_s, ahead_s)):
+                return words
+        return self._rings[stream.name].heard.lateness(stream, limit_s, age_s)
+
     def _sample(
-        self, t_ns: int, stream: Stream, pick: _Stored, arrays: dict[str, np.ndarray]
+        self,
+        t_ns: int,
+        stream: Stream,
+        pick: _Stored,
+        arrays: dict[str, np.ndarray],
+        live: bool,
     ) -> StreamSample:
         identity = (pick.stamp_ns, checksum(pick.cdr))
         fresh = self._used.get(stream.name) != identity
@@ -215,6 +252,8 @@ class Assembler:
         try:
             arrays[stream.name] = decode_stream(stream, pick.cdr)
             error = too_old(stream, age_s, fresh)
+            if error and live:
+                error = self._blame(stream, t_ns, pick.stamp_ns) or error
         except StreamError as problem:
             error = str(problem)
         return StreamSample(*identity, fresh, age_s, not error, error)
@@ -236,9 +275,14 @@ def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
     return decode_joints(msg.name, msg.position, msg.velocity, msg.effort, stream)
 
 
+def age_limit_s(stream: Stream) -> float:
+    """How old a message may be at a tick."""
+    return stream.tolerance_s if stream.sampling == 'asof' else stream.max_age_s
+
+
 def too_old(stream: Stream, age_s: float, fresh: bool) -> str:
     """Why a decoded message does not count at this tick, or ''."""
-    limit_s = stream.tolerance_s if stream.sampling == 'asof' else stream.max_age_s
+    limit_s = age_limit_s(stream)
     if age_s > limit_s:
         return str(
             StreamError(
@@ -260,21 +304,19 @@ def too_old(stream: Stream, age_s: float, fresh: bool) -> str:
     return ''
 
 
-def _missing(stream: Stream, future: bool, broken: str) -> str:
-    if future:
-        return str(
-            StreamError(
-                stream.name,
-                'a message not later than the tick',
-                'only messages of the future',
-                'the clocks of sensor and agent differ: synchronise them, or set stamp: receive',
-            )
-        )
-    return str(
-        StreamError(
-            stream.name,
-            f'a message on {stream.topic}',
-            broken or 'none',
-            'check the topic name, the driver and its QoS',
-        )
-    )
+def _holds_joints(stream: Stream, cdr: bytes, heard: Heard) -> bool:
+    """Whether a message is this stream's: another publisher of the topic may send other joints.
+
+    A damaged message is kept: the tick that cannot decode it says what is wrong with it.
+    """
+    seen = []
+    try:
+        for name in joint_names(cdr):
+            if name in stream.names:
+                return True
+            seen.append(name)
+    except MessageError:
+        return True
+    heard.others += 1
+    heard.joints = joint_list(tuple(seen))
+    return False

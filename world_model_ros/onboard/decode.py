@@ -95,7 +95,8 @@ def decode_joints(
             stream.name,
             f'joints {list(stream.names)}',
             f'{names}, without {missing}',
-            'correct names in the contract or the joint publisher',
+            'correct names in the contract or the joint publisher; joints of several publishers: '
+            'give the joints of each a stream of its own, on the same topic',
         )
     columns = [names.index(name) for name in stream.names]
     available = {'position': position, 'velocity': velocity, 'effort': effort}

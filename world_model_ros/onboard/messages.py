@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from rosbags.serde import SerdeError
@@ -23,6 +24,11 @@ JOINT_STATE = 'sensor_msgs/msg/JointState'
 _NS_PER_SEC = 1_000_000_000
 # Encapsulation kind -> layout of builtin_interfaces/Time, right behind the 4 bytes of the kind.
 _STAMP = {b'\x00\x01': struct.Struct('<iI'), b'\x00\x00': struct.Struct('>iI')}
+
+
+_COUNT = {b'\x00\x01': struct.Struct('<I'), b'\x00\x00': struct.Struct('>I')}
+_HEADER_BYTES = 12
+MAX_JOINTS = 1024  # in one message; more is a damaged length
 
 
 class MessageError(ValueError):
@@ -57,6 +63,38 @@ def header_stamp_ns(cdr: bytes) -> int:
         raise MessageError(f'expected a serialised message with a header, got {len(cdr)} bytes')
     sec, nanosec = layout.unpack_from(cdr, 4)
     return sec * _NS_PER_SEC + nanosec
+
+
+def joint_names(cdr: bytes) -> Iterator[str]:
+    """The names of a sensor_msgs/JointState one by one, without decoding its numbers.
+
+    Raises:
+        MessageError: the bytes are no such message; at the name that is damaged, not before.
+    """
+    layout = _COUNT.get(bytes(cdr[:2]))
+    if layout is None:
+        raise MessageError(f'expected a serialised JointState, got {len(cdr)} bytes')
+    at = _HEADER_BYTES  # the length of frame_id follows kind and stamp
+    try:
+        at = _aligned(at + 4 + layout.unpack_from(cdr, at)[0])
+        (count,) = layout.unpack_from(cdr, at)
+        if count > MAX_JOINTS:
+            raise MessageError(f'expected at most {MAX_JOINTS} joints, got {count}')
+        at += 4
+        for _ in range(count):
+            (length,) = layout.unpack_from(cdr, at)
+            text = bytes(cdr[at + 4 : at + 4 + length])
+            if not length or len(text) != length:
+                raise MessageError(f'expected a name of {length} bytes, got {len(text)}')
+            yield text[:-1].decode('utf-8', 'replace')
+            at = _aligned(at + 4 + length)
+    except struct.error as error:
+        raise MessageError(f'expected a whole JointState, got {len(cdr)} bytes') from error
+
+
+def _aligned(at: int) -> int:
+    """The next place of a 4-byte number; counted from behind the 4 bytes of the kind."""
+    return (at + 3) & ~3
 
 
 def checksum(cdr: bytes) -> int:
