@@ -68,6 +68,7 @@ def problems_of(text):
         ('control.period', '40 ms', 'plain number'),
         ('control.period', True, 'plain number'),
         ('control.period', 10**400, 'plain number'),
+        ('control.rate', 25.0, 'not both'),
         ('control.command_offset', 0.05, 'whole number'),
         ('control.command_offset', 0.02, 'write 0.04'),
         ('control.command_offset', 0.0, 'more than 0'),
