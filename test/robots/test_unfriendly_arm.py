@@ -120,6 +120,15 @@ def test_the_driver_faults(values, fault):
     assert robot.ignored == 3 and robot.fault_count == 1
 
 
+@pytest.mark.parametrize('again', ['at full speed', 'from rest'])
+def test_after_a_gap_motion_goes_on_or_begins_again(again):
+    robot, values = arm(), smooth(1.0)[:30]
+    end_s = drive(robot, values) + 0.1
+    rest = RATE * PERIOD_S * np.arange(1, 10) if again == 'at full speed' else smooth()[:9]
+    drive(robot, values[-1] + rest, end_s)
+    assert not robot.fault
+
+
 def test_after_a_fault_is_cleared_it_holds_where_it_was():
     robot = arm()
     end_s = drive(robot, [0.0, 0.5])

@@ -51,5 +51,8 @@ class OtherController(Node):
         target, begin_s = motion
         phase = 2.0 * math.pi * (time.monotonic() - begin_s) / PERIOD_S
         values = target + REACH * 0.5 * (1.0 - math.cos(phase))
-        self._publisher.publish(_wire.command_message(self._contract, now_ns, values))
+        message = _wire.command_message(self._contract, now_ns, values)
+        if hasattr(message, 'header'):  # for whoever wants to tell its commands from a guard's
+            message.header.frame_id = self.get_name()
+        self._publisher.publish(message)
         self.sent += 1

@@ -20,6 +20,7 @@ import numpy as np
 JITTER_S = 0.005  # of one arrival, on a machine that does other things too
 MIN_DT_S = 0.001  # two commands in one burst are not a step at infinite speed
 MAX_GAP_PERIODS = 3.0  # a longer pause buys no larger step
+STILL_PERIODS = 2.0  # after such a gap motion may go on, or begin again from rest
 SLACK = 1e-6  # rounding
 
 
@@ -104,6 +105,8 @@ class CommandJudge:
                 f'{abs(slow[i]):.3f} per second, limit {limits.rate[i]:.3f}'
             )
         last_low, last_high = self._speed
+        if dt_s > STILL_PERIODS * period_s + JITTER_S:  # the target stood still meanwhile
+            last_low, last_high = np.minimum(last_low, 0.0), np.maximum(last_high, 0.0)
         self._speed = (low, high)
         if limits.acceleration is None:
             return ''
