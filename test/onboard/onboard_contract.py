@@ -38,6 +38,7 @@ def make_stream(kind, **changes):
         'fields': (),
         'wrap': (),
         'encoding': '',
+        'fit': 'none',
     }
     if kind == 'image':
         fields.update(name='camera', topic='camera/image_raw', shape=(4, 6, 3), encoding='rgb8')

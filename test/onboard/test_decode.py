@@ -163,3 +163,50 @@ def test_any_bytes_decode_or_raise_a_message_error(cdr):
             decode(type_name, cdr)
         except MessageError as error:
             assert type_name in str(error)
+
+
+WIDE = np.zeros((48, 64, 3), np.uint8)
+WIDE[:, 8:56] = 200  # the middle square; left and right of it black
+WIDE[:, :8, 0] = 90
+
+
+def test_a_wide_picture_is_cropped_to_its_middle():
+    square = make_stream('image', shape=(24, 24, 3), fit='crop')
+    picture = decode_image(image_message(picture=WIDE), square)
+    assert picture.shape == (24, 24, 3) and (picture == 200).all()
+
+
+def test_a_wide_picture_is_padded_with_black_and_seen_whole():
+    square = make_stream('image', shape=(32, 32, 3), fit='pad')
+    picture = decode_image(image_message(picture=WIDE), square)
+    assert (picture[:4] == 0).all() and (picture[28:] == 0).all()
+    assert (picture[4:28, 4:28] == 200).all() and (picture[4:28, :4, 0] == 90).all()
+
+
+@pytest.mark.parametrize('fit', ['crop', 'pad'])
+def test_a_picture_of_the_right_aspect_is_the_same_with_and_without_fit(fit):
+    large = image_message(picture=np.repeat(np.repeat(RGB, 2, 0), 2, 1))
+    assert np.array_equal(decode_image(large, make_stream('image', fit=fit)), RGB)
+
+
+def test_another_aspect_is_refused_with_the_key_that_takes_it():
+    with pytest.raises(StreamError, match=r'fit: crop .* or fit: pad'):
+        decode_image(image_message(picture=WIDE), CAMERA)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.integers(1, 60),
+    columns=st.integers(1, 60),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3)),
+    fit=st.sampled_from(['crop', 'pad']),
+    encoding=st.sampled_from(['rgb8', 'bgr8', 'mono8', 'rgba8']),
+)
+def test_every_size_fits_and_a_white_picture_has_no_grey(rows, columns, shape, fit, encoding):
+    channels = {'mono8': 1, 'rgba8': 4}.get(encoding, 3)
+    white = np.full((rows, columns, channels), 255, np.uint8)
+    stream = make_stream('image', shape=shape, fit=fit)
+    picture = decode_image(image_message(picture=white, encoding=encoding), stream)
+    assert picture.shape == shape and picture.dtype == np.uint8
+    assert set(np.unique(picture)) <= ({255} if fit == 'crop' else {0, 255})
+    assert 255 in picture

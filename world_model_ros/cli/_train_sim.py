@@ -9,12 +9,12 @@ import dataclasses
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.contract import find_robot, load_contract, unlearnable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +42,13 @@ def train_in_simulation(
     policy_margin: float | None,
 ) -> None:
     """Live and learn for so many frames; export a bundle at the end where one is asked for."""
-    from world_model_ros.robots import load_ranges, load_reality, sample_reality
+    from world_model_ros.robots import BodyError, load_ranges, load_reality, sample_reality
     from world_model_ros.training.run import Run, RunConfig
     from world_model_ros.training.shipped import LearnerFileError, read_shipped
 
     contract = load_contract(find_robot(sim))
+    if refused := unlearnable(contract):
+        _refuse('; '.join(refused))
     folder = out or Path('runs') / f'{contract.name}_seed{seed}'
     config = RunConfig(
         frames=frames,
@@ -66,9 +68,14 @@ def train_in_simulation(
     try:
         start = None if from_file is None else read_shipped(from_file, contract)
     except LearnerFileError as error:
-        typer.echo(f'world-model: {error}', err=True)
-        raise typer.Exit(1) from error
-    run = Run(contract, folder, config, realities=realities, scored_in=body, start=start)
+        _refuse(str(error))
+    try:
+        run = Run(contract, folder, config, realities=realities, scored_in=body, start=start)
+    except BodyError as error:
+        _refuse(
+            f'{error}. A robot without a simulated body learns from its own recordings: start '
+            'robot.launch.py with explore:=true, then run `world-model train --store`'
+        )
     if plan or frames > 0:
         hours = _plan(run)
         if plan:
@@ -118,6 +125,11 @@ def train_in_simulation(
             planner = dataclasses.replace(planner, policy_margin=policy_margin)
         export_bundle(run.learner, bundle, provenance, planner)
         typer.echo(f'bundle written to {bundle}')
+
+
+def _refuse(text: str) -> NoReturn:
+    typer.echo(f'world-model: {text}', err=True)
+    raise typer.Exit(1)
 
 
 def _plan(run: Run) -> float:

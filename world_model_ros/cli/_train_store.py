@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.contract import find_robot, load_contract, unlearnable
 from world_model_ros.parent import follow_parent
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.folder_lock import FolderInUse
@@ -106,6 +106,9 @@ def train_from_store(
 ) -> None:
     """Work until a signal or the given minutes; exit 1 with one line where it cannot begin."""
     robot = load_contract(find_robot(contract))
+    if refused := unlearnable(robot):
+        typer.echo(f'world-model: {"; ".join(refused)}', err=True)
+        raise typer.Exit(1)
     start = Start('scratch') if from_scratch else Start()
     if from_file is not None:
         start = Start('file', from_file)

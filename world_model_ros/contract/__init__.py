@@ -7,7 +7,7 @@ Owns the robot file (YAML), its frozen types, its checks and its two hashes. Imp
 pyyaml only; must not import any other folder of this package, nor rclpy, nor torch.
 """
 
-from world_model_ros.contract.cautions import contract_warnings
+from world_model_ros.contract.cautions import contract_warnings, unlearnable
 from world_model_ros.contract.find import config_directories, find_config, find_robot
 from world_model_ros.contract.hashes import (
     PREPROCESSING_VERSION,
@@ -49,4 +49,5 @@ __all__ = [
     'interface_hash',
     'load_contract',
     'parse_contract',
+    'unlearnable',
 ]

@@ -7,6 +7,7 @@ Old files stay valid; a new rule that could refuse one of them is a warning here
 """
 
 from world_model_ros.contract.schema import Contract, Stream
+from world_model_ros.contract.shapes import shape_problem
 
 # A stream is as old as its period just before its next message; half a period more is its delay.
 MIN_AGE_PERIODS = 1.5
@@ -16,7 +17,13 @@ JITTER_SEC = 0.01
 
 def contract_warnings(contract: Contract) -> list[str]:
     """List what will probably not work, one text each; the nodes print it once at load."""
-    return [text for stream in contract.streams for text in _age_warnings(stream)]
+    ages = [text for stream in contract.streams for text in _age_warnings(stream)]
+    return ages + unlearnable(contract)
+
+
+def unlearnable(contract: Contract) -> list[str]:
+    """List what the networks of this package cannot learn from, one text for each stream."""
+    return [text for stream in contract.streams if (text := shape_problem(stream))]
 
 
 def _age_warnings(stream: Stream) -> list[str]:

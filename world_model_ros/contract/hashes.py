@@ -44,7 +44,8 @@ def _stream_dict(stream: Stream) -> dict[str, Any]:
         'shape': list(stream.shape),
     }
     if stream.kind == 'image':
-        return {**common, 'encoding': stream.encoding, 'units': 'uint8'}
+        fit = {} if stream.fit == 'none' else {'fit': stream.fit}
+        return {**common, 'encoding': stream.encoding, 'units': 'uint8', **fit}
     return {
         **common,
         'names': list(stream.names),

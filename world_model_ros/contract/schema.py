@@ -17,6 +17,7 @@ CONTRACT_FORMAT = 1
 StreamKind = Literal['image', 'joints']
 Sampling = Literal['hold', 'asof', 'drop']
 StampSource = Literal['header', 'receive']
+Fit = Literal['none', 'crop', 'pad']
 Recording = Literal['raw', 'compressed', 'model_input']
 TickSource = Literal['timer', 'sim_time', 'stream', 'lockstep']
 ActionKind = Literal['effort', 'velocity', 'position', 'position_delta']
@@ -55,6 +56,8 @@ class Stream:
     names: tuple[str, ...]  # joints only
     fields: tuple[str, ...]  # joints only; the array is field-major
     wrap: tuple[str, ...]  # joints whose position the graph turns into (sin, cos)
+    # Image of another aspect than `shape`: refused, cropped around its middle, or padded in black.
+    fit: Fit = later('none')  # noqa: RUF009 - a field, not a shared value
 
     @property
     def dtype(self) -> np.dtype:

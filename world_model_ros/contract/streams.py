@@ -23,7 +23,7 @@ NO_DETAILS: dict[str, Any] = {
 }
 COMMON_KEYS = ('kind', 'topic', 'rate', 'max_age', 'sampling', 'tolerance', 'stamp', 'record')
 STREAM_KEYS = {
-    'image': (*COMMON_KEYS, 'shape', 'encoding'),
+    'image': (*COMMON_KEYS, 'shape', 'encoding', 'fit'),
     'joints': (*COMMON_KEYS, 'names', 'fields', 'wrap'),
 }
 _STREAM_NAME = re.compile(r'[a-z][a-z0-9_]*\Z')
@@ -68,7 +68,7 @@ def _read_stream(name: str, body: Any, path: str, problems: Problems, period_s: 
         body,
         path,
         problems,
-        keys or (*COMMON_KEYS, 'shape', 'encoding', 'names', 'fields', 'wrap'),
+        keys or (*COMMON_KEYS, 'shape', 'encoding', 'fit', 'names', 'fields', 'wrap'),
     )
     kind = section.choice('kind', ('image', 'joints'))
     topic = read_topic(section)
@@ -149,7 +149,11 @@ def _read_image(section: Section, problems: Problems) -> dict[str, Any]:
             'write the size that the model sees, such as [64, 64, 3]',
         )
         shape = [1, 1, 3]
-    return {'shape': tuple(shape), 'encoding': section.choice('encoding', ('rgb8',), 'rgb8')}
+    return {
+        'shape': tuple(shape),
+        'encoding': section.choice('encoding', ('rgb8',), 'rgb8'),
+        'fit': section.choice('fit', ('none', 'crop', 'pad'), 'none'),
+    }
 
 
 def _read_joints(section: Section, problems: Problems) -> dict[str, Any]:

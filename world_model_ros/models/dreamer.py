@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from world_model_ros.contract import Contract
+from world_model_ros.contract import Contract, unlearnable
 from world_model_ros.models.layers import MLP, PictureDecoder, PictureEncoder, TwoHot
 
 STD_MIN, STD_MAX = 0.1, 1.0  # of the policy, in units of half the action range
@@ -37,10 +37,16 @@ class DreamerConfig:
 
 
 class Dreamer(nn.Module):
-    """World model of one contract; beliefs are [B, deter + groups * classes]."""
+    """World model of one contract; beliefs are [B, deter + groups * classes].
+
+    Raises:
+        ValueError: the contract has pictures of a shape that the encoder cannot take.
+    """
 
     def __init__(self, contract: Contract, config: DreamerConfig | None = None) -> None:
         super().__init__()
+        if refused := unlearnable(contract):
+            raise ValueError('; '.join(refused))
         self.contract, self.config = contract, config or DreamerConfig()
         c = self.config
         self.stoch = c.groups * c.classes

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from world_model_ros.contract.shapes import is_learnable
+
 # Symlog range and bins of the two-hot code: spacing 0.2, so +-2980 in plain units.
 TWO_HOT_LIMIT = 8.0
 TWO_HOT_BINS = 81
@@ -117,11 +119,8 @@ def patch_of(shape: tuple[int, ...]) -> int:
     """Return the stem's patch edge for a picture shape.
 
     Raises:
-        ValueError: if the picture is not square with an edge of 32, 64 or 128 pixels.
+        ValueError: if our networks take no pictures of this shape.
     """
-    if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in (32, 64, 128):
-        raise ValueError(
-            f'the model takes square pictures of 32, 64 or 128 pixels, the contract asks for '
-            f"{tuple(shape)}: set the stream's shape to e.g. [64, 64, 3]"
-        )
+    if not is_learnable(shape):
+        raise ValueError(f'no stem for pictures of {tuple(shape)}: see contract/shapes.py')
     return shape[0] // STEM_SIZE

@@ -126,14 +126,46 @@ def decode_joints(
 
 
 def _resized(picture: np.ndarray, height: int, width: int, stream: Stream) -> np.ndarray:
-    """The picture in the model's size; only a size of the same aspect ratio is converted."""
-    if picture.shape[0] * width != picture.shape[1] * height:
+    """The picture in the model's size, cropped or padded first as the stream says."""
+    same = picture.shape[0] * width == picture.shape[1] * height
+    if not same and stream.fit == 'crop':
+        picture = _cropped(picture, height, width)
+    elif not same and stream.fit == 'pad':
+        return _padded(picture, height, width)
+    elif not same:
         raise StreamError(
             stream.name,
             f'{width}x{height} pixels or a multiple of it',
             f'{picture.shape[1]}x{picture.shape[0]}',
-            'crop in the driver, or change the shape in the contract: pictures are not distorted',
+            'pictures are not distorted: write fit: crop (the middle of the picture) or fit: pad '
+            '(all of it, with black bars) for this stream',
         )
+    return _scaled(picture, height, width)
+
+
+def _cropped(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The largest middle part [h', w', c] that has the aspect of height x width."""
+    rows, columns = picture.shape[:2]
+    keep_rows = min(rows, max(1, columns * height // width))
+    keep_columns = min(columns, max(1, rows * width // height))
+    top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
+    return picture[top : top + keep_rows, left : left + keep_columns]
+
+
+def _padded(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The whole picture in the middle of a black one [height, width, c]."""
+    rows, columns, channels = picture.shape
+    inner_rows = min(height, max(1, round(rows * width / columns)))
+    inner_columns = min(width, max(1, round(columns * height / rows)))
+    top, left = (height - inner_rows) // 2, (width - inner_columns) // 2
+    canvas = np.zeros((height, width, channels), np.uint8)
+    canvas[top : top + inner_rows, left : left + inner_columns] = _scaled(
+        picture, inner_rows, inner_columns
+    )
+    return canvas
+
+
+def _scaled(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     cv2 = _cv2()
     resized: np.ndarray = cv2.resize(
         np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_AREA
