@@ -69,7 +69,7 @@ def test_kill_9_costs_at_most_a_second(tmp_path: Path) -> None:
     assert [m.log_ns - counter.T0_NS for m in messages] == list(range(len(messages)))
     with AnyReader([episode]) as bag:
         assert bag.message_count == len(messages)
-    assert EpisodeReader(episode).end.status == 'truncated'
+    assert EpisodeReader(episode).end.status == 'incomplete'
     assert not (episode / 'reserve').exists()
 
 
@@ -172,7 +172,7 @@ def test_a_full_disk_truncates_the_episode_and_spares_the_sealed_ones(tmp_path: 
     assert not bad.write(counter.TOPICS['tick'], b'', 0) and bad.dropped['/agent/tick'] >= 1
     assert check_episode(good.path, rebuilt=True) == []
     reader = EpisodeReader(bad.path)
-    assert reader.end.status == 'truncated' and 'No space left' in reader.end.reason
+    assert reader.end.status == 'incomplete' and 'No space left' in reader.end.reason
     with AnyReader([bad.path]) as bag:
         assert bag.message_count == reader.contents.message_count > 0
 
@@ -197,7 +197,7 @@ def test_a_really_full_disk_still_gets_its_episode_sealed(tmp_path: Path) -> Non
             writer._wake.wait(0.001)
         assert 'No space left' in writer.error
         reader = EpisodeReader(writer.path)
-        assert reader.whole and reader.end.status == 'truncated'
+        assert reader.whole and reader.end.status == 'incomplete'
         assert sum(1 for _ in reader.messages()) > 20
     finally:
         subprocess.run(['umount', str(disk)], check=False)
@@ -213,6 +213,6 @@ def test_the_floor_ends_a_recording_before_the_disk_is_full(
     free[0] = 100 << 20
     assert writer.join(10)
     assert 'floor is 512 MiB' in writer.error
-    assert EpisodeReader(writer.path).end.status == 'truncated'
+    assert EpisodeReader(writer.path).end.status == 'incomplete'
     with pytest.raises(EpisodeError, match='floor is 512 MiB'):
         EpisodeWriter(tmp_path, counter.info('next'))

@@ -17,11 +17,16 @@ from world_model_ros.experience import (
     check_episode,
     list_episodes,
     parity,
+    to_arrays,
 )
+from world_model_ros.experience.bag import EpisodeEnd
 from world_model_ros.experience.session import (
     GRACE_SEC,
     MAX_OPEN,
+    RECORDER_STOPPED,
+    SETTLE_SEC,
     SILENCE_SEC,
+    SILENT_AT_STOP_SEC,
     RecordingSession,
 )
 from world_model_ros.onboard.messages import decode
@@ -95,7 +100,7 @@ def test_two_episodes_that_overlap_keep_their_own_ticks(tmp_path: Path) -> None:
         assert len(ticks) == 10
 
 
-def test_an_episode_without_its_last_tick_is_truncated(tmp_path: Path) -> None:
+def test_an_episode_without_its_last_tick_is_incomplete(tmp_path: Path) -> None:
     session = make(tmp_path)
     announce(session, A)
     for message in list(counter.run(10, A))[:-1]:
@@ -105,9 +110,9 @@ def test_an_episode_without_its_last_tick_is_truncated(tmp_path: Path) -> None:
     finish(session, 1.0)
     first, second = sorted(list_episodes(tmp_path))
     end = EpisodeReader(first).end
-    assert end.status == 'truncated' and 'another episode' in end.reason
+    assert end.status == 'incomplete' and 'another episode' in end.reason
     assert EpisodeReader(second).end.status == 'whole'
-    assert session.totals.truncated == 1
+    assert session.totals.incomplete == 1
 
 
 def test_an_announcement_that_no_tick_follows_leaves_nothing(tmp_path: Path) -> None:
@@ -144,7 +149,7 @@ def test_an_episode_whose_agent_is_gone_is_sealed_while_the_robot_measures_on(
     session.close(10)
     [path] = list_episodes(tmp_path)
     end = EpisodeReader(path).end
-    assert end.status == 'truncated' and 'no tick for 10 s' in end.reason
+    assert end.status == 'incomplete' and 'no tick for 10 s' in end.reason
 
 
 def test_an_agent_that_ticks_again_goes_on_in_another_part(tmp_path: Path) -> None:
@@ -191,15 +196,50 @@ def test_a_paused_simulator_is_no_silence(tmp_path: Path) -> None:
     session.close(10)
 
 
-def test_a_stopped_recorder_seals_what_it_has(tmp_path: Path) -> None:
+def test_a_recorder_that_is_asked_to_stop_seals_what_it_has_as_whole(tmp_path: Path) -> None:
     session = make(tmp_path)
     announce(session, A)
     for message in list(counter.run(10, A))[:-1]:
         session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    assert not session.settled(1.0)  # its last tick may yet come
     session.close(10)
     [path] = list_episodes(tmp_path)
-    assert EpisodeReader(path).end.reason == 'the recorder was stopped'
+    end = EpisodeReader(path).end
+    assert (end.status, end.reason) == ('whole', RECORDER_STOPPED)
+    assert check_episode(path, rebuilt=True) == [] and session.totals.incomplete == 0
     assert list(tmp_path.iterdir()) == [path]
+    # For learning it is cut off all the same: nobody saw how it went on.
+    assert to_arrays(path)['truncated'].tolist() == [False] * 8 + [True]
+
+
+def test_a_stopped_recorder_waits_a_moment_after_the_last_tick(tmp_path: Path) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    play(session, A, 10)
+    assert not session.settled(0.0) and session.settled(SETTLE_SEC)
+    session.close(10)
+    [path] = list_episodes(tmp_path)
+    end = EpisodeReader(path).end
+    assert (end.status, end.reason) == ('whole', '')
+
+
+def test_an_episode_that_had_broken_off_before_the_recorder_was_stopped_is_incomplete(
+    tmp_path: Path,
+) -> None:
+    session = make(tmp_path)
+    announce(session, A)
+    for message in list(counter.run(10, A))[:-1]:
+        session.on_message(message.role, message.cdr, message.t_ns, message.t_ns, 0.0)
+    measure(session, 0.0, SILENT_AT_STOP_SEC + 1.0)
+    session.close(10)
+    [path] = list_episodes(tmp_path)
+    [problem] = check_episode(path)
+    assert 'incomplete: no tick for 3.0 s before the recorder was stopped' in problem
+
+
+def test_what_version_0_1_called_truncated_is_read_as_incomplete() -> None:
+    record = EpisodeEnd('incomplete', 'disk full').to_record() | {'status': 'incomplete'}
+    assert EpisodeEnd.from_record(record) == EpisodeEnd('incomplete', 'disk full')
 
 
 def test_a_repeated_announcement_begins_nothing(tmp_path: Path) -> None:

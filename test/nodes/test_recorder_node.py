@@ -215,7 +215,7 @@ def test_a_killed_recorder_is_recovered_by_the_next(
     assert [path.name for path in tmp_path.iterdir()] == ['cut.active']
     again = start()
     robot.wait(lambda: (tmp_path / 'cut').is_dir(), 'the leftover being sealed')
-    assert EpisodeReader(tmp_path / 'cut').end.status == 'truncated'
+    assert EpisodeReader(tmp_path / 'cut').end.status == 'incomplete'
     assert parity(tmp_path / 'cut').different == 0
     again.send_signal(signal.SIGTERM)
     assert again.wait(5) == 0

@@ -137,6 +137,12 @@ def turn(robot, count=1):
         robot.worker.look()
 
 
+def turn_until_ended(robot):
+    """Let it look around while the robot's clock stands; half a second, by the steady clock."""
+    while robot.worker.episode is not None:
+        turn(robot)
+
+
 def live(robot, ticks, first=1):
     """Begin if need be, then live these ticks, one period apart."""
     turn(robot)
@@ -262,6 +268,24 @@ def test_ended_episode_has_one_last_tick_and_waits_to_be_started(robot):
     robot.worker.ask_start()
     turn(robot)
     assert robot.worker.episode is not None and robot.port.resets == 2
+
+
+def test_an_episode_that_ends_while_the_clock_stands_has_a_last_tick_too(robot):
+    live(robot, 2)
+    robot.worker.ask_end('the node ends')
+    turn_until_ended(robot)
+    assert [t.tick for t in robot.port.ticks] == [0, 1, 2]
+    assert [t.last for t in robot.port.ticks] == [False, False, True]
+    assert robot.port.ticks[2].t_ns == robot.port.ticks[1].t_ns + PERIOD_NS
+    assert robot.port.ticks[2].truncated and robot.worker.episode is None
+
+
+def test_an_episode_that_ends_before_its_first_tick_has_none(robot):
+    turn(robot)
+    assert robot.worker.episode is not None
+    robot.worker.ask_end('the node ends')
+    turn_until_ended(robot)
+    assert robot.worker.episode is None and robot.port.ticks == []
 
 
 def test_stopped_guard_is_an_intervention(robot):

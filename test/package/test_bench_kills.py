@@ -75,11 +75,11 @@ def test_a_damaged_episode_is_lost(sealed, tmp_path, where):
     assert list(sealed.lost()) == [ref.uuid]
 
 
-def test_a_truncated_episode_is_counted_and_not_damaged(tmp_path):
-    path = lived_store.record(tmp_path / 'episodes', 0, status='truncated')
+def test_an_incomplete_episode_is_counted_and_not_damaged(tmp_path):
+    path = lived_store.record(tmp_path / 'episodes', 0, status='incomplete')
     assert _kills.damage(path) == []
     figures = _kills.episode_figures([path], lived_store.ROBOT)
-    assert figures['ended'] == {'truncated': 1} and figures['recorded_ticks'] == lived_store.TICKS
+    assert figures['ended'] == {'incomplete': 1} and figures['recorded_ticks'] == lived_store.TICKS
 
 
 def test_acting_bundles_must_be_the_first_or_published_and_whole(tmp_path, store):

@@ -115,7 +115,7 @@ def test_messages_older_than_the_contract_allows_are_invalid(tmp_path):
 @pytest.mark.parametrize(
     'fields',
     [
-        {'status': 'truncated'},
+        {'status': 'incomplete'},
         {'reward': math.nan},
         {'last': False},
         {'contract': lived.LONG},  # ended before the robot's last tick

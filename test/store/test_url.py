@@ -130,8 +130,8 @@ def test_missing_credentials_are_named_where_the_machine_has_no_role(environment
     reason = 'Error performing PUT http://169.254.169.254/latest/api/token'
     url = parse_url('s3://bucket')
     assert credentials_hint(url, reason) == (
-        'no credentials, since AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set (~/.aws is not '
-        'read), and this machine has no role of its own'
+        'no credentials, since AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set '
+        '(~/.aws is not read), and this machine has no role of its own'
     )
     assert credentials_hint(url, 'Error performing PUT https://bucket.s3') == ''
     environment(AWS_ACCESS_KEY_ID='robot', AWS_SECRET_ACCESS_KEY=SECRET)

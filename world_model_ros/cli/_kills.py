@@ -39,7 +39,7 @@ RECOVERED = 'recovered after the recorder died'
 ROUNDING = 1e-6  # of half the action range: limits are float32, messages doubles
 # What `check_episode` says of an episode that is readable, but of which a kill cost some part:
 # honest, and no loss of what was sealed.
-_INCOMPLETE = (': truncated: ', ': dropped by the recorder: ', ': lost on the way: ')
+_INCOMPLETE = (': incomplete: ', ': dropped by the recorder: ', ': lost on the way: ')
 _INCOMPLETE_TICKS = (' tick records are missing', ': no tick record of episode ')
 
 

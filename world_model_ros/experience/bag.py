@@ -148,11 +148,19 @@ class EpisodeInfo:
 class EpisodeEnd:
     """How the recording ended, and what did not make it into the file; counts are by topic."""
 
-    status: str  # whole, truncated, or unsealed: no end was written
+    # whole: every tick of the episode, or all until the recorder was asked to stop, is there.
+    # incomplete: it broke off (a crash, a full disk, an agent that died).
+    # unsealed: no end was written.
+    status: str
     reason: str = ''
     counts: Mapping[str, int] = field(default_factory=dict)  # written
     dropped: Mapping[str, int] = field(default_factory=dict)  # by the recorder: queue full, disk
     lost: Mapping[str, int] = field(default_factory=dict)  # reported by the middleware
+
+    def __post_init__(self) -> None:
+        """Read `truncated`, the word of version 0.1, as `incomplete`: ticks are truncated."""
+        if self.status == 'truncated':
+            object.__setattr__(self, 'status', 'incomplete')
 
     def to_record(self) -> dict[str, str]:
         """As the strings of a metadata record."""

@@ -44,8 +44,8 @@ def check_episode(path: Path | str, *, rebuilt: bool = False) -> list[str]:
         end = reader.end
     except EpisodeError as error:
         return [*problems, str(error)]
-    if end.status == 'truncated':
-        problems.append(f'{path}: truncated: {end.reason}')
+    if end.status == 'incomplete':
+        problems.append(f'{path}: incomplete: {end.reason}')
     if end.dropped:
         problems.append(f'{path}: dropped by the recorder: {_listed(end.dropped)}')
     if end.lost:
@@ -109,7 +109,7 @@ def _check_ticks(reader: EpisodeReader, rebuilt: bool) -> list[str]:
     gaps = lost_records(reader, ticks)
     if gaps:
         problems.append(f'{reader.file}: {gaps} tick records are missing')
-    if not ticks[-1].last and reader.end.status == 'whole':
+    if not ticks[-1].last and reader.end.status == 'whole' and not reader.end.reason:
         problems.append(f'{reader.file}: sealed as whole without a last tick')
     if rebuilt:
         report = parity(reader)

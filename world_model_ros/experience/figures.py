@@ -52,7 +52,7 @@ class EpisodeFigures:
     seconds: float
     ticks: int
     lost: int  # tick records that were published and are not in the bag
-    status: str  # as the recorder ended it: whole, truncated, unsealed
+    status: str  # as the recorder ended it: whole, incomplete, unsealed
     ended: bool  # the last tick is there
     cut_short: bool  # it ended before the contract's last tick, neither terminal
     evaluation: bool

@@ -31,8 +31,15 @@ from world_model_ros.onboard.tick_record import TickRecordError, whole_number
 
 log = logging.getLogger(__name__)
 
+RECORDER_STOPPED = 'the recorder was asked to stop; the episode went on'
+
 # After the last tick: long enough for what is still under way between processes on one robot.
 GRACE_SEC = 0.5
+# The same where the recorder was asked to stop: what belongs to the last tick came before it.
+SETTLE_SEC = 0.1
+# A recorder that is asked to stop has the episode as it was until then, unless its agent had been
+# silent for longer than this: then it had broken off before.
+SILENT_AT_STOP_SEC = 2.0
 # Kept per topic for the next file: more than any assembly looks back, at 16 MB of VGA pictures.
 PREROLL_MESSAGES = 16
 # An episode is given up after so many seconds with messages and without a tick: its agent is gone
@@ -142,12 +149,14 @@ class Open:
         """Whether it still takes messages."""
         return self.writer.status == 'recording'
 
-    def finish(self, *, unreadable_ticks: int = 0) -> None:
-        """Ask for the seal; only an episode whose last tick was seen is whole."""
+    def finish(self, *, unreadable_ticks: int = 0, stopped: bool = False) -> None:
+        """Ask for the seal. Whole: its last tick was seen, or the recorder was asked to stop."""
         if self.ended:
             self.writer.close()
+        elif self.ticks and stopped:
+            self.writer.close('whole', RECORDER_STOPPED)
         elif self.ticks or unreadable_ticks:
-            self.writer.close('truncated', self.reason)
+            self.writer.close('incomplete', self.reason)
         else:
             self.writer.close('discarded', 'no tick happened in it')
 
@@ -157,7 +166,7 @@ class Totals:
     """What has been recorded so far, for diagnostics."""
 
     episodes: int = 0
-    truncated: int = 0
+    incomplete: int = 0
     messages: int = 0
     bytes: int = 0
     dropped: int = 0
@@ -248,6 +257,14 @@ class RecordingSession:
         if self.current is not None and self.current.writer.error:
             self.totals.error = self.current.writer.error
 
+    def settled(self, steady_s: float) -> bool:
+        """Whether nothing more is on its way to what is open: asked before close()."""
+        times = [episode.close_at_s for episode in self.ending]
+        early_s = GRACE_SEC - SETTLE_SEC
+        return self.current is None and all(
+            t is not None and steady_s >= t - early_s for t in times
+        )
+
     @property
     def waits_for_ticks(self) -> bool:
         """Whether an episode was given up because no tick came any more."""
@@ -261,13 +278,14 @@ class RecordingSession:
             lost[name] = lost.get(name, 0) + count
 
     def close(self, timeout_s: float) -> None:
-        """Seal everything; an episode without its last tick is truncated."""
-        if self.current is not None:
-            self.current.reason = 'the recorder was stopped'
-            self.ending.append(self.current)
-            self.current = None
+        """Seal everything, in order: what runs on is whole as far as this recorder was to go."""
+        current, self.current = self.current, None
+        if current is not None:
+            current.reason = f'no tick for {self.silent_s:.1f} s before the recorder was stopped'
+            self.ending.append(current)
         for episode in self.ending:
-            episode.finish(unreadable_ticks=self.totals.unreadable_ticks)
+            stopped = episode is current and self.silent_s <= SILENT_AT_STOP_SEC
+            episode.finish(unreadable_ticks=self.totals.unreadable_ticks, stopped=stopped)
         for episode in self.ending:
             if episode.writer.join(timeout_s):
                 self._collect(episode)
@@ -312,7 +330,7 @@ class RecordingSession:
                 self.current.writer.write(self.topics['episode'], data, log_ns, log_ns)
             return
         if self.current is not None:
-            # Its last tick may still be under way; without it the episode is truncated.
+            # Its last tick may still be under way; without it the episode is incomplete.
             self._abandon(self.current, steady_s)
         self._begin(episode, log_ns, steady_s)
 
@@ -371,7 +389,7 @@ class RecordingSession:
             totals.error = writer.error
         if writer.sealed:
             totals.episodes += 1
-            totals.truncated += writer.status != 'whole'
+            totals.incomplete += writer.status != 'whole'
             totals.last_episode = str(writer.path)
             totals.last_return = episode.total_reward
 

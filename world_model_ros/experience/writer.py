@@ -5,7 +5,7 @@
 Owns the writer thread and the life of the directory: `UUID.active/` while it grows, flushed and
 synced on a clock, verified, then renamed to `UUID/`. `write` only appends to a bounded queue: a
 slow or full disk costs recorded messages, which are counted, never the caller's time. Any OSError
-and too little free space end the recording, seal what is whole and mark it truncated.
+and too little free space end the recording, seal what is whole and mark it incomplete.
 Must not import ROS or torch.
 """
 
@@ -163,7 +163,7 @@ class EpisodeWriter:
             self._thread.join(DRAIN_PERIOD_SEC)
 
     def close(self, status: str = 'whole', reason: str = '') -> None:
-        """Ask for the end; returns at once. `status`: `whole`, `truncated` or `discarded`."""
+        """Ask for the end; returns at once. `status`: `whole`, `incomplete` or `discarded`."""
         if self._status is None:
             self._status = (status, reason)
             self._wake.set()
@@ -180,7 +180,7 @@ class EpisodeWriter:
 
     @property
     def status(self) -> str:
-        """`recording`, then `whole`, `truncated` or `discarded`."""
+        """`recording`, then `whole`, `incomplete` or `discarded`."""
         return self._status[0] if self._status else 'recording'
 
     @property
@@ -219,7 +219,7 @@ class EpisodeWriter:
                 f'{free >> 20} MiB free, the floor is {self._min_free_bytes >> 20} MiB: '
                 'recording stopped'
             )
-            self._status = ('truncated', self.error)
+            self._status = ('incomplete', self.error)
 
     def _drain(self) -> None:
         while self._queue:
@@ -255,7 +255,7 @@ class EpisodeWriter:
     def _seal(self) -> None:
         if sys.platform.startswith('linux'):  # the robot acts on meanwhile
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), SEAL_NICENESS)
-        status, reason = self._status or ('truncated', 'recorder stopped')
+        status, reason = self._status or ('incomplete', 'recorder stopped')
         end = EpisodeEnd(status, reason, self.written, self.dropped, self.lost)
         information = bag_information(
             self._file.name,
@@ -284,7 +284,7 @@ class EpisodeWriter:
     def _fail(self, reason: str) -> None:
         """The disk refused: give the reserve back and close what is whole."""
         self.error = self.error or f'recording stopped: {reason}'
-        self._status = ('truncated', self.error)
+        self._status = ('incomplete', self.error)
         log.error('%s: %s', self.path.name, self.error)
         self._sink.close()
         for topic, *_ in self._queue:

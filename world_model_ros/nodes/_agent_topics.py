@@ -13,6 +13,7 @@ import threading
 import time
 
 import numpy as np
+from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image, JointState
@@ -30,6 +31,7 @@ from world_model_ros.onboard.tick_record import TickRecord
 RESET_SERVICE_SEC = 1.0  # to find the driver's service; the worker tries again
 RESET_ANSWER_SEC = 5.0
 _POLL_SEC = 0.05
+LAST_WORDS = Duration(seconds=0.3)  # at the end, for what was published last to arrive
 EPISODE_FORMAT = 1
 
 
@@ -93,8 +95,9 @@ class AgentTopics:
         self._services.append(self._node.create_service(Trigger, '~/mark', self._on_mark))
 
     def close(self) -> None:
-        """Destroy every entity."""
+        """Destroy every entity, once what was said last has arrived."""
         self._aborted.set()
+        self._tick.wait_for_all_acked(LAST_WORDS)  # the last tick tells the recorder to seal
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         for service in self._services:

@@ -29,7 +29,8 @@ from world_model_ros.onboard.swap import Swap
 from world_model_ros.onboard.ticker import Tick
 
 RESET_RETRY_SEC = 1.0
-# An episode that is asked to end takes the next tick as its last; without one it ends anyway.
+# An episode that is asked to end takes the next tick as its last. A clock that stands (a simulator
+# that ends too, an executor that waits for us) brings none: then it is taken without the clock.
 LAST_TICK_WAIT_SEC = 0.5
 MAX_SKIPPED_STEPS = 64  # imagined after a long gap; beyond that the belief holds no news anyway
 
@@ -136,7 +137,7 @@ class Worker:
             return None
         self._check_ages()
         if self._end_asked and time.monotonic() - self._end_asked[1] > LAST_TICK_WAIT_SEC:
-            self._finish()
+            self._end_without_clock()
             return None
         return self._schedule.wake_s()
 
@@ -187,6 +188,14 @@ class Worker:
         self._inputs.forget()
         self.thinking.drop_plan()
         self._finish()
+
+    def _end_without_clock(self) -> None:
+        """The last tick of an episode that was asked to end: without it no recording is whole."""
+        before = self._previous
+        if before is None:
+            self._finish()  # announced, and never begun
+            return
+        self._tick(Tick(before.index + 1, before.t_ns + self.contract.period_ns, 0))
 
     def _finish(self) -> None:
         self.episode = None

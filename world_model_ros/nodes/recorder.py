@@ -30,6 +30,8 @@ POLL_PERIOD_SEC = 0.1
 DIAGNOSTICS_PERIOD_SEC = 1.0
 SILENT_WARN_SEC = 2.0  # the robot measures and nobody ticks: said long before the file is given up
 NO_TICKS = 'no ticks: does the agent run, and does it get all of its inputs (see its diagnostics)?'
+# At shutdown: Ctrl-C reaches the agent too, whose last tick ends the episode.
+LAST_TICK_PATIENCE_SEC = 0.8
 SEAL_PATIENCE_SEC = 3.0  # at shutdown, within what a stop signal allows
 SHIP_PATIENCE_SEC = 0.5  # at shutdown; what did not go is shipped after the next start
 MIB = 1 << 20
@@ -61,6 +63,7 @@ class RecorderNode(Node):
         )
         self._shipper = Shipper(self._root, value['store'], robot_id) if value['store'] else None
         self._recovered: list[Path] = []
+        self._stop_s: float | None = None  # steady clock, since when it is asked to stop
         # A long leftover takes seconds to check; its lock and name keep it apart from new ones.
         threading.Thread(target=self._recover, name='recover', daemon=True).start()
         self._boundary = Boundary(self)
@@ -79,7 +82,7 @@ class RecorderNode(Node):
     def _recover(self) -> None:
         self._recovered = recover_leftovers(self._root)
         for path in self._recovered:
-            self.get_logger().warning(f'sealed as truncated, its recorder had died: {path}')
+            self.get_logger().warning(f'sealed as incomplete, its recorder had died: {path}')
 
     def _open_writer(self, info: EpisodeInfo) -> EpisodeWriter:
         if info.contract_hash and info.contract_hash != self._contract_hash:
@@ -144,7 +147,7 @@ class RecorderNode(Node):
             'messages': sum(current.writer.written.values()) if current else 0,
             'bytes': current.writer.bytes_written if current else 0,
             'episodes': totals.episodes,
-            'truncated': totals.truncated,
+            'incomplete': totals.incomplete,
             'recovered': len(self._recovered),
             'dropped': dropped,
             'last_episode': totals.last_episode,
@@ -162,8 +165,15 @@ class RecorderNode(Node):
         values.update(self._boundary.values())
         self._diagnostics.publish(*self._boundary.level(level, text), values)
 
+    def drain(self) -> bool:
+        """Called until true before the node ends: the last tick is here, or none comes."""
+        now_s = time.monotonic()
+        if self._stop_s is None:
+            self._stop_s = now_s
+        return self.session.settled(now_s) or now_s - self._stop_s > LAST_TICK_PATIENCE_SEC
+
     def close(self) -> None:
-        """Seal what is open; the agent has ended its episode before, if it could."""
+        """Seal what is open."""
         if self._shipper:
             self._shipper.stop(0.0)
         self.session.close(SEAL_PATIENCE_SEC)

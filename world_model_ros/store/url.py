@@ -206,8 +206,8 @@ def credentials_hint(url: StoreUrl, reason: str) -> str:
         return ''
     verb = 'is' if len(missing) == 1 else 'are'
     return (
-        f'no credentials, since {" and ".join(missing)} {verb} not set ({service.unread} is not read), '
-        'and this machine has no role of its own'
+        f'no credentials, since {" and ".join(missing)} {verb} not set '
+        f'({service.unread} is not read), and this machine has no role of its own'
     )
 
 
