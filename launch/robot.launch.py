@@ -8,17 +8,14 @@ ros2 launch world_model_ros robot.launch.py contract:=/path/robot.yaml bundle:=/
 With store:=URL sealed episodes go there, and the updater brings the releases that come of them.
 The agent starts in shadow: it thinks and records, and commands nothing. To let it act:
 `ros2 lifecycle set /agent activate`, or start with autostart:=true.
+Arguments and the contract are checked before anything starts. The launch ends, with a status that
+is not 0, when guard or agent ends; with respawn:=true they are started again.
 """
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
-
 from launch import LaunchDescription
-from world_model_ros.launching import declared, processes
+from world_model_ros.launching import launch_actions
 from world_model_ros.nodes_table import ROBOT, UPDATER
-
-ENTRIES = (*ROBOT, UPDATER)
 
 
 def generate_launch_description():
-    arguments = [DeclareLaunchArgument(**entry) for entry in declared(ENTRIES)]
-    return LaunchDescription([*arguments, OpaqueFunction(function=processes, args=[ENTRIES])])
+    return LaunchDescription(launch_actions((*ROBOT, UPDATER)))

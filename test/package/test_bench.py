@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from world_model_ros.bundle import BundleError, find_bundle
 from world_model_ros.cli import bench_run, main
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.cli.bench_tick import Messages
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.onboard.assembly import Assembler
@@ -61,7 +61,7 @@ def test_bench_tick_runs_every_iteration_and_ends_with_json(tiny_bundle):
 
 
 def test_a_bundle_that_is_nowhere_is_refused_with_a_remedy():
-    with pytest.raises(FileNotFoundError, match='world-model train'):
+    with pytest.raises(BundleError, match='world-model train'):
         find_bundle('no_such_bundle')
 
 

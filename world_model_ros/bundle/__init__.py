@@ -7,6 +7,7 @@ Owns the bundle directory. May import contract only; ONNX Runtime is imported wh
 made, never at import, because a robot chooses its flavour. Must not import torch, onnx or rclpy.
 """
 
+from world_model_ros.bundle.find import find_bundle, shipped_bundles
 from world_model_ros.bundle.golden import run_golden, write_golden
 from world_model_ros.bundle.layout import (
     BUNDLE_FORMAT,
@@ -29,9 +30,11 @@ __all__ = [
     'GraphSignature',
     'Tensor',
     'check_bundle',
+    'find_bundle',
     'graph_signatures',
     'load_bundle',
     'run_golden',
+    'shipped_bundles',
     'write_golden',
     'write_manifest',
 ]

@@ -21,15 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-import yaml
-
 from world_model_ros.contract import config_directories
 from world_model_ros.nodes_table import (
-    PARAMETERS_FILE,
     NodeEntry,
     Settings,
     arguments,
     extra_environment,
+    parameter_file_text,
 )
 from world_model_ros.parent import PARENT_ENV
 
@@ -93,11 +91,8 @@ class Supervisor:
     def _start(self, entry: NodeEntry, settings: Settings) -> None:
         stem = '_'.join(filter(None, (settings.namespace.strip('/'), entry.executable)))
         own = self.folder / f'{stem}.yaml'
-        own.write_text(
-            yaml.safe_dump({'/**': {'ros__parameters': settings.parameters(entry)}}),
-            encoding='utf-8',
-        )
-        line = [entry.module, *arguments(entry, settings, [*shared_parameters(), own])]
+        own.write_text(parameter_file_text('/**', settings.parameters(entry)), encoding='utf-8')
+        line = [entry.module, *arguments(entry, settings, [*settings.parameter_files(), own])]
         extra = extra_environment(entry, config_directories(), os.environ)
         self.start_module(entry.executable, line, stem, extra)
 
@@ -151,9 +146,3 @@ def _wait(children: Sequence[Child], seconds: float) -> None:
             child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             continue  # the next stage, or SIGKILL, deals with it
-
-
-def shared_parameters() -> list[Path]:
-    """The package's parameter file, if it is installed."""
-    files = [folder / PARAMETERS_FILE for folder in config_directories()]
-    return [path for path in files if path.is_file()][:1]

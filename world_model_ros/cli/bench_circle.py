@@ -19,9 +19,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.bundle import find_bundle
 from world_model_ros.cli._circle_curve import lived_rows, write_curve
 from world_model_ros.cli._measure import machine
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 
 ARMS = Path(__file__).parents[2] / 'benchmarks' / 'bundles'  # of a source checkout

@@ -17,10 +17,10 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from world_model_ros.bundle import find_bundle
 from world_model_ros.cli._circle import missing_for_training
 from world_model_ros.cli._kills_run import PROCESSES, ZERO, Run
 from world_model_ros.cli._measure import machine
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.cli._supervisor import StopRequest
 from world_model_ros.cli.demo import keep_dds_on_this_machine
 from world_model_ros.contract import find_robot, load_contract

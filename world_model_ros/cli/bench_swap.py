@@ -19,9 +19,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from world_model_ros.bundle import Bundle, load_bundle
+from world_model_ros.bundle import Bundle, find_bundle, load_bundle
 from world_model_ros.cli._measure import machine
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.onboard.brain import Brain, Decision
 from world_model_ros.onboard.history import HISTORY_TICKS, History
 from world_model_ros.onboard.model import Model

@@ -17,9 +17,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from world_model_ros.bundle import load_bundle
+from world_model_ros.bundle import find_bundle, load_bundle
 from world_model_ros.cli._measure import machine, milliseconds
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.assembly import Assembler
 from world_model_ros.onboard.brain import Brain

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from world_model_ros.bundle import check_bundle
+from world_model_ros.bundle import BundleError, check_bundle, find_bundle
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -22,11 +22,19 @@ def _root() -> None:
 
 @app.command()
 def check(
-    folder: Annotated[Path, typer.Argument(help='Bundle directory (holds manifest.json).')],
+    bundle: Annotated[
+        str, typer.Argument(help='Bundle directory (holds manifest.json), or a shipped name.')
+    ],
     as_json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
 ) -> None:
     """Check files, hashes, format, interface and golden vectors; exit 1 and say what is wrong."""
-    problems = check_bundle(folder)
+    folder = Path(bundle)
+    try:
+        if not folder.is_dir():  # a folder is judged as it is, with or without a manifest
+            folder = find_bundle(bundle)
+        problems = check_bundle(folder)
+    except BundleError as error:
+        problems = list(error.problems)
     if as_json:
         typer.echo(json.dumps({'bundle': str(folder), 'whole': not problems, 'wrong': problems}))
     elif problems:

@@ -23,11 +23,10 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from world_model_ros.bundle import load_bundle
+from world_model_ros.bundle import find_bundle, load_bundle
 from world_model_ros.cli._circle import Circle, prepare, robot_id
 from world_model_ros.cli._demo_view import draw
 from world_model_ros.cli._faults import Fault, find_faults
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.cli._supervisor import StopRequest, Supervisor
 from world_model_ros.contract import Contract, config_directories, find_robot, load_contract
 from world_model_ros.nodes_table import SIM, UPDATER, Settings

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from world_model_ros.bundle import find_bundle
 from world_model_ros.bundle.manifest import read_manifest
-from world_model_ros.cli._shipped import find_bundle
 from world_model_ros.contract import find_robot, load_contract
 
 DEFAULT_ARMS = 'plan,policy,blanked,random'

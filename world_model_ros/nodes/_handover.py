@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -20,6 +19,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from world_model_ros.bundle import find_bundle
 from world_model_ros.bundle.layout import MANIFEST
 from world_model_ros.nodes import _common
 from world_model_ros.onboard.model import Model
@@ -85,6 +85,7 @@ class HandOver:
             return
         path, release, make = new['bundle'], new.get('release', 0), self._make
         try:
+            path = str(find_bundle(path))
             digest = _digest(path)
         except (OSError, ValueError) as error:  # gone since it was checked
             self._node.get_logger().error(f'bundle {path}: {error}')
@@ -113,7 +114,7 @@ class HandOver:
 
 def _digest(directory: str) -> str:
     """What names the bundle in a directory: the sha256 of its manifest."""
-    path = Path(directory) / MANIFEST
+    path = find_bundle(directory) / MANIFEST
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise ValueError(f'{MANIFEST} has more than {MAX_MANIFEST_BYTES} bytes')
     return hashlib.sha256(path.read_bytes()).hexdigest()

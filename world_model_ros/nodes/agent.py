@@ -16,7 +16,7 @@ import traceback
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from world_model_ros.bundle import BundleError, load_bundle
+from world_model_ros.bundle import BundleError, find_bundle, load_bundle
 from world_model_ros.bundle.runtime import has_runtime
 from world_model_ros.contract import (
     Contract,
@@ -184,6 +184,7 @@ class AgentNode(LifecycleNode):
     def _load(self, contract: Contract, path: str, release: int) -> Model:
         """Load a bundle and warm it up; in the executor's thread only before the first tick."""
         value = self._value
+        path = str(find_bundle(path))
         bundle = load_bundle(path, contract, threads=value['threads'])
         count = value['iteration_count']
         brain = Brain(
