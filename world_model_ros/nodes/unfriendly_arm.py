@@ -24,7 +24,7 @@ from collections.abc import Callable
 from itertools import count
 
 import numpy as np
-from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import Image, JointState
@@ -54,9 +54,13 @@ class UnfriendlyArmNode(Node):
     def __init__(self) -> None:
         super().__init__('unfriendly_arm')
         name = declare(self, 'contract', 'unfriendly_arm', 'Robot contract: a name or a path')
-        start = declare(
-            self, 'start', [math.nan], 'Positions at the start (rad); nan: inside of the box'
-        )
+        start = self.declare_parameter(
+            'start',
+            [math.nan],
+            ParameterDescriptor(
+                description='Positions at the start (rad); nan: inside of the box', read_only=True
+            ),
+        ).value
         self.contract = contract = load_contract(find_robot(name))
         self.names = contract.action.names
         self.settings = _unfriendly_faults.declare_all(self, self.names)
