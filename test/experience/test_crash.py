@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from world_model_ros.experience import (
     check_episode,
     recover_leftovers,
 )
+from world_model_ros.experience.recover import Recovered
 from world_model_ros.experience.sink import FileSink
 
 # Writes numbered messages at 100 Hz and says on stdout how far it is, until it is killed.
@@ -60,7 +62,7 @@ def test_kill_9_costs_at_most_a_second(tmp_path: Path) -> None:
     child.wait(10)
     assert [path.name for path in tmp_path.iterdir()] == [f'{counter.UUID}.active']
 
-    [episode] = recover_leftovers(tmp_path)
+    [episode] = recover_leftovers(tmp_path).sealed
 
     messages = list(EpisodeReader(episode).messages())
     # What the child had written more than 1 s before its end is there, in order, without a hole.
@@ -75,7 +77,7 @@ def test_kill_9_costs_at_most_a_second(tmp_path: Path) -> None:
 
 def test_a_living_recorder_is_left_alone(tmp_path: Path) -> None:
     writer = EpisodeWriter(tmp_path, counter.info(), min_free_bytes=0)
-    assert recover_leftovers(tmp_path) == []
+    assert recover_leftovers(tmp_path) == Recovered()
     for message in counter.run(3):
         writer.write(counter.TOPICS[message.role], message.cdr, message.t_ns)
     writer.close()
@@ -105,9 +107,7 @@ def test_a_file_cut_anywhere_yields_a_readable_prefix(
 ) -> None:
     data = (whole / f'{whole.name}.mcap').read_bytes()
     for old in tmp_path.iterdir():
-        for file in old.iterdir():
-            file.unlink()
-        old.rmdir()
+        shutil.rmtree(old)
     active = tmp_path / f'{whole.name}.active'
     active.mkdir()
     cut = data[: int(share * len(data))]
@@ -115,7 +115,7 @@ def test_a_file_cut_anywhere_yields_a_readable_prefix(
     (active / f'{whole.name}.mcap').write_bytes(cut + bytes(zeros))
     every = [(m.topic, m.data) for m in EpisodeReader(whole).messages()]
 
-    recovered = recover_leftovers(tmp_path)
+    recovered = recover_leftovers(tmp_path).sealed
 
     if not recovered:
         first = EpisodeReader(whole).contents.chunks[0]

@@ -36,6 +36,8 @@ BEGIN_RECORD = 'world_model_ros'
 END_RECORD = 'world_model_ros.end'
 # rosbag2 keeps a copy of metadata.yaml in the file under this name: `ros2 bag info FILE.mcap`.
 ROSBAG2_RECORD = 'rosbag2'
+# Where a leftover was damaged and what was changed in its file; see salvage.py.
+DAMAGE_RECORD = 'world_model_ros.damage'
 ACTIVE_SUFFIX = '.active'
 METADATA_FILE = 'metadata.yaml'
 

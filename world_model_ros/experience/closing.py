@@ -91,10 +91,12 @@ def _complete_last_index(contents: Contents, file: BinaryIO) -> None:
         if isinstance(record, Message):
             index = indexes.setdefault(record.channel_id, MessageIndex(record.channel_id, []))
             index.records.append((record.log_time, offset))
-    if set(indexes) == set(last.message_index_offsets):
-        return
     builder = RecordBuilder()
     start = last.chunk_start_offset + last.chunk_length
+    # Only the end of the file is written again: other records may follow the chunk.
+    follows = contents.end > start + last.message_index_length
+    if follows or set(indexes) == set(last.message_index_offsets):
+        return
     last.message_index_offsets = {}
     for channel_id, index in indexes.items():
         last.message_index_offsets[channel_id] = start + builder.count

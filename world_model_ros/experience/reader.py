@@ -32,6 +32,7 @@ from world_model_ros.experience.bag import (
 )
 from world_model_ros.experience.recover import topic_of
 from world_model_ros.experience.scan import DAMAGE, Contents, chunk_records, read_chunk, scan
+from world_model_ros.experience.sink import UNREADABLE_FOLDER
 
 # Decoded chunks kept for picking single messages: ticks look back a few messages, not minutes.
 CACHED_CHUNKS = 8
@@ -170,7 +171,9 @@ def list_episodes(root: Path | str, *, active: bool = False) -> list[Path]:
     """Episode directories below `root`, oldest first; those still recording only if asked."""
     found: list[tuple[int, Path]] = []
     # A recorder renames and removes directories meanwhile: os.walk passes over what is gone.
-    for folder, _, files in os.walk(root):
+    for folder, folders, files in os.walk(root):
+        if UNREADABLE_FOLDER in folders:  # what could not be sealed; see recover.py
+            folders.remove(UNREADABLE_FOLDER)
         path = Path(folder)
         if not any(name.endswith('.mcap') for name in files):
             continue

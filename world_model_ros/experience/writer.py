@@ -11,9 +11,9 @@ Must not import ROS or torch.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import shutil
 import sys
 import threading
 import time
@@ -21,9 +21,12 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from mcap.data_stream import RecordBuilder
 from mcap.exceptions import McapError
+from mcap.records import Channel, Schema
 from mcap.writer import CompressionType, Writer
 
+from world_model_ros.contract.names import NameRefused, check_name
 from world_model_ros.experience.bag import (
     ACTIVE_SUFFIX,
     BEGIN_RECORD,
@@ -43,11 +46,15 @@ from world_model_ros.experience.bag import (
 from world_model_ros.experience.closing import verify_file
 from world_model_ros.experience.recover import seal_truncated
 from world_model_ros.experience.sink import (
+    FOLDER_MODE,
+    NEW_SUFFIX,
+    OUR_SUFFIXES,
     RESERVE_FILE,
     FileSink,
     Sink,
     free_bytes,
     free_name,
+    remove_own,
     sync_directory,
     write_metadata,
 )
@@ -90,8 +97,13 @@ class EpisodeWriter:
             raise EpisodeError(
                 f'compression {compression!r} is unknown; use one of {", ".join(COMPRESSIONS)}'
             )
-        if not info.uuid or '/' in info.uuid or info.uuid.startswith('.'):
-            raise EpisodeError(f'episode uuid {info.uuid!r} cannot name a directory')
+        try:
+            check_name(info.uuid, 'episode uuid')
+        except NameRefused as error:
+            reason = f'episode uuid {info.uuid!r} cannot name a directory: {error}'
+            raise EpisodeError(reason) from None
+        if info.uuid.startswith('.') or info.uuid.endswith(OUR_SUFFIXES):
+            raise EpisodeError(f'episode uuid {info.uuid!r} cannot name a directory: it is ours')
         root.mkdir(parents=True, exist_ok=True)
         self.info = info
         self.error = ''
@@ -119,29 +131,45 @@ class EpisodeWriter:
                 f'{root}: {free_bytes(root) >> 20} MiB free, the floor is '
                 f'{min_free_bytes >> 20} MiB; free space or lower min_free_mb'
             )
-        self._active.mkdir()
         self._file = self._active / f'{self.path.name}.mcap'
         self._reserve = self._active / RESERVE_FILE
-        self._sink = sink(self._file)
+        self._begin(root, COMPRESSIONS[compression], sink)
+        self._thread = threading.Thread(target=self._run, name='episode-writer', daemon=True)
+        self._thread.start()
+
+    def _begin(
+        self, root: Path, compression: CompressionType, sink: Callable[[Path], Sink]
+    ) -> None:
+        """Make the file under another name first: as `.active` it is locked from the beginning."""
+        new = self.path.with_name(self.path.name + NEW_SUFFIX)
+        opened: Sink | None = None
+        made = new
         try:
-            with self._reserve.open('wb') as reserve:
-                os.posix_fallocate(reserve.fileno(), 0, RESERVE_BYTES)
+            new.mkdir(mode=FOLDER_MODE)
+            opened = self._sink = sink(new / self._file.name)
             self._writer = Writer(
                 self._sink,  # type: ignore[arg-type]  # needs write, tell and flush only
                 chunk_size=CHUNK_BYTES,
-                compression=COMPRESSIONS[compression],
+                compression=compression,
             )
             self._writer.start(profile='ros2', library='world_model_ros')
-            self._writer.add_metadata(BEGIN_RECORD, info.to_record())
+            self._writer.add_metadata(BEGIN_RECORD, self.info.to_record())
             self._sink.sync()
-            sync_directory(self._active)
+            sync_directory(new)
+            new.rename(self._active)
+            made = self._active
             sync_directory(root)
-        except OSError as error:
-            self._sink.close()
-            shutil.rmtree(self._active, ignore_errors=True)
+            with self._reserve.open('xb') as reserve:
+                os.posix_fallocate(reserve.fileno(), 0, RESERVE_BYTES)
+        except (OSError, ValueError) as error:  # ValueError: a text that no file could hold
+            if opened is not None:
+                with contextlib.suppress(OSError):
+                    remove_own(made, {self._file.name, RESERVE_FILE})
+                opened.close()
+            elif not isinstance(error, FileExistsError):
+                with contextlib.suppress(OSError):
+                    remove_own(made, set())
             raise EpisodeError(f'{root}: cannot begin an episode: {error}') from error
-        self._thread = threading.Thread(target=self._run, name='episode-writer', daemon=True)
-        self._thread.start()
 
     def write(self, topic: Topic, data: bytes, log_ns: int, publish_ns: int = 0) -> bool:
         """Queue one message as received; False (and counted) where it cannot be kept."""
@@ -192,13 +220,22 @@ class EpisodeWriter:
         try:
             self._record()
             if self.status == 'discarded':
-                shutil.rmtree(self._active)
+                self._discard()
             else:
                 self._seal()
         except (OSError, McapError, EpisodeError) as error:
             self._fail(str(error))
+        except Exception as error:  # what is whole is sealed, whatever it was
+            log.exception('%s', self.path.name)
+            self._fail(repr(error))
         finally:
             self._sink.close()
+
+    def _discard(self) -> None:
+        """Remove a recording without any tick: our two files, nothing that others put there."""
+        if not remove_own(self._active, {self._file.name, RESERVE_FILE}):
+            self._status = ('incomplete', f'{self._status[1] if self._status else ""}; not empty')
+            self._seal()
 
     def _record(self) -> None:
         next_sync = time.monotonic() + self._sync_period_s
@@ -242,15 +279,22 @@ class EpisodeWriter:
             definition = message_definition(topic.type).encode()
             schema = self._writer.register_schema(topic.type, 'ros2msg', definition)
             self._schemas[topic.type] = schema
-        channel = self._writer.register_channel(
-            topic.name,
-            'cdr',
-            schema,
-            {'offered_qos_profiles': topic.qos_yaml(), 'topic_type_hash': type_hash(topic.type)},
-        )
+            self._write_second_copy(Schema(schema, definition, 'ros2msg', topic.type))
+        about = {
+            'offered_qos_profiles': topic.qos_yaml(),
+            'topic_type_hash': type_hash(topic.type),
+        }
+        channel = self._writer.register_channel(topic.name, 'cdr', schema, about)
+        self._write_second_copy(Channel(channel, topic.name, 'cdr', about, schema))
         self._channels[topic.name] = channel
         self._topics.append(topic)
         return channel
+
+    def _write_second_copy(self, record: Schema | Channel) -> None:
+        """What a channel is, outside of the chunks, too: the first chunk may be damaged."""
+        builder = RecordBuilder()
+        record.write(builder)
+        self._sink.write(builder.end())
 
     def _seal(self) -> None:
         if sys.platform.startswith('linux'):  # the robot acts on meanwhile
@@ -278,6 +322,8 @@ class EpisodeWriter:
         write_metadata(self._active, text)
         self._reserve.unlink(missing_ok=True)
         sync_directory(self._active)
+        if os.path.lexists(self.path):  # somebody put it there meanwhile
+            self.path = self.path.with_name(free_name(self.path.parent, self.info.uuid))
         self._active.rename(self.path)
         sync_directory(self.path.parent)
 
@@ -291,7 +337,9 @@ class EpisodeWriter:
             self.dropped[topic.name] = self.dropped.get(topic.name, 0) + 1
         try:
             self._reserve.unlink(missing_ok=True)
+            if os.path.lexists(self.path):
+                self.path = self.path.with_name(free_name(self.path.parent, self.info.uuid))
             seal_truncated(self._active, self.path, self.error, self.dropped)
-        except (OSError, McapError, EpisodeError) as error:
+        except Exception as error:  # noqa: BLE001 - the thread's last word
             # What is whole stays in the .active directory; the next start seals it.
             log.error('%s is not sealed: %s', self._active, error)

@@ -12,12 +12,14 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from rclpy.node import Node
 
 from world_model_ros.contract import contract_hash, find_robot, load_contract
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recover_leftovers
+from world_model_ros.experience.recover import Recovered
 from world_model_ros.experience.session import RecordingSession
 from world_model_ros.node_parameters import RECORDER
 from world_model_ros.nodes import _common
@@ -62,7 +64,7 @@ class RecorderNode(Node):
             convert=conversions(contract),
         )
         self._shipper = Shipper(self._root, value['store'], robot_id) if value['store'] else None
-        self._recovered: list[Path] = []
+        self._recovered = Recovered()
         self._stop_s: float | None = None  # steady clock, since when it is asked to stop
         # A long leftover takes seconds to check; its lock and name keep it apart from new ones.
         threading.Thread(target=self._recover, name='recover', daemon=True).start()
@@ -80,9 +82,17 @@ class RecorderNode(Node):
         self.create_timer(DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=steady)
 
     def _recover(self) -> None:
-        self._recovered = recover_leftovers(self._root)
-        for path in self._recovered:
+        try:
+            self._recovered = recover_leftovers(self._root)
+        except Exception as error:  # noqa: BLE001 - a thread that ends unseen looks like idleness
+            self._recovered.left[self._root] = repr(error)
+            self.get_logger().error(f'leftovers cannot be looked at: {traceback.format_exc()}')
+        for path in self._recovered.sealed:
             self.get_logger().warning(f'sealed as incomplete, its recorder had died: {path}')
+        for path, reason in self._recovered.set_aside.items():
+            self.get_logger().error(f'cannot be sealed, set aside as {path}: {reason}')
+        for path, reason in self._recovered.left.items():
+            self.get_logger().warning(f'left as it is: {path}: {reason}')
 
     def _open_writer(self, info: EpisodeInfo) -> EpisodeWriter:
         if info.contract_hash and info.contract_hash != self._contract_hash:
@@ -148,7 +158,9 @@ class RecorderNode(Node):
             'bytes': current.writer.bytes_written if current else 0,
             'episodes': totals.episodes,
             'incomplete': totals.incomplete,
-            'recovered': len(self._recovered),
+            'recovered': len(self._recovered.sealed),
+            'unreadable': len(self._recovered.set_aside),
+            'left': len(self._recovered.left),
             'dropped': dropped,
             'last_episode': totals.last_episode,
             'last_return': totals.last_return,
