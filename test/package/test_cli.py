@@ -5,6 +5,7 @@
 import importlib
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from world_model_ros.cli import _measure, bench, doctor, lazy, main
+from world_model_ros.contract import find_robot, interface_hash, load_contract
 
 runner = CliRunner()
 
@@ -84,6 +86,47 @@ def test_bundle_check_of_nothing_exits_with_one_and_says_why(tmp_path):
     told = json.loads(shown.output)
     assert told['whole'] is False
     assert 'manifest.json' in told['wrong'][0]
+
+
+@pytest.mark.parametrize('name', ['reacher', 'cartpole', 'unfriendly_arm'])
+def test_contract_check_says_what_a_robot_file_means(name):
+    shown = runner.invoke(main.app, ['contract', 'check', name])
+    assert shown.exit_code == 0, shown.output
+    contract = load_contract(name)
+    for stream in contract.streams:
+        assert f'{stream.name}: {stream.topic}' in shown.output
+    for joint, low, high in zip(
+        contract.action.names, contract.action.low, contract.action.high, strict=True
+    ):
+        assert f'{joint}: {low:g} to {high:g}' in shown.output
+    told = json.loads(runner.invoke(main.app, ['contract', 'check', name, '--json']).output)
+    assert told['valid'] and told['interface_hash'] == interface_hash(contract)
+
+
+def test_contract_check_says_who_begins_an_episode_and_warns(tmp_path):
+    text = find_robot('reacher').read_text().replace('max_age: 0.06', 'max_age: 0.025')
+    file = tmp_path / 'mine.yaml'
+    file.write_text(re.sub(r'^episode:.*$', '', text, flags=re.M))
+    shown = runner.invoke(main.app, ['contract', 'check', str(file)])
+    assert shown.exit_code == 0 and 'somebody calls agent/start_episode' in shown.output
+    assert 'warning: streams.joints.max_age is 0.025' in shown.output
+
+
+def test_contract_check_lists_every_fault_once_and_exits_with_one(tmp_path):
+    file = tmp_path / 'mine.yaml'
+    text = find_robot('reacher').read_text()
+    file.write_text(text.replace('period:', 'perod:').replace('safe: zero', 'safe: run'))
+    shown = runner.invoke(main.app, ['contract', 'check', str(file)])
+    assert shown.exit_code == 1
+    assert shown.output.count('control.perod') == shown.output.count('action.safe') == 1
+    told = json.loads(runner.invoke(main.app, ['contract', 'check', str(file), '--json']).output)
+    assert not told['valid'] and any('action.safe' in problem for problem in told['problems'])
+
+
+def test_bundle_check_takes_a_shipped_name_and_names_those_there_are():
+    assert runner.invoke(main.app, ['bundle', 'check', 'cartpole']).exit_code == 0
+    shown = runner.invoke(main.app, ['bundle', 'check', 'cartpol'])
+    assert shown.exit_code == 1 and "did you mean 'cartpole'" in shown.output
 
 
 def test_what_is_started_stays_on_this_machine_unless_told_otherwise(monkeypatch):

@@ -29,6 +29,7 @@ VERBS = {
     'eval': Verb(f'{_HERE}.eval', 'eval_command', 'Evaluate a bundle by the protocol.'),
     'bench': Verb(f'{_HERE}.bench', 'app', 'Measure: tick, run, record, parity.'),
     'chaos': Verb(f'{_HERE}.chaos', 'app', 'Try to break it: guard, ingest, recorder, …'),
+    'contract': Verb(f'{_HERE}.contract', 'app', 'Check a robot file, and say what it means.'),
     'bundle': Verb(f'{_HERE}.bundle', 'app', 'Check an exported model.'),
     'episodes': Verb(f'{_HERE}.episodes', 'app', 'List, check and export recordings.'),
     'report': Verb(f'{_HERE}.report', 'report_command', 'Write a page on what was lived.'),
