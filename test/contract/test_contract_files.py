@@ -55,6 +55,14 @@ def test_every_key_of_the_stored_file_arrives_in_the_contract():
     assert contract.text == STORED.read_text()
 
 
+def test_topics_may_be_absolute_and_are_not_in_the_interface():
+    text = find_robot('reacher').read_text()
+    absolute = parse_contract(text.replace('topic: ', 'topic: /'))
+    assert absolute.stream('camera').topic == '/camera/image_raw'
+    assert (absolute.action.topic, absolute.reward.topic) == ('/command', '/reward')
+    assert interface_hash(absolute) == interface_hash(parse_contract(text))
+
+
 @pytest.mark.parametrize('name', [*sorted(HASHES)])
 def test_hashes_of_format_1_have_not_moved(name):
     contract = load_contract(STORED if name == 'stored' else name)

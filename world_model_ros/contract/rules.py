@@ -11,7 +11,7 @@ from world_model_ros.contract.problems import MISSING, Section
 # Slack for "is a whole number of": decimal fractions such as 0.04 * 25 are not exact in binary.
 RELATIVE_SLACK = 1e-6
 MAX_RATE_HZ = 10_000.0
-_TOPIC = re.compile(r'[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*\Z')
+_TOPIC = re.compile(r'/?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*\Z')
 
 
 def whole(ratio: float) -> bool:
@@ -20,14 +20,15 @@ def whole(ratio: float) -> bool:
 
 
 def read_topic(section: Section, default: Any = MISSING) -> str:
-    """Read `topic`, a relative ROS name; an empty one only where it is the default."""
+    """Read `topic`, a relative or absolute ROS name; an empty one only where it is the default."""
     topic = section.text('topic', default)
     absent = not topic and default == ''
     if section.problems.clean(section.key('topic')) and not absent and not _TOPIC.match(topic):
         section.note(
             'topic',
             topic,
-            'a relative ROS name such as camera/image_raw',
-            'leave out the leading slash; use the namespace or a remapping',
+            'a ROS name such as camera/image_raw, which follows the namespace of the nodes, or '
+            '/camera/image_raw, which does not',
+            'write words of letters, digits and _ with single slashes between them',
         )
     return topic
