@@ -36,6 +36,7 @@ class Child:
     """small_service.py as a process, its lines as they come."""
 
     def __init__(self, store, out: Path, learner_file: Path | str, **settings) -> None:
+        recorded.keep_secret(out)
         contract = out.with_name('cartpole.yaml')
         contract.write_text(recorded.robot().text)
         full = {
@@ -117,6 +118,7 @@ class Told:
 
 def serve(store_url, out, learner_file, told: Told, config=QUIET) -> Service:
     start = Start('file', learner_file) if learner_file else Start('scratch')
+    recorded.keep_secret(out)
     service = Service(
         str(store_url), recorded.robot(), out, config, start, say=told.say, report=told.report,
         sizes=recorded.SMALL, recipe=recorded.QUICK,

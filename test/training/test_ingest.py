@@ -38,6 +38,7 @@ class Events(list):
 
 def make(tmp_path, contract=None, capacity=CAPACITY) -> tuple[Ingest, Events]:
     events = Events()
+    recorded.keep_secret(tmp_path / 'out')
     ingest = Ingest(
         contract or recorded.robot(),
         tmp_path / 'out',
@@ -71,7 +72,7 @@ def test_each_complete_episode_is_ingested_once_and_one_side_is_never_trained_on
     assert [e.uuid for e in ingest.ledger.of('ingested')] == recorded.TRAINED[:3]
     assert [e.uuid for e in ingest.ledger.of('held_out')] == [recorded.HELD_OUT]
     assert ingest.ticks == 3 * TICKS
-    [held_out] = ingest.held_out(newest=8)
+    [held_out] = ingest.held_out(8)
     assert len(held_out['reward']) == TICKS
     rewards = held_out['reward'][1:]
     assert not np.isin(rewards, ingest.replay.arrays['reward'][0, : ingest.ticks]).all()
@@ -186,7 +187,7 @@ def test_a_torn_last_line_of_the_ledger_is_dropped(tmp_path, bags, store):
     with ingest.ledger.path.open('a') as file:
         file.write('{"uuid": "half')
     again = Ledger(ingest.ledger.path)
-    assert list(again.entries) == [recorded.TRAINED[0]]
+    assert list(again.entries) == [f'r1/{recorded.TRAINED[0]}']
     recorded.upload(store, bags[recorded.TRAINED[1]])
     ingest, _ = make(tmp_path)
     settle_all(ingest, store)
@@ -206,7 +207,7 @@ def test_a_ledger_that_cannot_be_written_doubles_nothing(tmp_path, bags, store):
     ingest_now[0] += failed['retry_in_s']
     settle_all(ingest, store)
     assert ingest.ticks == TICKS and not ingest.failing
-    assert list(Ledger(path).entries) == [name]
+    assert list(Ledger(path).entries) == [f'r1/{name}']
 
 
 # ---- refused, or tried again ----------------------------------------
@@ -259,7 +260,9 @@ def test_a_damaged_episode_is_named_and_tried_again_later(tmp_path, bags, store,
     ingest, events = make(tmp_path)
     settle_all(ingest, store)
     [damaged] = events.of('not_fetched')
-    assert victim.name in damaged['reason'] and ingest.failing[name][0] == damaged['reason']
+    assert (
+        victim.name in damaged['reason'] and ingest.failing[f'r1/{name}'][0] == damaged['reason']
+    )
     victim.write_bytes(whole)
     settle_all(ingest, store)  # not yet due
     assert ingest.ticks == 0

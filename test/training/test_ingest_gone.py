@@ -17,6 +17,7 @@ from world_model_ros.training.ingest import Ingest
 
 
 def make(tmp_path, told: Told) -> Ingest:
+    recorded.keep_secret(tmp_path / 'out')
     return Ingest(recorded.robot(), tmp_path / 'out', 1_000, told.say)
 
 
@@ -36,7 +37,7 @@ def test_a_copy_under_a_name_that_is_no_key_is_not_an_episode(tmp_path, bags, st
     ingest.look(store)
     while ingest.waiting:
         ingest.take(store)
-    assert list(ingest.ledger.entries) == [name]
+    assert list(ingest.ledger.entries) == [f'r1/{name}']
 
 
 def test_a_failing_episode_that_is_no_longer_in_the_store_is_forgotten(tmp_path, bags, store):
@@ -44,7 +45,7 @@ def test_a_failing_episode_that_is_no_longer_in_the_store_is_forgotten(tmp_path,
     folder, ingest = damage(store), make(tmp_path, Told())
     ingest.look(store)
     ingest.take(store)
-    assert list(ingest.failing) == [recorded.TRAINED[0]]
+    assert list(ingest.failing) == [f'r1/{recorded.TRAINED[0]}']
     shutil.rmtree(folder)
     ingest.look(store)
     assert not ingest.failing

@@ -27,9 +27,9 @@ from world_model_ros.training import checkpoint
 from world_model_ros.training.folder_lock import FolderInUse
 from world_model_ros.training.gate import GateConfig
 from world_model_ros.training.ingest import HELD_OUT_SHARE
-from world_model_ros.training.ledger import is_held_out
 from world_model_ros.training.mixture import Shares
 from world_model_ros.training.nominal import open_nominal
+from world_model_ros.training.sides import is_held_out
 from world_model_ros.training.strips import CONTEXT, OPEN_LOOP
 
 pytestmark = pytest.mark.usefixtures('one_thread')
@@ -108,7 +108,9 @@ def test_a_release_judged_on_an_episode_too_short_to_draw_is_published_without_a
     tmp_path, bags, store, learner_file
 ):
     names = (f'{k:08x}-0000-4000-8000-00000000000a' for k in count(10))
-    short = next(name for name in names if is_held_out(name, HELD_OUT_SHARE))
+    short = next(
+        name for name in names if is_held_out(recorded.SECRET, 'r1', name, HELD_OUT_SHARE)
+    )
     recorded.upload(store, recorded.record(tmp_path, short, CONTEXT + OPEN_LOOP - 1))
     fill(store, bags, recorded.TRAINED[0], recorded.HELD_OUT)
     told = Told(lambda service, status: status['published'] or status['store_errors'])

@@ -135,6 +135,7 @@ def test_options_that_do_not_go_together_are_refused_by_name(arguments, told):
 
 def test_the_command_learns_from_a_store_and_says_so_line_by_line(tmp_path, bags, store):
     fill(store, bags, recorded.TRAINED[0])
+    recorded.keep_secret(tmp_path / 'out')
     contract = tmp_path / 'cartpole.yaml'
     contract.write_text(recorded.robot().text)
     done = command(

@@ -34,6 +34,7 @@ from world_model_ros.store import (
     latest_release,
     releases,
 )
+from world_model_ros.training.ledger import read_entries
 
 RECOVERED = 'recovered after the recorder died'
 ROUNDING = 1e-6  # of half the action range: limits are float32, messages doubles
@@ -188,16 +189,14 @@ def ledger_problems(trainer: Path, stored: set[str]) -> list[str]:
     ledger = trainer / 'ledger.jsonl'
     if not ledger.is_file():
         return []
-    content = ledger.read_bytes()
     # A line that a kill tore is dropped at the next start.
-    lines = content[: content.rfind(b'\n') + 1].splitlines()
-    rows = [json.loads(line) for line in lines[1:]]
-    counts = Counter(row['uuid'] for row in rows)
-    problems = [f'{uuid}: {n} lines in {ledger}' for uuid, n in counts.items() if n > 1]
+    rows, damage = read_entries(ledger)
+    counts = Counter(row.uuid for row in rows)
+    problems = damage + [f'{uuid}: {n} lines in {ledger}' for uuid, n in counts.items() if n > 1]
     problems += [
         f'{uuid}: ingested, never complete in the store' for uuid in counts.keys() - stored
     ]
-    ticks = sum(row['ticks'] for row in rows if row['state'] == 'ingested')
+    ticks = sum(row.ticks for row in rows if row.state == 'ingested')
     file = trainer / 'replay' / 'replay.json'
     replay: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {'written': 0}
     note = json.loads(replay.get('note') or '{}')

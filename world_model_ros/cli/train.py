@@ -32,6 +32,7 @@ STORE = (
     'nominal_share',
     'capacity',
     'start_ticks',
+    'robot_episodes',
     'no_align',
     'minutes',
     'idle',
@@ -95,6 +96,9 @@ def train_command(
     start_ticks: Annotated[
         int, typer.Option(min=1, help='store: robot ticks before the first update.')
     ] = 500,
+    robot_episodes: Annotated[
+        int, typer.Option(min=1, help='store: episodes of one robot, taken at each poll.')
+    ] = 16,
     no_align: Annotated[
         bool,
         typer.Option(
@@ -154,6 +158,7 @@ def train_command(
             shares=Shares(nominal=nominal_share),
             capacity=capacity,
             start_ticks=start_ticks,
+            robot_episodes=robot_episodes,
             align=None if no_align else AlignConfig(),
             policy_margin=policy_margin,
         )

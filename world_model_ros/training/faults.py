@@ -15,6 +15,7 @@ FAULTS = (
     'half_copied',
     'not_fetched',
     'refused',
+    'state_damaged',
     'held_out_unreadable',
     'camera_not_understood',
     'bad_update',  # the first of a row; `bad_updates` of the status counts all

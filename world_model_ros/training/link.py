@@ -7,11 +7,13 @@ Must not import ROS, torch or a simulator.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from world_model_ros.store import Store, StoreError, open_store, parse_url
 
+REASON = 500  # characters of what nobody expected
 # What is done with a store. Each may fail alone: one that is read-only can still be looked into.
 Doing = Literal['look', 'tell', 'publish']
 
@@ -54,6 +56,22 @@ class Link:
             self.say('store_lost', reason=str(error))
         self._failing.pop(doing, None)
         self._failing[doing] = str(error)
+
+    @contextlib.contextmanager
+    def doing(self, doing: Doing) -> Iterator[None]:
+        """Do something with the store that may fail without an end to anything else.
+
+        What lies there may be anything: also what no reader thought of is counted and named.
+        """
+        try:
+            yield
+        except StoreError as error:
+            self.failed(doing, error)
+        except Exception as error:  # noqa: BLE001 - counted, named, and tried again at its time
+            what = f'cannot be used: {type(error).__name__}: {error}'
+            self.failed(doing, StoreError(self.url, '', what[:REASON]))
+        else:
+            self.works(doing)
 
     def works(self, doing: Doing) -> None:
         """Note that this was done."""

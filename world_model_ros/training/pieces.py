@@ -16,6 +16,9 @@ from world_model_ros.training.replay import tick_spec
 
 Rows = dict[str, np.ndarray]
 MIN_PIECE_TICKS = 2  # one transition
+# SI units; no sensor or reward of a robot is beyond. One such number spoils an update, and every
+# one after it.
+LARGEST = 1e6
 SHOWN = 3  # differences that an error lists
 
 
@@ -55,17 +58,20 @@ def check_serves(reader: EpisodeReader, contract: Contract) -> None:
 def learnable(arrays: Rows, reader: EpisodeReader, contract: Contract) -> Rows:
     """Return replay ticks [T, ...]; every piece begins with ``is_first`` and an unknown reward.
 
+    Beside them ``t_ns`` of each, which says whose life it was.
+
     Ticks that nobody observed are left out; what lies on their two sides, or on the two sides of
     missing ticks, are pieces of their own: no transition is learned that was not lived.
 
     Raises:
-        Unserviceable: nothing is left.
+        Unserviceable: nothing is left, or a number is none that a robot could have measured.
     """
     order = [reader.contract.action.names.index(name) for name in contract.action.names]
     action = arrays['action_sent'][:, order]
     seen = arrays['observed'].copy()
     for stream in contract.joint_streams:
         seen &= np.isfinite(arrays[f'obs_{stream.name}']).all(-1)
+    seen &= np.isfinite(arrays['ages']).all(-1)
     before = np.concatenate([[False], seen[:-1]])
     cut = arrays['is_first'] | arrays['gap'] | ~before | ~np.isfinite(action).all(-1)
     piece = np.cumsum(cut)  # every tick's piece, unseen ticks included
@@ -77,6 +83,13 @@ def learnable(arrays: Rows, reader: EpisodeReader, contract: Contract) -> Rows:
     rows['action_sent'] = np.nan_to_num(action[keep])
     rows['is_first'] = cut[keep]
     rows['reward'] = np.where(cut[keep], np.nan, rows['reward']).astype(np.float32)
+    rows['t_ns'] = arrays['t_ns'][keep]
+    for key in (*(f'obs_{s.name}' for s in contract.joint_streams), 'action_sent', 'reward'):
+        largest = np.abs(np.nan_to_num(rows[key], nan=0.0, posinf=np.inf, neginf=-np.inf))
+        if largest.max(initial=0.0) > LARGEST:
+            raise Unserviceable(
+                f'{key} has a value of {largest.max():g}, beyond {LARGEST:g}: no robot measures it'
+            )
     return rows
 
 

@@ -81,14 +81,21 @@ class Service:
         say = self.say = self.faults = Faults(say)
         self.link = Link(url, say)
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = hold(self.folder)
         self.report = report
         self.interface = interface_hash(contract)
         margin = config.policy_margin
         start = start or Start()
         self.state = TrainerState(contract, self.folder, start, say, sizes, recipe, margin)
-        self.ingest = Ingest(contract, self.folder, config.capacity, say, config.held_out)
+        self.ingest = Ingest(
+            contract,
+            self.folder,
+            config.capacity,
+            say,
+            config.held_out,
+            robot_episodes=config.robot_episodes,
+        )
         # A resumed run draws other windows than the ones it drew before.
         self.rng = np.random.default_rng([config.seed, self.learner.updates])
         self.nominal, reason = open_nominal(
@@ -156,6 +163,7 @@ class Service:
                 if not self._leaving:
                     self._work()
         finally:
+            self.ingest.close()
             self._save()
         self.doing = 'left'
         self._tell()
@@ -203,11 +211,8 @@ class Service:
         store = self.link.open()
         if store is None:
             return
-        try:
+        with self.link.doing('look'):
             self.ingest.look(store)
-            self.link.works('look')
-        except StoreError as error:
-            self.link.failed('look', error)
 
     # ---- learning ----------------------------------------------------------------------------
 
@@ -295,12 +300,9 @@ class Service:
         store = self.link.open()
         if store is None or self.link.fails_to('look'):
             return
-        try:
+        with self.link.doing('tell'):
             latest = latest_release(store, self.interface) if self.release is None else None
             if latest is not None:
                 self._acts(latest)
             status = json.dumps(status_of(self), allow_nan=False)
             store.put(trainer_key(self.interface), status.encode())
-            self.link.works('tell')
-        except StoreError as error:
-            self.link.failed('tell', error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from world_model_ros.training.alignment import AlignConfig
 from world_model_ros.training.gate import GateConfig
-from world_model_ros.training.ingest import HELD_OUT_SHARE
+from world_model_ros.training.ingest import HELD_OUT_SHARE, ROBOT_EPISODES
 from world_model_ros.training.mixture import Shares
 
 
@@ -24,6 +24,7 @@ class ServiceConfig:
     shares: Shares = field(default_factory=Shares)
     nominal_ticks: int = 20_000  # cap on the own simulator's; 0 switches it off
     held_out: float = HELD_OUT_SHARE
+    robot_episodes: int = ROBOT_EPISODES  # of one robot, taken between two looks into the store
     gate: GateConfig = field(default_factory=GateConfig)
     poll_s: float = 2.0
     publish_every_s: float = 120.0

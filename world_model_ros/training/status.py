@@ -44,7 +44,7 @@ def status_of(service: Service) -> dict[str, Any]:
             'ingested': len(ledger.of('ingested')),
             'held_out': len(ledger.of('held_out')),
             'refused': len(refused),
-            'waiting': len(ingest.waiting),
+            'waiting': len(ingest.waiting) + ingest.deferred,
             'failing': len(ingest.failing),
             'half_copied': len(ingest.half_copied),
         },
