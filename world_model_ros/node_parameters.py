@@ -42,6 +42,8 @@ _TICK_SOURCE = Parameter('', "Overrides the contract's control.tick.source", cho
 _THREADS = Parameter(1, 'Threads of ONNX Runtime', low=1)
 _STORE = 'Folder or URL that episodes go to and releases come from; empty: none'
 
+_SLOTS = "Folder of this robot's bundles that came from the store: empty, new, or an updater's"
+
 AGENT: dict[str, Parameter] = {
     'contract': _CONTRACT,
     'robot_id': _ROBOT_ID,
@@ -52,6 +54,10 @@ AGENT: dict[str, Parameter] = {
     ),
     'release': Parameter(
         0, 'Number of the release that the bundle is, 0: none; set with bundle', changeable=True
+    ),
+    'slots': Parameter('slots', _SLOTS),
+    'allow_other_bundles': Parameter(
+        False, 'Let any node hand over any directory, whether or not the updater has tried it'
     ),
     'tick_source': _TICK_SOURCE,
     'plan': Parameter(True, 'Plan in imagination; false: the policy alone'),
@@ -126,7 +132,8 @@ UPDATER: dict[str, Parameter] = {
     'contract': _CONTRACT,
     'robot_id': _ROBOT_ID,
     'store': Parameter('', _STORE, required=True),
-    'slots': Parameter('slots', "Folder of this robot's bundles that came from the store"),
+    'slots': Parameter('slots', _SLOTS),
+    'bundle': Parameter('', 'Directory of the bundle that came with the robot; empty: none'),
     'poll_period': Parameter(1.0, 'Seconds between looks at the store', low=0.01, high=86400.0),
     'threads': _THREADS,
 }

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-import shutil
 import time
 from pathlib import Path
 
@@ -16,14 +14,12 @@ pytest.importorskip('onnxruntime')
 
 from updater_fleet import take
 
-from world_model_ros.fleet.slots import read_state, slot_problems
+from world_model_ros.fleet.slot import slot_problems
 
 
 def check_slots(fleet) -> str:
     """What must hold after any kill: state readable, everything named in it whole; who acts."""
-    content = json.loads((fleet.slots / 'state.json').read_text())
-    state, lost = read_state(fleet.slots)
-    assert lost == '' and content['format'] == 1
+    state = fleet.kept()
     for slot in state.slots():
         assert slot_problems(Path(slot.bundle), slot.bundle_sha) == []
     return state.acting.bundle_sha if state.acting else ''
@@ -75,11 +71,24 @@ def test_killed_at_random_moments_the_acting_slot_is_always_whole(fleet):
 
 
 def test_nothing_half_fetched_is_left_behind_once_a_bundle_acts(fleet):
-    updater = fleet.updater()
+    first = fleet.publish(1)
+    killed = fleet.follow(die_in='verifying')
+    killed.communicate(timeout=60)
+    assert fleet.folders() == {first.bundle_sha}
+    (fleet.slots / first.bundle_sha / 'bundle').rename(
+        fleet.slots / first.bundle_sha / 'bundle.part'
+    )
     release = fleet.publish(0)
-    stale = fleet.slots / ('d' * 64 + '.part')
-    stale.mkdir()
-    shutil.copy(fleet.bundles[0] / 'weights.bin', stale)
+    updater = fleet.updater()
     updater.poll()
     updater.swapped(release.bundle_sha)
     assert fleet.folders() == {release.bundle_sha}
+
+
+def test_killed_before_a_slot_has_its_marker_the_release_is_taken_all_the_same(fleet):
+    fleet.updater().close()
+    release = fleet.publish(0)
+    folder = fleet.slots / release.bundle_sha
+    folder.mkdir()
+    (folder / 'slot.json.partial').write_text('{')
+    assert fleet.updater().poll().state == 'ready'

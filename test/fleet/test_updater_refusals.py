@@ -15,12 +15,21 @@ pytest.importorskip('onnxruntime')
 
 from updater_fleet import PASS, take
 
-from world_model_ros.fleet.attempts import MOST, PAUSES_SEC
+from world_model_ros.fleet.attempts import DAMAGED_PAUSES_SEC, MOST, PAUSES_SEC
 from world_model_ros.fleet.preflight import Verdict, run_preflight
-from world_model_ros.fleet.slots import SlotsError, read_state
+from world_model_ros.fleet.slot import SlotsError
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.store import open_store, publish_release
 from world_model_ros.store.layout import objects_prefix
+
+
+class Clock:
+    """A steady clock that the test winds."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 def test_a_bundle_that_fails_preflight_is_refused_once_and_for_all(fleet):
@@ -48,7 +57,8 @@ def test_a_bundle_that_fails_preflight_is_refused_once_and_for_all(fleet):
 
 
 def test_a_damaged_object_is_refused_by_name_and_taken_once_it_is_whole(fleet):
-    updater = fleet.updater()
+    clock = Clock()
+    updater = fleet.updater(clock=clock)
     release = fleet.publish(0)
     path = fleet.store.folder / objects_prefix(fleet.interface, release.bundle_sha) / 'weights.bin'
     whole = path.read_bytes()
@@ -58,6 +68,8 @@ def test_a_damaged_object_is_refused_by_name_and_taken_once_it_is_whole(fleet):
     assert 'weights.bin: damaged in the store' in status.reason
     assert updater.state.slots() == [] and updater.state.bad == {}
     path.write_bytes(whole)
+    assert updater.poll() == status  # not fetched again at every poll
+    clock.now_s += DAMAGED_PAUSES_SEC[0]
     assert updater.poll().state == 'ready'
 
 
@@ -105,7 +117,7 @@ def test_a_full_disk_on_the_robot_is_said_and_gone_on_from(fleet, tmp_path):
         second = fleet.publish(1)
         status = updater.poll()
         assert status.state == 'unreachable' and 'No space left' in status.reason
-        assert read_state(fleet.slots)[0].acting.bundle_sha == first.bundle_sha
+        assert fleet.kept().acting.bundle_sha == first.bundle_sha
         ballast.unlink()
         assert updater.poll().bundle_sha == second.bundle_sha
         updater.close()
@@ -115,38 +127,10 @@ def test_a_full_disk_on_the_robot_is_said_and_gone_on_from(fleet, tmp_path):
 
 def test_two_updaters_never_share_slots(fleet):
     updater = fleet.updater()
-    with pytest.raises(SlotsError, match='another updater uses these slots'):
+    with pytest.raises(SlotsError, match='another updater works here'):
         fleet.updater()
     updater.close()
     fleet.updater().close()
-
-
-def test_a_state_of_another_format_is_refused_by_name(fleet):
-    fleet.updater().close()
-    (fleet.slots / 'state.json').write_text('{"format": 2}')
-    with pytest.raises(SlotsError, match=r'state\.json: format 2: this version reads format 1'):
-        fleet.updater()
-
-
-@pytest.mark.parametrize('content', ['', '{', '[]', '{"format": 1}', '{"format": 1, "bad": []}'])
-def test_a_damaged_state_is_kept_aside_and_begun_anew(fleet, content):
-    updater = fleet.updater()
-    release = take(fleet, updater, 0)
-    updater.close()
-    (fleet.slots / 'state.json').write_text(content)
-    updater = fleet.updater()
-    assert 'state.json was damaged' in updater.notice
-    assert (fleet.slots / 'state.json.damaged').read_text() == content
-    assert updater.poll().bundle_sha == release.bundle_sha  # found whole, taken again
-
-
-class Clock:
-    """A steady clock that the test winds."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def sleeper(bundle, contract):

@@ -14,7 +14,8 @@ pytest.importorskip('onnxruntime')
 from updater_fleet import PASS, take
 
 from world_model_ros.fleet.preflight import Verdict
-from world_model_ros.fleet.slots import Slot, SlotsError, slot_problems
+from world_model_ros.fleet.slot import SlotsError, slot_problems
+from world_model_ros.fleet.state import Slot
 from world_model_ros.store import publish_release
 
 
@@ -48,26 +49,12 @@ def test_a_rollback_holds_across_a_restart(fleet):
     assert slot.bundle_sha == first.bundle_sha
 
 
-def test_what_is_left_while_it_is_tried_is_not_offered(fleet):
-    def tried(bundle: Path) -> Verdict:
-        # Handed over by hand meanwhile, taken, and left again.
-        updater.swapped(bundle.name)
-        updater.rolled_back(bundle.name, 'plan is not finite')
-        return PASS
-
-    updater = fleet.updater(preflight=tried)
-    fleet.publish(0)
-    status = updater.poll()
-    assert (status.state, status.reason) == ('refused', 'plan is not finite')
-    assert updater.offered is None and updater.state.candidate is None
-
-
 def test_an_agent_that_goes_back_by_itself_before_the_operator_can_is_followed_on(fleet):
     updater = fleet.updater()
     first, second = take(fleet, updater, 0), take(fleet, updater, 1)
     updater.rollback()
     updater.rolled_back(second.bundle_sha, 'belief is not finite')
-    updater.swapped(first.bundle_sha, 1)
+    updater.swapped(first.bundle_sha)
     assert updater.offered is None and not updater.state.pinned
     take(fleet, updater, 2)
 
@@ -76,7 +63,7 @@ def test_what_the_agent_left_at_a_tick_is_never_taken_again(fleet):
     updater = fleet.updater()
     first, second = take(fleet, updater, 0), take(fleet, updater, 1)
     updater.rolled_back(second.bundle_sha, 'belief is not finite at tick 40')
-    updater.swapped(first.bundle_sha, 1)
+    updater.swapped(first.bundle_sha)
     status = updater.poll()
     assert (status.state, status.reason) == ('refused', 'belief is not finite at tick 40')
     assert updater.state.acting.bundle_sha == first.bundle_sha
@@ -84,10 +71,10 @@ def test_what_the_agent_left_at_a_tick_is_never_taken_again(fleet):
 
 
 def test_the_bundle_that_came_with_the_robot_can_be_rolled_back_to(fleet):
-    updater = fleet.updater()
     shipped = fleet.bundles[4]
+    updater = fleet.updater(shipped=shipped)
     sha = publish_release(fleet.store, shipped, 'f' * 64).bundle_sha
-    updater.swapped(sha, 0, shipped)
+    updater.swapped(sha)
     take(fleet, updater, 0)
     assert updater.rollback() == Slot(sha, 0, str(shipped))
 
@@ -96,7 +83,7 @@ def test_an_agent_that_starts_anew_from_its_own_bundle_gets_the_newest_again(fle
     tried = []
     updater = fleet.updater(preflight=lambda bundle: tried.append(bundle) or PASS)
     release = take(fleet, updater, 0)
-    updater.swapped('e' * 64, 0, '/somewhere')
+    updater.swapped('e' * 64)
     status = updater.poll()
     assert (status.state, status.bundle_sha) == ('ready', release.bundle_sha)
     assert len(tried) == 1
@@ -105,7 +92,7 @@ def test_an_agent_that_starts_anew_from_its_own_bundle_gets_the_newest_again(fle
 def refuse(fleet, updater, number):
     """Publish a bundle that fails preflight here."""
     release = fleet.publish(number)
-    fleet.verdicts[str(fleet.slots / release.bundle_sha)] = Verdict(['action is not finite'])
+    fleet.verdicts[str(fleet.bundle(release))] = Verdict(['action is not finite'])
     assert updater.poll().state == 'refused'
     return release
 
@@ -122,7 +109,7 @@ def judged(fleet):
 def begins_anew(updater, own: bool):
     """The agent starts again, from the bundle of its own or from none."""
     if own:
-        updater.swapped('e' * 64, 0, '/somewhere')
+        updater.swapped('e' * 64)
     else:
         updater.acts_on_nothing()
 
@@ -164,7 +151,7 @@ def test_an_agent_without_a_model_is_handed_one_while_the_store_is_away(judged, 
     assert updater.poll().state == 'unreachable' and updater.offered is None
     updater.acts_on_nothing()
     assert updater.poll().state == 'unreachable'
-    assert updater.offered == Slot(release.bundle_sha, 1, str(judged.slots / release.bundle_sha))
+    assert updater.offered == Slot(release.bundle_sha, 1, str(judged.bundle(release)))
 
 
 def test_an_agent_without_a_model_gets_the_newest_again(judged):
@@ -191,7 +178,7 @@ def test_what_the_agent_left_without_another_model_gives_way_to_the_one_before(j
     updater = judged.start()
     first, second = take(judged, updater, 0), take(judged, updater, 1)
     updater.rolled_back(second.bundle_sha, 'belief is not finite')
-    updater.swapped(second.bundle_sha, 2, judged.slots / second.bundle_sha)  # it has no other
+    updater.swapped(second.bundle_sha)  # it has no other
     assert updater.poll().state == 'refused'
     assert updater.offered.bundle_sha == first.bundle_sha
 

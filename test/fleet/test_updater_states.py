@@ -13,7 +13,8 @@ pytest.importorskip('onnxruntime')
 
 from updater_fleet import take
 
-from world_model_ros.fleet.slots import Slot, slot_problems
+from world_model_ros.fleet.slot import slot_problems
+from world_model_ros.fleet.state import Slot
 from world_model_ros.fleet.status import STATES
 from world_model_ros.fleet.updater import Updater
 
@@ -29,7 +30,7 @@ def test_a_release_is_followed_from_the_store_into_a_slot_with_the_real_prefligh
 
     assert seen == ['idle', 'downloading', 'verifying', 'preflight', 'ready']
     assert set(seen) <= set(STATES)
-    assert updater.offered == Slot(release.bundle_sha, 1, str(fleet.slots / release.bundle_sha))
+    assert updater.offered == Slot(release.bundle_sha, 1, str(fleet.bundle(release)))
     assert slot_problems(Path(updater.offered.bundle), release.bundle_sha) == []
     assert updater.poll() == status  # until the agent says that it acts
 
@@ -56,7 +57,7 @@ def test_a_newer_release_replaces_a_candidate_that_never_acted(fleet):
     third = fleet.publish(2)
     assert updater.poll().bundle_sha == third.bundle_sha
     # The agent may have been on its way to the second when the third was handed over.
-    updater.swapped(second.bundle_sha, 2, fleet.slots / second.bundle_sha)
+    updater.swapped(second.bundle_sha)
     assert updater.state.acting.release == 2
     assert slot_problems(Path(updater.state.acting.bundle), second.bundle_sha) == []
     assert updater.poll().bundle_sha == third.bundle_sha
@@ -69,12 +70,12 @@ def test_an_acting_slot_that_is_no_longer_whole_is_noticed_at_the_next_start(fle
     updater = fleet.updater()
     release = take(fleet, updater, 0)
     updater.close()
-    (fleet.slots / release.bundle_sha / 'weights.bin').write_bytes(b'')
+    (fleet.bundle(release) / 'weights.bin').write_bytes(b'')
     updater = fleet.updater()
     assert 'acting slot' in updater.notice and 'weights.bin' in updater.notice
     assert updater.state.acting is None
     assert updater.poll().state == 'ready'
-    assert slot_problems(fleet.slots / release.bundle_sha, release.bundle_sha) == []
+    assert slot_problems(fleet.bundle(release), release.bundle_sha) == []
 
 
 def test_the_store_is_told_how_the_robot_stands(fleet):

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 from world_model_ros.contract import interface_hash, load_contract
+from world_model_ros.durable import DurableState
 from world_model_ros.fleet.preflight import Verdict
+from world_model_ros.fleet.state import State, parse_state
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.store import open_store, publish_release
 
@@ -43,6 +45,16 @@ class Fleet:
 
     def publish(self, number: int):
         return publish_release(self.store, self.bundles[number], self.interface)
+
+    def bundle(self, release) -> Path:
+        """Where a release's bundle lies on the robot."""
+        return self.slots / release.bundle_sha / 'bundle'
+
+    def kept(self) -> State:
+        """The state as it is on disk."""
+        value, problem = DurableState(self.slots, 'updater').load()
+        assert not problem
+        return parse_state(value)
 
     def updater(self, **options) -> Updater:
         options.setdefault('preflight', lambda bundle: PASS)

@@ -80,7 +80,8 @@ class SwapRobot(robot_processes.Robot):
         """Start everything; the agent acts."""
         self.start('sim_robot', contract=self.path)
         self.start('guard', contract=self.path, use_sim_time=True)
-        self.start('agent', contract=self.path, use_sim_time=True, robot_id='r', **agent)
+        self.start('agent', contract=self.path, use_sim_time=True, robot_id='r',
+                   allow_other_bundles=True, **agent)  # fmt: skip
         self.listen()
         self.activate()
         self.until(lambda: self.acted(), 'acting')

@@ -117,7 +117,7 @@ def test_a_release_reaches_the_agent_and_the_store_hears_of_it(fleet):
     assert fleet.told['acting'] == {
         'bundle_sha': second.bundle_sha,
         'release': 2,
-        'bundle': str(fleet.folder / 'slots' / second.bundle_sha),
+        'bundle': str(fleet.folder / 'slots' / second.bundle_sha / 'bundle'),
     }
     fleet.robot.until(lambda: fleet.updater('state') == 'acting', 'acting')
     assert (fleet.updater('previous'), fleet.updater('bad')) == ('1', '0')

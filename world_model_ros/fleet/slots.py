@@ -1,203 +1,223 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The robot's bundles on its disk, and what is known of them: slots/SHA/ and slots/state.json.
+"""A robot's folder of bundles, format 2: SHA/bundle/ with SHA/slot.json beside it.
 
-Owns the state file (format 1, replaced atomically), what becomes of it when the agent swaps, and
-the check that a slot is whole. A slot's name is the sha256 of its manifest, which holds those of
-its other files: a slot proves itself. Must not import ROS or torch.
+Owns which of what lies there is ours and may be deleted: a folder whose name is 64 hexadecimal
+digits and whose slot.json names it, and in it only files that a bundle has. Links are never
+followed; what is foreign stays. A slot's name is the sha256 of its bundle's manifest, which holds
+those of its other files; `passed` in slot.json says that this updater's preflight has tried it.
+Must not import ROS or torch.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
+import contextlib
+import os
+import stat
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.files import read_files
-from world_model_ros.bundle.manifest import read_manifest
-from world_model_ros.durable import write_atomic
+from world_model_ros.bundle.layout import KNOWN_FILES, MANIFEST
+from world_model_ros.durable import sync_folder, write_atomic
+from world_model_ros.fleet.slot import (
+    BUNDLE,
+    SLOT_MARKER,
+    SLOTS_FORMAT,
+    SlotsError,
+    is_folder,
+    marker,
+    marker_of,
+    read_marker,
+    slot_problems,
+    to_json,
+    vouched,
+)
+from world_model_ros.fleet.slots_format1 import read_format1
+from world_model_ros.folder_lock import LOCK_FILE, FolderInUse, hold
+from world_model_ros.store.layout import is_sha256
 
-STATE_FORMAT = 1
-STATE_FILE = 'state.json'
-LOCK_FILE = 'lock'
-DAMAGED_SUFFIX = '.damaged'
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-MAX_HISTORY = 100  # releases whose times are kept
-
-
-class SlotsError(ValueError):
-    """The slots or their state cannot be used; the text says which file, why and what to do."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A bundle on this robot. Release 0 came with the robot, not from the store."""
-
-    bundle_sha: str
-    release: int
-    bundle: str  # its directory
-
-
-@dataclass
-class Times:
-    """When a release was published, ready here, and acting; ns since the epoch, 0: not yet."""
-
-    release: int
-    bundle_sha: str
-    published_ns: int = 0
-    ready_ns: int = 0
-    acting_ns: int = 0
+MARKER = 'slots.json'  # of the whole folder
+STAGING = f'{BUNDLE}.part'
+ASIDE_SUFFIX = '.aside'
+STATE = 'updater'  # name of the durable state beside the slots
+# What an updater that died in its first second may have left before it wrote the marker.
+_OWN_FILES = {
+    LOCK_FILE,
+    f'{MARKER}.partial',
+    *(f'{STATE}.{n}.json{end}' for n in (0, 1) for end in ('', '.partial', '.damaged')),
+}
+_OWN_IN_BUNDLE = [
+    f'{name}{end}' for name in (MANIFEST, *KNOWN_FILES) for end in ('', '.part', '.partial')
+]
 
 
-@dataclass
-class State:
-    """What must survive a restart. Every slot named here was verified and passed preflight."""
+class Slots:
+    """One robot's slots; whoever has this object holds the folder's lock."""
 
-    acting: Slot | None = None
-    previous: Slot | None = None
-    candidate: Slot | None = None
-    pinned: bool = False  # the candidate is the operator's word, whatever the store says
-    bad: dict[str, str] = field(default_factory=dict)  # bundle_sha -> reason
-    history: list[Times] = field(default_factory=list)  # oldest first
+    def __init__(self, folder: Path | str) -> None:
+        """Claim a folder: an empty or a new one, or one that was claimed before.
 
-    def slots(self) -> list[Slot]:
-        """All slots that are in use."""
-        return [slot for slot in (self.acting, self.previous, self.candidate) if slot is not None]
-
-    def times(self, slot: Slot) -> Times:
-        """The times of a slot's release, entered now if they were not."""
-        for entry in self.history:
-            if (entry.release, entry.bundle_sha) == (slot.release, slot.bundle_sha):
-                return entry
-        self.history = [*self.history, Times(slot.release, slot.bundle_sha)][-MAX_HISTORY:]
-        return self.history[-1]
-
-    @property
-    def offered(self) -> Slot | None:
-        """What the agent shall take: the newest release that is verified, tried and not bad.
-
-        None: it acts already, or there is none.
+        Raises:
+            SlotsError: it is another updater's, of another format, or holds what is not ours.
+            OSError: it cannot be made or read.
         """
-        if self.candidate is not None:
-            return self.candidate
-        without = not self._good(self.acting)
-        return self.previous if without and self._good(self.previous) else None
+        self.root = Path(folder).expanduser().resolve()
+        if not self.root.parent.is_dir():
+            raise SlotsError(
+                f'{self.root}: no such folder; make {self.root.parent} first (is the disk '
+                'mounted?), or name another one in parameter slots'
+            )
+        with contextlib.suppress(FileExistsError):
+            self.root.mkdir()
+        if not self.root.is_dir():
+            raise SlotsError(f'{self.root}: not a folder; name another one in parameter slots')
+        self.format1: dict[str, Any] | None = None  # what an older version kept here
+        self.claimed = self._check()  # whether an updater worked here before
+        try:
+            self._lock = hold(self.root, 'another updater', 'give each robot its own slots')
+        except FolderInUse as error:
+            raise SlotsError(str(error)) from None
 
-    def swapped(self, slot: Slot, now_ns: int) -> None:
-        """The agent acts on this slot."""
-        acting = self.acting
-        if slot.release == 0 and self._good(acting):
-            self.let_go()
-        else:
-            self.previous = None if acting and acting.bundle_sha in self.bad else acting
-        self.acting = slot
-        self.forget_candidate(slot.bundle_sha)
-        self.times(slot).acting_ns = now_ns
+    def _check(self) -> bool:
+        names = set(os.listdir(self.root))
+        if MARKER in names:
+            try:
+                told = read_marker(self.root / MARKER)
+            except (OSError, ValueError) as error:
+                # Somebody's file, or a broken disk: our own states tell which.
+                if not names & {f'{STATE}.{number}.json' for number in (0, 1)}:
+                    raise SlotsError(_foreign(self.root, f'{MARKER} ({error})')) from None
+                return True
+            if told.get('format') != SLOTS_FORMAT:
+                raise SlotsError(
+                    f'{self.root / MARKER}: format {str(told.get("format"))[:20]}: this version '
+                    f'reads format {SLOTS_FORMAT} only; update world_model_ros, or name another '
+                    'folder in parameter slots'
+                )
+            return True
+        self.format1 = read_format1(self.root)
+        if self.format1 is not None:
+            return False
+        foreign = sorted(names - _OWN_FILES)
+        if foreign:
+            raise SlotsError(_foreign(self.root, ', '.join(map(repr, foreign[:3]))))
+        return False
 
-    def let_go(self) -> None:
-        """The agent began anew, without the acting slot: the newest two good ones stay at hand."""
-        known = [slot for slot in (self.candidate, self.acting, self.previous) if slot is not None]
-        pinned = self.candidate if self.pinned else None
-        good = [slot for slot in dict.fromkeys(known) if slot is pinned or self._good(slot)]
-        self.candidate, self.previous = (*good, None, None)[:2]
-        self.acting = None
+    def claim(self) -> None:
+        """Say that from now on a state must be here."""
+        write_atomic(self.root / MARKER, to_json({'format': SLOTS_FORMAT, 'owner': 'updater'}))
+        self.claimed = True
 
-    def left(self, bundle_sha: str, reason: str) -> None:
-        """The agent refused or left a bundle: it never comes back."""
-        self.bad[bundle_sha] = reason
-        self.forget_candidate(bundle_sha)
-        if self.previous is not None and self.previous.bundle_sha == bundle_sha:
-            self.previous = None
-        if self.acting is not None and self.acting.bundle_sha == bundle_sha:
-            self.acting, self.previous = self.previous, None
+    def close(self) -> None:
+        """Let the folder go."""
+        self._lock.close()
 
-    def forget_candidate(self, bundle_sha: str) -> None:
-        """This bundle waits for the agent no longer, if it did."""
-        if self.candidate is not None and self.candidate.bundle_sha == bundle_sha:
-            self.candidate, self.pinned = None, False
+    def bundle(self, bundle_sha: str) -> Path:
+        """Where a slot's bundle lies."""
+        return self.root / bundle_sha / BUNDLE
 
-    def _good(self, slot: Slot | None) -> bool:
-        """Whether a slot holds a release that may act."""
-        return slot is not None and slot.release > 0 and slot.bundle_sha not in self.bad
+    def prepare(self, bundle_sha: str) -> Path:
+        """Make a slot ready for a download; where its bundle shall lie.
 
-    def to_json(self) -> dict[str, Any]:
-        """As state.json holds it."""
-        return {'format': STATE_FORMAT, **asdict(self)}
+        Raises:
+            OSError: something that is not ours is in its place.
+        """
+        folder = self.root / bundle_sha
+        _set_aside_if_foreign(folder)
+        folder.mkdir(exist_ok=True)
+        _remove_if_broken(folder)
+        # The verdict of an earlier release is not that of this one.
+        write_atomic(folder / SLOT_MARKER, marker(bundle_sha))
+        sync_folder(self.root)
+        return folder / BUNDLE
+
+    def passed(self, bundle_sha: str, release: int) -> None:
+        """Preflight found no fault in a slot; OSError if that cannot be written."""
+        folder = self.root / bundle_sha
+        write_atomic(folder / SLOT_MARKER, marker(bundle_sha, True, release))
+
+    def problems(self, bundle_sha: str) -> list[str]:
+        """What keeps a slot from being whole and tried; empty when it is."""
+        try:
+            vouched(self.bundle(bundle_sha), self.root)
+        except (OSError, ValueError) as error:
+            return [str(error)]
+        return slot_problems(self.bundle(bundle_sha), bundle_sha)
+
+    def tried(self) -> dict[str, int]:
+        """Slots that passed preflight, with their releases, by their own word."""
+        found = {}
+        for name in sorted(os.listdir(self.root)):
+            with contextlib.suppress(OSError, ValueError):
+                if is_sha256(name) and (told := marker_of(self.root / name))['passed']:
+                    found[name] = int(told['release'])
+        return found
+
+    def remove_unused(self, used: Collection[str]) -> None:
+        """Delete our slots that are not named; what cannot be deleted stays."""
+        for name in sorted(os.listdir(self.root)):
+            if is_sha256(name) and name not in used:
+                with contextlib.suppress(OSError, ValueError):
+                    marker_of(self.root / name)
+                    _remove(self.root / name)
 
 
-def slot_problems(folder: Path, bundle_sha: str) -> list[str]:
-    """What keeps a folder from being the whole bundle of this name; empty when it is."""
-    manifest, digest, problems = read_manifest(folder)
-    if problems:
-        return problems
-    if digest != bundle_sha:
-        return [f'{folder}: holds bundle {digest[:12]}…, expected {bundle_sha[:12]}…']
-    return read_files(folder, manifest['files'])[1]
-
-
-def read_state(root: Path) -> tuple[State, str]:
-    """The state as it was left, and what had to be given up of it ('' if nothing).
-
-    Raises:
-        SlotsError: the state is of another format.
-    """
-    path = root / STATE_FILE
+def _set_aside_if_foreign(folder: Path) -> None:
+    """Make way for a slot; what is in its place and not ours gets another name."""
+    if not os.path.lexists(folder):
+        return
+    if is_folder(folder) and set(os.listdir(folder)) <= {f'{SLOT_MARKER}.partial'}:
+        return  # killed before the marker was there
     try:
-        state = _parse(json.loads(path.read_text()), path)
-    except FileNotFoundError:
-        return State(), ''
-    except SlotsError:
-        raise
-    except _UNREADABLE as error:
-        # Written atomically, so this is a broken disk or a stranger's hand: begin anew, keep it.
-        aside = path.with_name(path.name + DAMAGED_SUFFIX)
-        path.replace(aside)
-        return State(), f'{path} was damaged ({error!r}), kept as {aside.name}; began anew'
-    lost = []
-    for name in ('acting', 'previous', 'candidate'):
-        slot = getattr(state, name)
-        problems = slot_problems(Path(slot.bundle), slot.bundle_sha) if slot else []
-        if problems:
-            setattr(state, name, None)
-            lost.append(f'{name} slot {slot.bundle} is not whole: {problems[0]}')
-    state.pinned = state.pinned and state.candidate is not None
-    return state, '; '.join(lost)
+        marker_of(folder)
+    except OSError as error:
+        aside = folder.with_name(f'{folder.name}{ASIDE_SUFFIX}')
+        if os.path.lexists(aside):
+            raise OSError(f'{error}; {aside.name} is there already') from None
+        os.rename(folder, aside)
 
 
-def write_state(root: Path, state: State) -> None:
-    """Replace state.json; OSError leaves the old one."""
-    write_atomic(root / STATE_FILE, json.dumps(state.to_json(), indent=1).encode())
+def _remove_if_broken(folder: Path) -> None:
+    """Make way for a download; a bundle that is whole stays."""
+    bundle = folder / BUNDLE
+    for path in (bundle, folder / STAGING):
+        if os.path.lexists(path) and not is_folder(path):
+            raise OSError(f'{path}: not a folder of ours; move it away')
+    if is_folder(bundle) and slot_problems(bundle, folder.name):
+        _remove_files(bundle, _OWN_IN_BUNDLE)
+    if is_folder(bundle) and slot_problems(bundle, folder.name):
+        raise OSError(f'{bundle}: holds what is not ours; move it away')
+    staging = folder / STAGING
+    if is_folder(staging) and not set(os.listdir(staging)) <= set(_OWN_IN_BUNDLE):
+        raise OSError(f'{staging}: holds what is not ours; move it away')
 
 
-def remove_unused(root: Path, used: Collection[str]) -> None:
-    """Delete the slots below `root`, whole or half fetched, that are not named."""
-    for path in root.iterdir():
-        if path.is_dir() and path.name.split('.')[0] not in used:
-            shutil.rmtree(path, ignore_errors=True)
+def _remove(folder: Path) -> None:
+    """Delete one of our slots, the marker last: killed halfway, it is still ours."""
+    for name in (BUNDLE, STAGING):
+        if is_folder(folder / name):
+            _remove_files(folder / name, _OWN_IN_BUNDLE)
+    if set(os.listdir(folder)) <= {SLOT_MARKER, f'{SLOT_MARKER}.partial'}:
+        _remove_files(folder, [f'{SLOT_MARKER}.partial', SLOT_MARKER])
 
 
-def _parse(content: Any, path: Path) -> State:
-    number = content['format']
-    if number != STATE_FORMAT:
-        raise SlotsError(
-            f'{path}: format {number!r}: this version reads format {STATE_FORMAT} only; update '
-            'world_model_ros, or name another folder in parameter slots'
-        )
-    bad = {str(sha): str(reason) for sha, reason in content['bad'].items()}
-    return State(
-        acting=_slot(content['acting']),
-        previous=_slot(content['previous']),
-        candidate=_slot(content['candidate']),
-        pinned=bool(content['pinned']),
-        bad=bad,
-        history=[Times(**entry) for entry in content['history']],
+def _remove_files(folder: Path, names: Collection[str]) -> None:
+    """Delete these plain files of a folder, and the folder if nothing else is in it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISREG(os.lstat(name, dir_fd=handle).st_mode):
+                    os.unlink(name, dir_fd=handle)
+    finally:
+        os.close(handle)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _foreign(root: Path, what: str) -> str:
+    return (
+        f'{root}: not a folder of slots: it holds {what}, which the updater did not make; name an '
+        'empty or new folder in parameter slots'
     )
-
-
-def _slot(content: Any) -> Slot | None:
-    if content is None:
-        return None
-    return Slot(str(content['bundle_sha']), int(content['release']), str(content['bundle']))

@@ -4,13 +4,13 @@
 
 Owns what is fetched, tried, kept and refused; the node around it owns topics and threads. State is
 on disk before it is acted upon, and a slot appears there only when verified and tried: killed at
-any moment, the next start finds the acting slot whole. Must not import ROS or torch.
+any moment, the next start finds the acting slot whole. Only slots that were tried here are ever
+offered, whatever the agent says. Must not import ROS or torch.
 """
 
 from __future__ import annotations
 
 import copy
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,19 +18,13 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from world_model_ros.bundle.layout import KNOWN_FILES, MANIFEST, MAX_BUNDLE_BYTES
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.fleet.attempts import MOST, Attempts
+from world_model_ros.fleet.memory import Memory
 from world_model_ros.fleet.preflight import Verdict, run_preflight
-from world_model_ros.fleet.slots import (
-    LOCK_FILE,
-    Slot,
-    SlotsError,
-    State,
-    read_state,
-    remove_unused,
-    slot_problems,
-    write_state,
-)
+from world_model_ros.fleet.slot import SlotsError, slot_problems
+from world_model_ros.fleet.state import MAX_BAD, Slot, State, short
 from world_model_ros.fleet.status import Status
 from world_model_ros.store import (
     Release,
@@ -41,6 +35,8 @@ from world_model_ros.store import (
     open_store,
 )
 from world_model_ros.store.layout import STORE_FORMAT, status_key, to_json
+
+REPORTED_BAD = 20  # entries of the bad list that go to the store, the newest
 
 
 class Updater:
@@ -53,6 +49,7 @@ class Updater:
         slots: Path | str,
         *,
         robot_id: str = '',
+        shipped: Path | str = '',
         preflight: Callable[[Path], Verdict] | None = None,
         on_status: Callable[[Status], None] = lambda status: None,
         now_ns: Callable[[], int] = time.time_ns,
@@ -63,35 +60,27 @@ class Updater:
         Args:
             store_url: of the store; it need not be there yet.
             contract: of this robot, a shipped name or a path.
-            slots: folder of the slots; made if it is not there.
+            slots: folder of the slots: empty, new, or an updater's.
             robot_id: under which status documents go to the store; none without it.
+            shipped: directory of the bundle that came with the robot, '' for none. The agent
+                may go back to it.
             preflight: tries a bundle; run_preflight with this contract by default.
             on_status: is told of every change of `status`, in the thread of poll().
             now_ns: the wall clock.
             clock: a steady one in seconds, for pauses.
 
         Raises:
-            SlotsError: the slots are another updater's, or their state is of another format.
+            SlotsError: the slots are another updater's, or hold what is not ours.
             ContractError, StoreError, OSError: contract, URL or folder cannot be used.
         """
         self._file = find_robot(contract)
         self.interface_hash = interface_hash(load_contract(self._file))
         self._store = open_store(store_url)
-        self._root = Path(slots).expanduser().resolve()
         self._preflight = preflight or (lambda bundle: run_preflight(bundle, self._file))
         self._on_status, self._now_ns, self._robot_id = on_status, now_ns, robot_id
         self._mutex = RLock()
-        self._root.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._root / LOCK_FILE).open('w')
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise SlotsError(
-                f'{self._root}: another updater uses these slots; give each robot its own folder '
-                'in parameter slots'
-            ) from None
-        self._state, self.notice = read_state(self._root)
+        self._memory = Memory(slots, self.interface_hash, shipped)
+        self._slots = self._memory.slots
         self.status = Status('idle')
         self._reported = b''
         self._attempts = Attempts(clock)
@@ -102,34 +91,45 @@ class Updater:
     def state(self) -> State:
         """A copy of what is on disk."""
         with self._mutex:
-            return copy.deepcopy(self._state)
+            return copy.deepcopy(self._memory.state)
+
+    @property
+    def notice(self) -> str:
+        """What is wrong with what this updater remembers; '' usually."""
+        return self._memory.lost or self._memory.problem
 
     @property
     def offered(self) -> Slot | None:
         """What the agent shall take, if anything, whether or not the store is there."""
         with self._mutex:
-            return self._state.offered
+            return None if self._memory.lost else self._memory.state.offered
 
     def close(self) -> None:
         """Let the slots go."""
-        self._lock.close()
+        self._slots.close()
 
     def poll(self) -> Status:
         """Follow the newest release as far as it goes now; never raises for store or disk."""
         try:
             status = self._follow()
         except StoreDamaged as error:
-            status = self._about('refused', error)
+            status = self._damaged(str(error))
         except OSError as error:  # StoreError among them
-            status = self._about('unreachable', error)
+            status = self._about('unreachable', str(error))
+        except Exception as error:  # noqa: BLE001 - a release comes from outside: it settles
+            status = self._damaged(f'cannot be handled: {error!r}')
         finally:
             self._fetching = ''
         self._say(status)
         self._report()
         return status
 
-    def swapped(self, bundle_sha: str, release: int = 0, bundle: str | Path = '') -> None:
-        """The agent says what acts now, with its release and directory if not from a slot here.
+    def look_now(self) -> None:
+        """The operator asks: a release that waits to be tried again need not."""
+        self._attempts.now()
+
+    def swapped(self, bundle_sha: str) -> None:
+        """The agent says what acts now. What was not tried here is noted, and never offered.
 
         Raises:
             OSError: the state cannot be written; nothing changed.
@@ -140,8 +140,8 @@ class Updater:
                 state.forget_candidate(bundle_sha)  # the agent may have gone back by itself
                 return
             known = {slot.bundle_sha: slot for slot in state.slots()}
-            slot = known.get(bundle_sha) or Slot(bundle_sha, release, str(bundle))
-            state.swapped(slot, self._now_ns())
+            slot = known.get(bundle_sha) or self._memory.tried(bundle_sha)
+            state.swapped(slot or Slot(bundle_sha, 0, ''), self._now_ns())
         self._clean()
 
     def acts_on_nothing(self) -> None:
@@ -154,15 +154,22 @@ class Updater:
             state.let_go()
         self._clean()
 
-    def rolled_back(self, bundle_sha: str, reason: str) -> None:
+    def rolled_back(self, bundle_sha: str, reason: str) -> bool:
         """The agent refused or left a bundle: it never comes back.
+
+        Returns:
+            Whether it counts: only what this updater has handed over can be left.
 
         Raises:
             OSError: the state cannot be written; nothing changed.
         """
         with self._changed() as state:
+            handed = {slot.bundle_sha for slot in state.slots() if slot.bundle}
+            if bundle_sha not in handed | {self._superseded} - {''}:
+                return False
             state.left(bundle_sha, reason)
         self._clean()
+        return True
 
     def rollback(self) -> Slot:
         """The operator's word: the slot before this one, ready to be handed to the agent.
@@ -171,51 +178,72 @@ class Updater:
             SlotsError: there is none.
             OSError: the state cannot be written; nothing changed.
         """
+        if self._memory.lost:
+            raise SlotsError(self._memory.lost)
         with self._changed() as state:
             if state.previous is None:
                 raise SlotsError('no previous bundle to roll back to')
-            if state.acting is not None:
-                state.bad[state.acting.bundle_sha] = "rolled back: the operator's word"
             state.bad.pop(state.previous.bundle_sha, None)
+            if state.acting is not None:
+                if state.full:
+                    raise SlotsError('the bad list is full; call updater/begin_anew first')
+                state.bad[state.acting.bundle_sha] = "rolled back: the operator's word"
             state.candidate, state.pinned = state.previous, True
         assert state.candidate is not None
         self._say(_ready(state.candidate))
         return state.candidate
 
-    def _follow(self) -> Status:
+    def begin_anew(self) -> str:
+        """The operator's word after a loss, or for another store; what was forgotten.
+
+        Raises:
+            OSError: the state cannot be written; nothing changed.
+        """
         with self._mutex:
-            state = self._state
+            return self._memory.begin_anew()
+
+    def _follow(self) -> Status:
+        if self._memory.lost:
+            return Status('refused', reason=self._memory.lost)
+        with self._mutex:
+            state = self._memory.state
             if state.pinned and state.candidate is not None:
                 return _ready(state.candidate)
         release = latest_release(self._store, self.interface_hash)
         if release is None:
             return Status('idle', reason=f'no release for {self._file.name} in the store yet')
-        slot = Slot(release.bundle_sha, release.number, str(self._root / release.bundle_sha))
+        sha, number = release.bundle_sha, release.number
+        slot = Slot(sha, number, str(self._slots.bundle(sha)))
         for known in state.slots():
-            if known.bundle_sha == slot.bundle_sha and known is not state.candidate:
+            if known.bundle_sha == sha and known.bundle and known is not state.candidate:
                 slot = known  # it passed before, and may lie outside the slots
-        if slot.bundle_sha in state.bad:
-            return Status('refused', slot.release, slot.bundle_sha, state.bad[slot.bundle_sha])
-        if state.acting is not None and state.acting.bundle_sha == slot.bundle_sha:
-            self._withdraw()
-            return Status('acting', slot.release, slot.bundle_sha)
+        if reason := state.bad.get(sha, '') or state.older(self.interface_hash, number, sha):
+            return Status('refused', number, sha, reason)
+        if state.acting is not None and state.acting.bundle_sha == sha:
+            self._withdraw(number, sha)
+            return Status('acting', number, sha)
+        if state.full:
+            reason = f'{MAX_BAD} bundles are on the bad list: call updater/begin_anew'
+            return Status('refused', number, sha, reason)
         if slot not in state.slots():
-            self._fetching = slot.bundle_sha
-            if reason := self._attempts.waiting(slot.bundle_sha):
-                return Status('preflight', slot.release, slot.bundle_sha, reason)
+            self._fetching = sha
+            waits, reason = self._attempts.waiting(sha)
+            if waits:
+                return Status(waits, number, sha, reason)
             verdict = self._fetch(release, slot)
             if not verdict.ok:
                 return self._failed(slot, verdict)
         with self._changed() as state:
             if state.pinned and state.candidate is not None:  # said while this one was fetched
                 return _ready(state.candidate)
-            if slot.bundle_sha in state.bad:  # so may be this, and the agent may have
-                return Status('refused', slot.release, slot.bundle_sha, state.bad[slot.bundle_sha])
-            if state.acting is not None and state.acting.bundle_sha == slot.bundle_sha:
-                return Status('acting', slot.release, slot.bundle_sha)
+            if sha in state.bad:  # so may be this, and the agent may have
+                return Status('refused', number, sha, state.bad[sha])
+            if state.acting is not None and state.acting.bundle_sha == sha:
+                return Status('acting', number, sha)
             if state.candidate is not None and state.candidate != slot:
                 self._superseded = state.candidate.bundle_sha
             state.candidate = slot
+            state.seen(self.interface_hash, number, sha)
             times = state.times(slot)
             times.published_ns = release.published_ns
             times.ready_ns = times.ready_ns or self._now_ns()
@@ -226,37 +254,56 @@ class Updater:
         """Bring a release into its slot and try it; raises StoreError and OSError."""
         about = (slot.release, slot.bundle_sha)
         self._say(Status('downloading', *about))
-        folder = fetch_release(self._store, release, slot.bundle)
+        problems = _record_problems(release)
+        if problems:
+            return Verdict(problems)
+        folder = fetch_release(self._store, release, self._slots.prepare(slot.bundle_sha))
         self._say(Status('verifying', *about))
         problems = slot_problems(folder, slot.bundle_sha)  # once more, from its final place
         if problems:
             return Verdict(problems)
         self._say(Status('preflight', *about))
-        return self._preflight(folder)
+        verdict = self._preflight(folder)
+        if verdict.ok:
+            problems = slot_problems(folder, slot.bundle_sha)
+            if problems:  # somebody was at it meanwhile
+                return Verdict(problems, final=False)
+            self._slots.passed(slot.bundle_sha, slot.release)
+        return verdict
 
     def _failed(self, slot: Slot, verdict: Verdict) -> Status:
         """Bad for good, unless it may have been the machine."""
-        about, reason = (slot.release, slot.bundle_sha), verdict.reason
+        about, reason = (slot.release, slot.bundle_sha), short(verdict.reason)
         if not verdict.final:
             if self._attempts.failed(slot.bundle_sha, reason):
-                return Status('preflight', *about, self._attempts.waiting(slot.bundle_sha))
+                return Status('preflight', *about, self._attempts.waiting(slot.bundle_sha)[1])
             reason = f'{reason}; the last of {MOST} attempts'
         self._fetching = ''
-        self.rolled_back(slot.bundle_sha, reason)
-        return Status('refused', *about, reason)
+        with self._changed() as state:
+            state.left(slot.bundle_sha, reason)
+            state.seen(self.interface_hash, slot.release, slot.bundle_sha)
+        self._clean()
+        return Status('refused', *about, short(reason))
 
-    def _withdraw(self) -> None:
+    def _withdraw(self, number: int, sha: str) -> None:
         """The newest release acts: whatever waited for the agent is an older one."""
-        if self._state.candidate is not None:
-            with self._changed() as state:
-                if state.candidate is not None and not state.pinned:
-                    self._superseded, state.candidate = state.candidate.bundle_sha, None
+        with self._changed() as state:
+            state.seen(self.interface_hash, number, sha)
+            if state.candidate is not None and not state.pinned:
+                self._superseded, state.candidate = state.candidate.bundle_sha, None
 
-    def _about(self, state: str, error: OSError) -> Status:
+    def _damaged(self, reason: str) -> Status:
+        """A release that is not what its record says; not fetched again at once."""
+        if self._fetching:
+            self._attempts.damaged(self._fetching, short(reason))
+            reason = self._attempts.waiting(self._fetching)[1]
+        return self._about('refused', short(reason))
+
+    def _about(self, state: str, reason: str) -> Status:
         """A failure, said of the release that was under way."""
         busy = self.status.state in ('downloading', 'verifying', 'preflight')
         number, sha = (self.status.release, self.status.bundle_sha) if busy else (0, '')
-        return Status(state, number, sha, str(error))
+        return Status(state, number, sha, reason)
 
     def _say(self, status: Status) -> None:
         if status != self.status:
@@ -265,28 +312,32 @@ class Updater:
 
     @contextmanager
     def _changed(self) -> Iterator[State]:
-        """A copy to change; it counts once it is on disk."""
+        """A copy to change; it counts once it is on disk. Without a memory nothing counts."""
         with self._mutex:
-            state = copy.deepcopy(self._state)
+            state = copy.deepcopy(self._memory.state)
             yield state
-            if state != self._state:
-                write_state(self._root, state)
-                self._state = state
+            if not self._memory.lost and state != self._memory.state:
+                self._memory.save(state)
 
     def _clean(self) -> None:
         with self._mutex:
-            used = {slot.bundle_sha for slot in self._state.slots()}
-        remove_unused(self._root, used | {self._fetching, self._superseded})
+            if self._memory.lost:
+                return  # what was in use is not known
+            used = {slot.bundle_sha for slot in self._memory.state.slots()}
+            self._slots.remove_unused(used | {self._fetching, self._superseded})
 
     def _report(self) -> None:
         """Tell the store, once for every change; what fails is told with the next poll."""
         if not self._robot_id:
             return
         state, status = self.state, self.status
+        told = state.to_json()
+        told['bad'] = dict(list(state.bad.items())[-REPORTED_BAD:])
         record: dict[str, Any] = {
-            **state.to_json(),
+            **{key: told[key] for key in _REPORTED},
             'format': STORE_FORMAT,
             'newest_bad': next(reversed(state.bad), ''),
+            'bad_count': len(state.bad),
             'robot_id': self._robot_id,
             'state': status.state,
             'reason': status.reason,
@@ -299,6 +350,21 @@ class Updater:
         except StoreError:
             return
         self._reported = content
+
+
+_REPORTED = ('acting', 'previous', 'candidate', 'pinned', 'bad', 'history')
+
+
+def _record_problems(release: Release) -> list[str]:
+    """What keeps a release from being a bundle, before anything of it is fetched."""
+    known = {MANIFEST, *KNOWN_FILES}
+    problems = [
+        f'{name}: no bundle has such a file' for name in release.files if name not in known
+    ]
+    total = sum(entry['size'] for entry in release.files.values())
+    if total > MAX_BUNDLE_BYTES:
+        problems.append(f'{total} bytes in all, at most {MAX_BUNDLE_BYTES}')
+    return problems[:3]
 
 
 def _ready(slot: Slot) -> Status:

@@ -3,7 +3,9 @@
 """Another bundle for an agent that acts: parameters in, ~/release out, the operator's word.
 
 `bundle` and `release` are set in one call, checked at once and loaded in a thread of its own; what
-becomes of them is on the latched ~/release. Lives as long as the agent is configured.
+becomes of them is on the latched ~/release. Any node can set parameters, so that a bundle must be a
+slot for which the updater vouches, or the directory given at start; the operator may allow others
+(`allow_other_bundles`). Lives as long as the agent is configured.
 """
 
 from __future__ import annotations
@@ -21,18 +23,29 @@ from std_srvs.srv import Trigger
 
 from world_model_ros.bundle import find_bundle
 from world_model_ros.bundle.layout import MANIFEST
+from world_model_ros.bundle.manifest import MAX_MANIFEST_BYTES
+from world_model_ros.durable import read_regular
+from world_model_ros.fleet.slot import vouched
 from world_model_ros.nodes import _common
 from world_model_ros.onboard.model import Model
 from world_model_ros.onboard.swap import Swap
 
-MAX_MANIFEST_BYTES = 1_000_000  # read in the executor's thread, which has inputs to store
-
+MAX_REASON = 500  # characters of a refusal
+MAX_RELEASE = 1 << 52  # numbers that every reader of JSON holds exactly
 
 class HandOver:
     """The agent's side of a swap. Parameters are checked in every state, taken when configured."""
 
-    def __init__(self, node: LifecycleNode) -> None:
-        self._node = node
+    def __init__(self, node: LifecycleNode, slots: str = '', others: bool = False) -> None:
+        """Watch over the parameters.
+
+        Args:
+            node: the agent; its parameter `bundle` names the directory given at start.
+            slots: folder of the updater's slots.
+            others: whether the operator allows any other directory.
+        """
+        self._node, self._slots, self._others = node, slots, others
+        self._at_start = str(node.get_parameter('bundle').value)
         self._swap: Swap | None = None
         # Directory and release of what acted when the agent was taken down. The parameters may
         # name a bundle that was refused or left, whose slot may be gone.
@@ -68,13 +81,35 @@ class HandOver:
             if 'release' in new:
                 return _refused('release alone means nothing: set bundle and release in one call')
             return SetParametersResult(successful=True)
-        if new.get('release', 0) < 0:
-            return _refused(f'release is {new["release"]}: expected 0 (none) or its number')
+        release = new.get('release', 0)
+        if not isinstance(release, int) or not 0 <= release < MAX_RELEASE:
+            return _refused(f'release is {release}: expected 0 (none) or its number')
         try:
-            _digest(new['bundle'])
+            self._digest(new['bundle'])
         except (OSError, ValueError) as error:
-            return _refused(f'bundle {new["bundle"]}: {error}; give the directory of a bundle')
+            return _refused(f'bundle {new["bundle"]}: {error}'[:MAX_REASON])
         return SetParametersResult(successful=True)
+
+    def _digest(self, directory: str) -> str:
+        """What names the bundle in a directory, if it may be loaded: its manifest's sha256.
+
+        Raises:
+            ValueError: nobody vouches for it, or it is not the bundle that was vouched for.
+            OSError: it cannot be read.
+        """
+        digest = _digest_of(directory)
+        if self._others or (directory and directory == self._at_start):
+            return digest
+        try:
+            expected = vouched(directory, self._slots)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f'{error}; only bundles that the updater has tried are loaded: publish it to the '
+                'store, give it as bundle at start, or start the agent with allow_other_bundles'
+            ) from None
+        if digest != expected:
+            raise ValueError(f'holds bundle {digest[:12]}, the slot is of {expected[:12]}')
+        return digest
 
     def _take(self, parameters: Sequence[Parameter]) -> None:
         new = {parameter.name: parameter.value for parameter in parameters}
@@ -85,12 +120,19 @@ class HandOver:
             return
         path, release, make = new['bundle'], new.get('release', 0), self._make
         try:
+            digest = self._digest(path)
             path = str(find_bundle(path))
-            digest = _digest(path)
         except (OSError, ValueError) as error:  # gone since it was checked
             self._node.get_logger().error(f'bundle {path}: {error}')
             return
-        self._swap.offer(digest, release, path, lambda: make(path, release))
+
+        def load() -> Model:
+            model = make(path, release)
+            if model.digest != digest:  # changed while it was on its way
+                raise ValueError(f'holds bundle {model.digest[:12]}, {digest[:12]} was offered')
+            return model
+
+        self._swap.offer(digest, release, path, load)
 
     def _on_swap_now(self, _request, response):
         response.success, response.message = self._swap.ask_now()
@@ -112,12 +154,14 @@ class HandOver:
         self._told = status
 
 
-def _digest(directory: str) -> str:
-    """What names the bundle in a directory: the sha256 of its manifest."""
-    path = find_bundle(directory) / MANIFEST
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise ValueError(f'{MANIFEST} has more than {MAX_MANIFEST_BYTES} bytes')
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest_of(bundle: str) -> str:
+    if not bundle:
+        raise ValueError('empty; give the directory of a bundle')
+    try:
+        raw = read_regular(find_bundle(bundle) / MANIFEST, MAX_MANIFEST_BYTES)
+    except OSError as error:
+        raise ValueError(f'{MANIFEST}: {error.strerror or error}') from None
+    return hashlib.sha256(raw).hexdigest()
 
 
 def _refused(reason: str) -> SetParametersResult:

@@ -10,7 +10,6 @@ robot goes on.
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import traceback
@@ -23,14 +22,15 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from world_model_ros.fleet.agent_word import AgentWord, read_word
 from world_model_ros.fleet.preflight import run_preflight
-from world_model_ros.fleet.slots import Slot, SlotsError
+from world_model_ros.fleet.slot import SlotsError
+from world_model_ros.fleet.state import Slot, short
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.node_parameters import UPDATER
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 
-RELEASE_FORMAT = 1  # of the agent's ~/release
 STEP_PERIOD_SEC = 0.1
 DIAGNOSTICS_PERIOD_SEC = 1.0
 # After a hand-over that the agent took, until ~/release must show it; after one that it refused.
@@ -53,12 +53,14 @@ class UpdaterNode(Node):
             contract,
             value['slots'],
             robot_id=robot_id,
+            shipped=value['bundle'],
             preflight=lambda bundle: run_preflight(bundle, contract, threads=threads),
         )
         if self.updater.notice:
             self.get_logger().warning(self.updater.notice)
-        self._told: dict[str, Any] = {}  # the agent's newest ~/release
-        self._untold: dict[str, Any] = {}  # one that the updater could not take in yet
+        self._told = AgentWord()  # the agent's newest ~/release
+        self._untold: AgentWord | None = None  # one that the updater could not take in yet
+        self._doubted = False  # whether others spoke in the agent's name
         self._problems = {'release': '', 'agent': ''}  # with its topic, with its services
         self._handed = ''  # bundle_sha that the agent has taken or is being asked to
         self._hand_s = self._swap_s = self._give_up_s = 0.0  # steady: not to ask again before
@@ -68,9 +70,9 @@ class UpdaterNode(Node):
         self._set = self.create_client(SetParametersAtomically, 'agent/set_parameters_atomically')
         self._swap_now = self.create_client(Trigger, 'agent/swap_now')
         self._boundary = Boundary(self)
-        on_release = self._boundary.wrap('agent/release', self._on_release)
-        self.create_subscription(String, 'agent/release', on_release, _common.LATCHED_QOS)
+        self._listen()
         self.create_service(Trigger, '~/rollback', self._on_rollback)
+        self.create_service(Trigger, '~/begin_anew', self._on_begin_anew)
         self.create_service(Trigger, '~/check', self._on_check)
         self._diagnostics = _common.Diagnostics(self, robot_id)
         steady = _common.STEADY_CLOCK
@@ -94,62 +96,76 @@ class UpdaterNode(Node):
 
     # What the agent says.
 
+    def _listen(self) -> None:
+        on_release = self._boundary.wrap('agent/release', self._on_release)
+        self._heard = self.create_subscription(
+            String, 'agent/release', on_release, _common.LATCHED_QOS
+        )
+
     def _on_release(self, message: String) -> None:
         try:
-            told = json.loads(message.data)
-            number = told['format']
-            acting = told['acting']
-            if acting is not None:
-                str(acting['bundle_sha']), int(acting['release']), str(acting['bundle'])
-        except (ValueError, KeyError, TypeError) as error:
-            self._problems['release'] = f'cannot be read: {error!r}'
+            told = read_word(message.data)
+        except ValueError as error:
+            self._problems['release'] = f'cannot be read: {short(str(error))}'
             return
-        if number != RELEASE_FORMAT:
-            self._problems['release'] = f'of format {number}, format {RELEASE_FORMAT} is read'
-            return
+        speakers = self.count_publishers(self._heard.topic_name)
+        if speakers > 1:
+            # One of them is not the agent, or has died a moment ago. Nobody knows whose word this
+            # is: no bundle is bad for it. It is asked for again once only one is left.
+            self._doubted = True
+            told = AgentWord(told.acting, told.candidate)
+            self._problems['release'] = (
+                f'{speakers} nodes publish it, and one is expected: bundles that it calls bad '
+                'are not believed to be'
+            )
+            if told.candidate is not None and told.candidate.state == 'refused':
+                told = AgentWord(told.acting)
         self._untold = told
         self._take_in()
 
     def _take_in(self) -> None:
         """What the agent said, into the state on disk; tried again while the disk fails."""
         told, before = self._untold, self._told
-        if not told:
+        if told is None:
             return
         try:
-            candidate, left = told.get('candidate') or {}, told.get('rolled_back')
-            if left and left != before.get('rolled_back'):
-                self.updater.rolled_back(
-                    left['bundle_sha'], f'the agent left it: {left["reason"]}'
-                )
-            if candidate.get('state') == 'refused' and candidate != before.get('candidate'):
-                reason = f'the agent refused it: {candidate.get("reason", "")}'
-                self.updater.rolled_back(candidate['bundle_sha'], reason)
-            if told['acting'] is None:
+            left, candidate = told.rolled_back, told.candidate
+            if left is not None and left != before.rolled_back:
+                self.updater.rolled_back(left.bundle_sha, f'the agent left it: {left.reason}')
+            if candidate is not None and candidate.state == 'refused':
+                if candidate != before.candidate:
+                    reason = f'the agent refused it: {candidate.reason}'
+                    self.updater.rolled_back(candidate.bundle_sha, reason)
+            if told.acting is None:
                 self.updater.acts_on_nothing()
             else:
-                acting = told['acting']
-                self.updater.swapped(
-                    acting['bundle_sha'], int(acting['release']), acting['bundle']
-                )
+                self.updater.swapped(told.acting.bundle_sha)
         except OSError as error:
             self._problems['release'] = f'cannot be written down: {error}'
             return
         had = self._held(self._handed)
-        self._told, self._untold, self._problems['release'] = told, {}, ''
+        self._told, self._untold = told, None
+        if not self._doubted:
+            self._problems['release'] = ''
         if had and not self._held(self._handed):
             self._handed = ''  # the agent started anew and knows nothing of it
         self._wake.set()
 
+    def _ask_again(self) -> None:
+        """Hear the agent's latched word once more when nobody else speaks in its name."""
+        if self._doubted and self.count_publishers(self._heard.topic_name) <= 1:
+            self._doubted, self._problems['release'] = False, ''
+            self.destroy_subscription(self._heard)
+            self._listen()
+
     def _held(self, sha: str) -> str:
         """What the agent does with a bundle: acting, loading, ready, refused or ''."""
-        if (self._told.get('acting') or {}).get('bundle_sha') == sha:
-            return 'acting'
-        candidate = self._told.get('candidate') or {}
-        return candidate.get('state', '') if candidate.get('bundle_sha') == sha else ''
+        return self._told.held(sha) if sha else ''
 
     # The hand-over.
 
     def _step(self) -> None:
+        self._ask_again()
         self._take_in()
         self._say()
         slot, now_s = self.updater.offered, _common.STEADY_CLOCK.now().nanoseconds / 1e9
@@ -178,8 +194,11 @@ class UpdaterNode(Node):
     def _on_handed(self, future: Any) -> None:
         if future is not self._call:
             return
-        result, self._call = future.result().result, None
-        self._problems['agent'] = ''
+        self._call = None
+        if future.exception() is not None:
+            self._complain(f'the agent did not answer: {future.exception()!r}')
+            return
+        result, self._problems['agent'] = future.result().result, ''
         if not result.successful:
             self._hand_s = _common.STEADY_CLOCK.now().nanoseconds / 1e9 + RETRY_SEC
             self._complain(f'the agent does not take the bundle now: {result.reason}')
@@ -187,8 +206,11 @@ class UpdaterNode(Node):
     def _on_swapped_now(self, future: Any) -> None:
         if future is not self._call:
             return
-        answer, self._call = future.result(), None
-        self._problems['agent'] = ''
+        self._call = None
+        if future.exception() is not None:
+            self._complain(f'the agent did not answer: {future.exception()!r}')
+            return
+        answer, self._problems['agent'] = future.result(), ''
         if not answer.success:
             self._complain(f'the agent does not swap now: {answer.message}')
 
@@ -210,7 +232,21 @@ class UpdaterNode(Node):
         response.success, response.message = True, text
         return response
 
+    def _on_begin_anew(self, _request: Any, response: Any) -> Any:
+        try:
+            text = self.updater.begin_anew()
+        except OSError as error:
+            response.success, response.message = False, str(error)
+            return response
+        if self._told != AgentWord():  # it was not written down so far
+            self._untold, self._told = self._told, AgentWord()
+        self.get_logger().warning(f"the operator's word: {text}")
+        response.success, response.message = True, text
+        self._wake.set()
+        return response
+
     def _on_check(self, _request: Any, response: Any) -> Any:
+        self.updater.look_now()
         self._wake.set()
         status = self.updater.status
         response.success = not status.wrong
@@ -236,7 +272,7 @@ class UpdaterNode(Node):
         status, state = self.updater.status, self.updater.state
         level = _common.WARN if status.wrong else _common.OK
         text = f'{status.state}: {status.reason}' if status.reason else status.state
-        problem = self._problems['agent']
+        problem = self._problems['agent'] or self.updater.notice
         if self._problems['release']:
             problem = f"the agent's ~/release: {self._problems['release']}"
         if level == _common.OK and problem:

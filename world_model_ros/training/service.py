@@ -28,7 +28,7 @@ from world_model_ros.training.aligner import SAVED, Aligner
 from world_model_ros.training.board import Board
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.faults import Faults
-from world_model_ros.training.folder_lock import hold
+from world_model_ros.folder_lock import hold
 from world_model_ros.training.gate import Verdict
 from world_model_ros.training.ingest import Ingest
 from world_model_ros.training.learner import Learner, LearnerConfig
