@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One process per folder: a trainer's, an updater's. Plain Python: neither ROS nor torch.
 
-The lock is held as long as the work goes on, never tried and let go: what was free a moment ago may
-be somebody's now.
+The lock is held as long as the work goes on, never tried and let go: what was free a moment ago
+may be somebody's now.
 """
 
 from __future__ import annotations

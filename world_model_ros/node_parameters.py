@@ -42,6 +42,7 @@ _TICK_SOURCE = Parameter('', "Overrides the contract's control.tick.source", cho
 _THREADS = Parameter(1, 'Threads of ONNX Runtime', low=1)
 _STORE = 'Folder or URL that episodes go to and releases come from; empty: none'
 
+_BUNDLE = 'Exported model: a shipped name or its directory; empty, with explore: begin without one'
 _SLOTS = "Folder of this robot's bundles that came from the store: empty, new, or an updater's"
 
 AGENT: dict[str, Parameter] = {
@@ -49,7 +50,7 @@ AGENT: dict[str, Parameter] = {
     'robot_id': _ROBOT_ID,
     'bundle': Parameter(
         '',
-        'Exported model: a shipped name or its directory; empty, with explore: begin without one',
+        _BUNDLE,
         changeable=True,
     ),
     'release': Parameter(
@@ -133,7 +134,7 @@ UPDATER: dict[str, Parameter] = {
     'robot_id': _ROBOT_ID,
     'store': Parameter('', _STORE, required=True),
     'slots': Parameter('slots', _SLOTS),
-    'bundle': Parameter('', 'Directory of the bundle that came with the robot; empty: none'),
+    'bundle': Parameter('', _BUNDLE),
     'poll_period': Parameter(1.0, 'Seconds between looks at the store', low=0.01, high=86400.0),
     'threads': _THREADS,
 }

@@ -102,7 +102,7 @@ def test_a_robot_without_weights_explores_is_learned_from_and_acts_on_what_was_l
                 store=store.url,
                 poll_period=0.5,
             )
-            robot.go(explore=True, evaluate_every=2, plan=False)
+            robot.go(explore=True, evaluate_every=2, plan=False, slots=tmp_path / 'slots')
             own = {process.pid for process in robot.processes.values()}
             assert len(own | {trainer.pid}) == 6
             assert not {psutil.Process(pid).ppid() for pid in own} & {trainer.pid}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -20,6 +21,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'fleet')]
 
 import fleet_bundles  # noqa: E402
 import robot_processes  # noqa: E402
+from rcl_interfaces.msg import Parameter, ParameterValue  # noqa: E402
+from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from world_model_ros.cli._faults import find_faults  # noqa: E402
@@ -54,7 +57,8 @@ class Fleet:
         )
 
     def _on_release(self, message: String) -> None:
-        self.told = json.loads(message.data)
+        with contextlib.suppress(ValueError):  # forged ones
+            self.told = json.loads(message.data)
 
     def publish(self, number: int):
         interface = interface_hash(load_contract(self.contract))
@@ -271,7 +275,8 @@ def test_the_real_agent_begins_without_a_bundle_takes_releases_and_goes_back(tmp
                     directory=tmp_path / 'recorded', use_sim_time=True)  # fmt: skip
         robot.start('sim_robot', **common)
         robot.start('guard', use_sim_time=True, **common)
-        robot.start('agent', use_sim_time=True, robot_id='arm_07', explore=True, **common)
+        robot.start('agent', use_sim_time=True, robot_id='arm_07', explore=True,
+                    slots=tmp_path / 'slots', **common)  # fmt: skip
         robot.listen()
         robot.activate()
         robot.until(lambda: any(tick.source == 'explore' for tick in robot.ticks), 'exploration')
@@ -291,3 +296,59 @@ def test_the_real_agent_begins_without_a_bundle_takes_releases_and_goes_back(tmp
         assert fleet.agent('acting', first)
         robot.until(lambda: len(complete_episodes(fleet.store)) > 1, 'shipped episodes')
     assert {ref.robot_id for ref in complete_episodes(fleet.store)} == {'arm_07'}
+
+
+def test_forged_messages_offer_nothing_and_make_nothing_bad(fleet):
+    fleet.start_updater()
+    fleet.start_agent()
+    first, second = fleet.take(0), fleet.take(1)
+    recordings = fleet.folder / 'recordings'
+    (recordings / 'one').mkdir(parents=True)
+    forger = fleet.robot.node.create_publisher(String, 'agent/release', _common.LATCHED_QOS)
+    names = {'bundle_sha': second.bundle_sha, 'release': 2, 'bundle': str(recordings)}
+    left = {'bundle_sha': second.bundle_sha, 'release': 2, 'reason': 'x' * 5000}
+    for text in ('', '[' * 100_000, '{"format": 1, "acting": "\\ud800"}', 'x' * 1_000_000):
+        forger.publish(String(data=text))
+    for forged in (
+        {'format': 1, 'acting': {**names, 'bundle_sha': 'e' * 64, 'release': 9}},
+        {'format': 1, 'acting': names, 'rolled_back': left},
+        {'format': 1, 'acting': None, 'candidate': {**left, 'state': 'refused'}},
+        {'format': 1, 'acting': {**names, 'release': 10**400}},
+        {'format': 1, 'acting': names, 'rolled_back': left},
+    ):
+        forger.publish(String(data=json.dumps(forged)))
+    fleet.robot.until(lambda: 'nodes publish it' in fleet.updater('problem'), 'word of two nodes')
+    assert fleet.updater('bad') == '0'
+    fleet.robot.node.destroy_publisher(forger)
+    fleet.robot.until(lambda: fleet.updater('problem') == '', 'one agent again', 40.0)
+    fleet.robot.until(lambda: fleet.updater('acting') == '2', 'the true word')
+    assert (recordings / 'one').is_dir()
+    third = fleet.publish(2)
+    fleet.robot.until(lambda: fleet.agent('candidate', third), 'the next release')
+    assert fleet.updater('bad') == '0' and first.number == 1
+
+
+def test_an_agent_takes_only_what_is_vouched_for(tmp_path):
+    path = robot_processes.counter_contract(tmp_path, '{reset: service, max_ticks: 50}')
+    own, other = (fleet_bundles.make_bundle(tmp_path / f'b{seed}', path, seed) for seed in (0, 1))
+    (tmp_path / 'logs').mkdir()
+    with robot_processes.Robot(DOMAIN + 2, tmp_path / 'logs') as robot:
+        robot.start('agent', contract=path, robot_id='arm_07', bundle=own, autoconfigure=False,
+                    slots=tmp_path / 'slots')  # fmt: skip
+
+        def hand(bundle):
+            request = SetParametersAtomically.Request(
+                parameters=[
+                    Parameter(
+                        name='bundle', value=ParameterValue(type=4, string_value=str(bundle))
+                    )
+                ]
+            )
+            return robot.call(
+                'agent/set_parameters_atomically', SetParametersAtomically, request
+            ).result
+
+        refused = hand(other)
+        assert not refused.successful
+        assert 'only bundles that the updater has tried are loaded' in refused.reason
+        assert hand(own).successful

@@ -21,10 +21,10 @@ import recorded
 from served import QUIET, TICKS, Told, fill, reach, serve
 
 from world_model_ros.contract import interface_hash
+from world_model_ros.folder_lock import FolderInUse
 from world_model_ros.store import latest_release, open_store
 from world_model_ros.store.layout import strip_key
 from world_model_ros.training import checkpoint
-from world_model_ros.folder_lock import FolderInUse
 from world_model_ros.training.gate import GateConfig
 from world_model_ros.training.ingest import HELD_OUT_SHARE
 from world_model_ros.training.mixture import Shares

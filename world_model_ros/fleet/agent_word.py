@@ -86,4 +86,4 @@ def _told(name: str, content: Any) -> Told | None:
         raise ValueError(f'{name}: reason: expected a text')
     if name == 'candidate' and state not in STATES:
         raise ValueError(f'{name}: state: expected one of {", ".join(STATES)}')
-    return Told(sha, release, state if name == 'candidate' else '', short(reason))
+    return Told(str(sha), release, state if name == 'candidate' else '', short(reason))

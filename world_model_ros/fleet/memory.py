@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from world_model_ros.bundle import BundleError, find_bundle
 from world_model_ros.bundle.manifest import read_manifest
 from world_model_ros.durable import DurableState
 from world_model_ros.fleet.slot import slot_problems
@@ -30,7 +31,7 @@ class Memory:
         Args:
             folder: of the slots.
             interface: hash of the robot's interface, under which releases are numbered.
-            shipped: directory of the bundle that came with the robot, '' for none.
+            shipped: the bundle that came with the robot, its name or directory; '' for none.
 
         Raises:
             SlotsError, OSError: the folder cannot be used.
@@ -131,6 +132,9 @@ class Memory:
 def _shipped(folder: Path | str) -> Slot | None:
     if not str(folder):
         return None
-    path = Path(folder).expanduser().resolve()
+    try:
+        path = find_bundle(folder).resolve()
+    except BundleError:
+        return None  # the agent says so
     digest = read_manifest(path)[1]
     return Slot(digest, 0, str(path)) if digest else None

@@ -79,7 +79,8 @@ def adopt(root: Path, content: dict[str, Any], interface: str) -> State:
         if slot is not None:
             setattr(state, name, _moved(root, slot, name == 'acting'))
     state.pinned = state.pinned and state.candidate is not None
-    known = [(entry.release, entry.bundle_sha) for entry in (*state.history, *state.slots())]
+    known = [(entry.release, entry.bundle_sha) for entry in state.history]
+    known += [(slot.release, slot.bundle_sha) for slot in state.slots()]
     if known and max(known)[0] > 0:
         state.newest[interface] = Newest(*max(known))
     return state

@@ -3,9 +3,9 @@
 """Another bundle for an agent that acts: parameters in, ~/release out, the operator's word.
 
 `bundle` and `release` are set in one call, checked at once and loaded in a thread of its own; what
-becomes of them is on the latched ~/release. Any node can set parameters, so that a bundle must be a
-slot for which the updater vouches, or the directory given at start; the operator may allow others
-(`allow_other_bundles`). Lives as long as the agent is configured.
+becomes of them is on the latched ~/release. Any node can set parameters, so that a bundle must be
+a slot for which the updater vouches, or the directory given at start; the operator may allow
+others (`allow_other_bundles`). Lives as long as the agent is configured.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from world_model_ros.onboard.swap import Swap
 
 MAX_REASON = 500  # characters of a refusal
 MAX_RELEASE = 1 << 52  # numbers that every reader of JSON holds exactly
+
 
 class HandOver:
     """The agent's side of a swap. Parameters are checked in every state, taken when configured."""

@@ -61,9 +61,7 @@ class AgentNode(LifecycleNode):
         self._worker: Worker | None = None
         self._pictures: Pictures | None = None
         self._topics: AgentTopics | None = None
-        self._hand_over = HandOver(
-            self, self._value['slots'], self._value['allow_other_bundles']
-        )
+        self._hand_over = HandOver(self, self._value['slots'], self._value['allow_other_bundles'])
         self._diagnostics = _common.Diagnostics(self, self._value['robot_id'])
         self.create_timer(
             DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK

@@ -132,10 +132,10 @@ class UpdaterNode(Node):
             left, candidate = told.rolled_back, told.candidate
             if left is not None and left != before.rolled_back:
                 self.updater.rolled_back(left.bundle_sha, f'the agent left it: {left.reason}')
-            if candidate is not None and candidate.state == 'refused':
-                if candidate != before.candidate:
-                    reason = f'the agent refused it: {candidate.reason}'
-                    self.updater.rolled_back(candidate.bundle_sha, reason)
+            refused = candidate is not None and candidate.state == 'refused'
+            if candidate is not None and refused and candidate != before.candidate:
+                reason = f'the agent refused it: {candidate.reason}'
+                self.updater.rolled_back(candidate.bundle_sha, reason)
             if told.acting is None:
                 self.updater.acts_on_nothing()
             else:

@@ -21,6 +21,7 @@ import torch
 
 from world_model_ros.bundle import BundleError
 from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.folder_lock import hold
 from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.store import Release, StoreError, latest_release
 from world_model_ros.store.layout import trainer_key
@@ -28,7 +29,6 @@ from world_model_ros.training.aligner import SAVED, Aligner
 from world_model_ros.training.board import Board
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.faults import Faults
-from world_model_ros.folder_lock import hold
 from world_model_ros.training.gate import Verdict
 from world_model_ros.training.ingest import Ingest
 from world_model_ros.training.learner import Learner, LearnerConfig
