@@ -45,15 +45,15 @@ FAULTS = {
         '', 'A person holds this joint 0.1 rad beyond its upper limit; empty: none', (JOINT,)
     ),
     'foreign': Fault(
-        'off',
+        'none',
         'A second controller on the command topic, node other_controller',
-        ('off', 'silent', 'sends'),
+        ('none', 'silent', 'sends'),
     ),
     'foreign_rate': Fault(30.0, 'Commands of the second controller, Hz', (1.0, 200.0)),
     'clock': Fault(
-        'off',
+        'none',
         '/clock: not published; runs; paused like a simulator; ended: no message any more',
-        ('off', 'runs', 'paused', 'ended'),
+        ('none', 'runs', 'paused', 'ended'),
     ),
     'clock_step': Fault(
         0.0, 'Each time it is set, stamps and /clock jump by so many seconds', (-1e6, 1e6)

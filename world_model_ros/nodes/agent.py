@@ -33,6 +33,7 @@ from world_model_ros.nodes._episodes import Options
 from world_model_ros.nodes._handover import HandOver
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._lacking import Lacking
+from world_model_ros.nodes._lifecycle import refuse_impossible_transitions
 from world_model_ros.nodes._pictures import Pictures
 from world_model_ros.nodes._schedule import Schedule
 from world_model_ros.nodes._worker import Worker
@@ -56,6 +57,7 @@ class AgentNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__('agent')
+        refuse_impossible_transitions(self)
         self._value = _common.parameters(self, AGENT)
         self._refusal = ''  # why the last try to configure failed
         self._worker: Worker | None = None

@@ -214,7 +214,7 @@ class UnfriendlyArmNode(Node):
             self._set_foreign(settings['foreign'])
 
     def _set_foreign(self, foreign: str) -> None:
-        if foreign == 'off':
+        if foreign == 'none':
             if self._other is not None:
                 self._other.destroy_node()
             self._other = None
