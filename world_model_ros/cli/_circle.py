@@ -139,17 +139,21 @@ def prepare(
         return None
     learning = directory.resolve().with_name(f'{directory.name}_learning')
     folder = learning / (contract.name if model else f'{contract.name}_from_scratch')
-    learner = None
-    if model is not None:
-        learner = model.with_name(f'{model.name}.learner.safetensors')
-        if not learner.is_file():
-            raise typer.BadParameter(
-                f'{model} has no {learner.name} beside it to go on learning from: give another '
-                '--bundle, --from-scratch or --no-learn'
-            )
+    learner = None if model is None else learner_beside(model)
     url = open_store(store or folder / 'store', create=True).url
     out = folder / 'trainer'
     return Circle(url, contract_file.resolve(), contract, robot_id(contract), out, learner)
+
+
+def learner_beside(model: Path) -> Path:
+    """The learner file beside a bundle; a bad parameter where there is none."""
+    learner = model.with_name(f'{model.name}.learner.safetensors')
+    if not learner.is_file():
+        raise typer.BadParameter(
+            f'{model} has no {learner.name} beside it to go on learning from: give another '
+            '--bundle, --from-scratch or --no-learn'
+        )
+    return learner
 
 
 def robot_id(contract: Contract) -> str:

@@ -108,8 +108,10 @@ class Run:
         self.supervisor = Supervisor(folder / 'logs')
         self.counts = Counts()
 
-    def live(self, names: Sequence[str], rounds: int, rng: random.Random) -> dict[str, Any]:
-        """Start everything, kill, stop, and say what was found."""
+    def live(
+        self, names: Sequence[str], rounds: int, rng: random.Random, figures: dict[str, Any]
+    ) -> None:
+        """Start everything, kill, stop, and add what was found, whatever ends it."""
         for name in PROCESSES:
             self._start(name)
         from world_model_ros.nodes._monitor import Monitor
@@ -128,8 +130,8 @@ class Run:
             self._note_deaths()
             self.supervisor.stop()
             monitor.close()
-        lived_s = round(time.monotonic() - begun_s, 1)
-        return self._figures(monitor) | {'seconds': lived_s}
+            figures['seconds'] = round(time.monotonic() - begun_s, 1)
+            figures |= self._figures(monitor)
 
     def _start(self, name: str) -> None:
         if name == TRAINER:

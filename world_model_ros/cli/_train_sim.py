@@ -4,16 +4,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import json
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from world_model_ros.cli._arguments import new_file
+from world_model_ros.cli._results import INTERRUPTED
 from world_model_ros.contract import find_robot, load_contract, unlearnable
 
 if TYPE_CHECKING:
@@ -42,7 +48,13 @@ def train_in_simulation(
     policy_margin: float | None,
 ) -> None:
     """Live and learn for so many frames; export a bundle at the end where one is asked for."""
-    from world_model_ros.robots import BodyError, load_ranges, load_reality, sample_reality
+    from world_model_ros.robots import (
+        BodyError,
+        RealityError,
+        load_ranges,
+        load_reality,
+        sample_reality,
+    )
     from world_model_ros.training.run import Run, RunConfig
     from world_model_ros.training.shipped import LearnerFileError, read_shipped
 
@@ -57,8 +69,15 @@ def train_in_simulation(
         decisions_per_update=decisions_per_update,
         prefill=min(PREFILL_FROM if from_file else PREFILL, frames // contract.frames_per_tick),
     )
-    body = load_reality(reality)
-    ranges = load_ranges(randomize) if randomize else None
+    try:
+        body = load_reality(reality)
+        ranges = load_ranges(randomize) if randomize else None
+    except RealityError as error:
+        _refuse(str(error))
+    if bundle is not None:  # found out now, not after hours of training
+        new_file(bundle.absolute().with_name(f'{bundle.name}.tmp'), '--bundle')
+        if bundle.exists() and not bundle.is_dir():
+            raise typer.BadParameter(f'--bundle {bundle}: is a file; give a folder')
 
     def realities(rng: np.random.Generator) -> Reality:
         return body if ranges is None else sample_reality(rng, ranges)
@@ -102,11 +121,12 @@ def train_in_simulation(
                 text = 'not yet evaluated' if score is None else f'return {score:.0f}'
                 bar.update(task, completed=figures['frames'], description=text)
 
-            run.go(show)
-        from world_model_ros.training.plot import plot_curve
-
-        plot_curve(folder / 'curve.csv', folder / 'curve.png')
+            with _leaves_in_order(run):
+                run.go(show)
         typer.echo(json.dumps(run.summary()))
+        if run.leaving and run.decisions < run.total_decisions:
+            typer.echo(f'stopped early; the same command goes on from {folder}', err=True)
+            raise typer.Exit(INTERRUPTED)
     if bundle is not None:
         from world_model_ros.planning.mppi import PlannerConfig
         from world_model_ros.training.export import export_bundle
@@ -125,6 +145,26 @@ def train_in_simulation(
             planner = dataclasses.replace(planner, policy_margin=policy_margin)
         export_bundle(run.learner, bundle, provenance, planner)
         typer.echo(f'bundle written to {bundle}')
+    if frames > 0 and (folder / 'curve.csv').is_file():  # last: a picture is not worth a bundle
+        from world_model_ros.training.plot import plot_curve
+
+        plot_curve(folder / 'curve.csv', folder / 'curve.png')
+
+
+@contextlib.contextmanager
+def _leaves_in_order(run: Run) -> Iterator[None]:
+    """The first SIGINT or SIGTERM asks for the end with all that was learned; the second is it."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        run.leaving = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _refuse(text: str) -> NoReturn:

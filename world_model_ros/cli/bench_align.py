@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
+from world_model_ros.cli._arguments import known_reality, refuse, simulated
 from world_model_ros.cli._measure import machine
+from world_model_ros.cli._results import reported
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.evaluation.seeds import report_seeds
 from world_model_ros.evaluation.statistics import mean_interval
@@ -24,38 +25,46 @@ def align_command(
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
     """Align the shipped weights to a changed robot; score their policy before and after."""
-    from world_model_ros.robots import load_reality  # extra: sim
-    from world_model_ros.training.bench_align import Outcome, bench_align
+    from world_model_ros.training.bench_align import Outcome, bench_align, shipped_learner
 
     try:
-        body = load_reality(reality or f'shifted_{robot}')
         contract = load_contract(find_robot(robot))
+        shipped_learner(contract)
     except (ValueError, OSError) as error:
-        typer.echo(f'world-model: {error}', err=True)
-        raise typer.Exit(1) from error
-    doing: Any = ''
-    for step in bench_align(contract, body, report_seeds(episodes), seed, simulator):
-        if step != doing and not isinstance(step, Outcome):
-            typer.echo(step, err=True)
-        doing = step
-    outcome: Outcome = doing
-    for event in outcome.events:
+        refuse(str(error))
+    body = known_reality(reality or f'shifted_{contract.name}')
+    simulated(contract)
+    figures: dict[str, Any] = {
+        'bench': 'align',
+        'robot': robot,
+        'reality': body.name,
+        'episodes': episodes,
+        'seed': seed,
+        'simulator': simulator,
+        'machine': machine(),
+    }
+    outcome = Outcome()
+    doing = ''
+    with reported(figures, _show, as_json=as_json):
+        try:
+            for step in bench_align(
+                contract, body, report_seeds(episodes), seed, simulator, outcome
+            ):
+                if step != doing:
+                    typer.echo(step, err=True)
+                doing = step
+        finally:
+            figures |= {'events': outcome.events, 'returns': outcome.returns}
+            if outcome.seconds is not None:
+                figures['seconds'] = round(outcome.seconds, 1)
+            for name, values in outcome.returns.items():
+                figures |= mean_interval(values).entry(name.replace(' ', '_'))
+
+
+def _show(figures: dict[str, Any]) -> None:
+    for event in figures['events']:
         typer.echo('  '.join(f'{key} {value}' for key, value in event.items()))
-    for name, values in outcome.returns.items():
+    for name, values in figures['returns'].items():
         typer.echo(f'{name:30s} {mean_interval(values)}')
-    typer.echo(f'aligned in {outcome.seconds:.0f} s')
-    if as_json:
-        figures: dict[str, Any] = {
-            'bench': 'align',
-            'robot': robot,
-            'reality': body.name,
-            'episodes': episodes,
-            'seed': seed,
-            'simulator': simulator,
-            'seconds': round(outcome.seconds, 1),
-            'events': outcome.events,
-        }
-        for name, values in outcome.returns.items():
-            figures |= mean_interval(values).entry(name.replace(' ', '_'))
-        figures |= {'returns': outcome.returns, 'machine': machine()}
-        typer.echo(json.dumps(figures))
+    if 'seconds' in figures:
+        typer.echo(f'aligned in {figures["seconds"]:.0f} s')

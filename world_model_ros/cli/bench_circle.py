@@ -9,19 +9,27 @@ lockstep after the run, so it takes nothing from the robot.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from world_model_ros.bundle import find_bundle
+from world_model_ros.cli._arguments import (
+    fresh_folder,
+    installed,
+    known_bundle,
+    known_reality,
+    new_file,
+)
+from world_model_ros.cli._child_demo import read, run_demo
+from world_model_ros.cli._circle import TRAINER_NEEDS, learner_beside
 from world_model_ros.cli._circle_curve import lived_rows, write_curve
 from world_model_ros.cli._measure import machine
+from world_model_ros.cli._results import reported
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 
 ARMS = Path(__file__).parents[2] / 'benchmarks' / 'bundles'  # of a source checkout
@@ -54,8 +62,21 @@ def circle_command(
     """Live, learn and swap in real time; then compare adapted, frozen and the other arms."""
     contract = load_contract(find_robot(robot))
     changed = 'nominal' if from_scratch else reality or f'shifted_{contract.name}'
-    frozen = None if from_scratch else find_bundle(bundle or contract.name)
-    arms = _Arms(contract.text, episodes, jobs)
+    installed('train', *TRAINER_NEEDS, *(['matplotlib'] if curve is not None else []))
+    known_reality(changed)
+    frozen = None if from_scratch else known_bundle(bundle or contract.name, contract)
+    if frozen is not None:
+        learner_beside(frozen)
+    stock = not (from_scratch or reality)
+    others = {
+        name: known_bundle(other, contract)
+        for name, given in (('randomised', randomised), ('oracle', oracle))
+        if (other := given or (_stock_arm(contract.name, name) if stock else None)) is not None
+    }
+    if keep is not None:
+        fresh_folder(keep, '--keep')
+    if curve is not None:
+        new_file(curve, '--curve')
     figures: dict[str, Any] = {
         'bench': 'circle',
         'robot': contract.name,
@@ -65,43 +86,51 @@ def circle_command(
         'from_scratch': from_scratch,
         'machine': machine(),
     }
-    if frozen is not None:
-        arms.run('frozen_nominal', frozen, 'nominal')
-        arms.run('frozen', frozen, changed)
-        figures['shift_loss'] = round(arms.loss(), 4)
-        if arms.is_mild():
-            typer.echo(
-                f'world-model: {changed} costs the frozen bundle {arms.loss():.0%}: a mild shift '
-                f'carries no claim (docs/evaluation.md)',
-                err=True,
-            )
-            raise typer.Exit(1)
-    with tempfile.TemporaryDirectory(prefix='world_model_circle_') as temporary:
+    arms = _Arms(contract.text, episodes, jobs)
+    with (
+        tempfile.TemporaryDirectory(prefix='world_model_circle_') as temporary,
+        reported(figures, _show, as_json=as_json),
+        _written(figures, arms, curve, seed),
+    ):
+        if frozen is not None:
+            arms.run('frozen_nominal', frozen, 'nominal')
+            arms.run('frozen', frozen, changed)
+            figures['shift_loss'] = round(arms.loss(), 4)
+            if arms.is_mild():
+                typer.echo(
+                    f'world-model: {changed} costs the frozen bundle {arms.loss():.0%}: a mild '
+                    'shift carries no claim (docs/evaluation.md)',
+                    err=True,
+                )
+                raise typer.Exit(1)
         folder = (keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        lived = _live(robot, changed, minutes, from_scratch, bundle, seed, folder)
+        _live(robot, changed, minutes, from_scratch, bundle, seed, folder, figures)
         adapted = _last_bundle(folder, interface_hash(contract))
         if adapted is not None:
             arms.run('adapted', adapted, changed)
             if changed != 'nominal':
                 arms.run('adapted_nominal', adapted, 'nominal')
-    stock = not (from_scratch or reality)
-    for name, given in (('randomised', randomised), ('oracle', oracle)):
-        other = given or (_stock_arm(contract.name, name) if stock else None)
-        if other is not None:
-            arms.run(name, find_bundle(other), changed)
-    figures |= lived | arms.figures()
-    figures['arms_left_out'] = [
-        name for name in ('adapted', 'randomised', 'oracle') if name not in arms.returns
-    ]
-    if curve is not None:
-        means = {name: sum(values) / len(values) for name, values in arms.returns.items()}
-        write_curve(curve, lived_rows(lived['returns'], seed), means)
-    _show(figures)
-    if as_json:
-        typer.echo(json.dumps(figures))
-    if lived['died']:
+        for name, other in others.items():
+            arms.run(name, other, changed)
+    if figures['died']:
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _written(
+    figures: dict[str, Any], arms: _Arms, curve: Path | None, seed: int
+) -> Iterator[None]:
+    """Put what the arms returned until then into the figures and the curve, whatever ends it."""
+    try:
+        yield
+    finally:
+        figures |= arms.figures()
+        left = ('adapted', 'randomised', 'oracle')
+        figures['arms_left_out'] = [name for name in left if name not in arms.returns]
+        if curve is not None and 'returns' in figures:
+            means = {name: sum(values) / len(values) for name, values in arms.returns.items()}
+            write_curve(curve, lived_rows(figures['returns'], seed), means)
 
 
 class _Arms:
@@ -162,24 +191,24 @@ def _live(
     bundle: str,
     seed: int,
     folder: Path,
-) -> dict[str, Any]:
-    """Run the demo in real time and return its figures."""
+    figures: dict[str, Any],
+) -> None:
+    """Run the demo in real time and add its figures, also those of one that is interrupted."""
     told = folder / 'demo.json'
-    line = [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--headless']
-    line += ['--robot', robot, '--minutes', str(minutes), '--reality', reality]
-    line += ['--seed', str(seed), '--json', str(told)]
+    line = ['--robot', robot, '--minutes', str(minutes), '--reality', reality]
+    line += ['--seed', str(seed)]
     line += ['--directory', str(folder / 'episodes'), '--store', str(folder / 'store')]
     line += ['--from-scratch'] if from_scratch else ['--bundle', bundle]
     typer.echo(f'the robot lives for {minutes:g} minutes on {reality}', err=True)
-    done = subprocess.run(
-        line, stdout=subprocess.PIPE, text=True, timeout=minutes * 60.0 + STARTING_S, check=False
-    )
-    if not told.is_file():
-        raise FileNotFoundError(
-            f'the demo ended with {done.returncode} and wrote no {told.name}; run '
-            f'`world-model demo --robot {robot}` to see why:\n{done.stdout[-2000:]}'
-        )
-    figures = json.loads(told.read_text())
+    try:
+        run_demo(line, told, lambda demo: demo.wait(minutes * 60.0 + STARTING_S))
+    finally:
+        figures |= _lived(read(told))
+
+
+def _lived(figures: dict[str, Any]) -> dict[str, Any]:
+    if not figures:
+        return {}
     ticks = figures['ticks']
     figures['late_share'] = figures['late_ticks'] / ticks if ticks else 1.0
     waited = [r['ready'] - r['published'] for r in figures['releases'] if r['ready']]
@@ -212,5 +241,5 @@ def _show(figures: dict[str, Any]) -> None:
         if isinstance(value, float) or name in ('ticks', 'late_ticks'):
             spread = figures.get(f'{name}_interval')
             typer.echo(f'{name:<26} {value:10.3f}   {spread or ""}')
-    if figures['arms_left_out']:
+    if figures.get('arms_left_out'):
         typer.echo(f'arms without a bundle, left out: {", ".join(figures["arms_left_out"])}')

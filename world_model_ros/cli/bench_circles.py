@@ -15,9 +15,20 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.cli._arguments import installed, new_file
 from world_model_ros.cli._circle_curve import draw_seeds, lived_rows
 
 SAME = ('bench', 'robot', 'reality', 'minutes', 'from_scratch')  # else no seeds of one experiment
+NEEDED = (
+    *SAME,
+    'seed',
+    'returns',
+    'arm_returns',
+    'late_ticks',
+    'late_share',
+    'releases',
+    'trainer',
+)
 PER_SEED = ('adapted', 'adapted_nominal', 'regained', 'adapted_minus_randomised')
 
 
@@ -31,8 +42,15 @@ def circles_command(
     """Put several seeds of one circle side by side."""
     runs = [_read(path) for path in files]
     _check_alike(runs, files)
+    if curve is not None:
+        installed('train', 'matplotlib')
+        new_file(curve, '--curve')
     runs.sort(key=lambda run: run['seed'])
     figures = summary(runs)
+    for name, value in figures.items():
+        typer.echo(f'{name:<34} {value}')
+    if as_json:
+        typer.echo(json.dumps(figures))
     if curve is not None:
         means = {
             name: float(np.mean(values))
@@ -40,10 +58,6 @@ def circles_command(
             if not name.startswith('adapted')
         }
         draw_seeds(curve, [lived_rows(run['returns'], run['seed']) for run in runs], means)
-    for name, value in figures.items():
-        typer.echo(f'{name:<34} {value}')
-    if as_json:
-        typer.echo(json.dumps(figures))
 
 
 def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -99,6 +113,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise typer.BadParameter(f'{path}: {error}') from error
     if not isinstance(run, dict) or run.get('bench') != 'circle':
         raise typer.BadParameter(f'{path}: not the JSON object of `bench circle --json`')
+    lacks = [name for name in NEEDED if name not in run]
+    if lacks:
+        why = f'it ended early ({run["ended_early"]}) and ' if 'ended_early' in run else ''
+        raise typer.BadParameter(f'{path}: {why}lacks {", ".join(lacks)}')
     return run
 
 

@@ -17,10 +17,11 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from world_model_ros.bundle import find_bundle
+from world_model_ros.cli._arguments import fresh_folder, known_bundle
 from world_model_ros.cli._circle import missing_for_training
 from world_model_ros.cli._kills_run import PROCESSES, ZERO, Run
 from world_model_ros.cli._measure import machine
+from world_model_ros.cli._results import reported
 from world_model_ros.cli._supervisor import StopRequest
 from world_model_ros.cli.demo import keep_dds_on_this_machine
 from world_model_ros.contract import find_robot, load_contract
@@ -50,19 +51,20 @@ def kills_command(
         )
     if missing := missing_for_training():
         raise typer.BadParameter(f'not installed (extra `train`): {", ".join(missing)}')
+    contract = load_contract(find_robot(robot))
+    model = known_bundle(bundle or contract.name, contract)
+    if keep is not None:
+        fresh_folder(keep, '--keep')
     keep_dds_on_this_machine()
     stop = StopRequest()
+    figures: dict[str, Any] = {'bench': 'kills', 'robot': robot, 'rounds': rounds, 'seed': seed}
+    figures['machine'] = machine()
     with tempfile.TemporaryDirectory(prefix='world_model_kills_') as temporary:
         folder = (keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        model = find_bundle(bundle or load_contract(find_robot(robot)).name).resolve()
         run = Run(folder, short_contract(robot, folder), model, stop)
-        figures = run.live(names, rounds, random.Random(seed))
-    figures |= {'bench': 'kills', 'robot': robot, 'rounds': rounds, 'seed': seed}
-    figures['machine'] = machine()
-    _show(figures)
-    if as_json:
-        typer.echo(json.dumps(figures))
+        with reported(figures, _show, as_json=as_json):
+            run.live(names, rounds, random.Random(seed), figures)
     if any(figures[name] for name in ZERO):
         raise typer.Exit(1)
 
@@ -79,6 +81,8 @@ def short_contract(robot: str, folder: Path) -> Path:
 
 
 def _show(figures: dict[str, Any]) -> None:
+    if 'back_s' not in figures:
+        return  # it ended before anything was counted
     for name, row in figures['back_s'].items():
         typer.echo(
             f'{name:<10} {figures["kills"][name]:3d} kills   back after p50 {row["p50"]:6.2f} s   '

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.cli._arguments import known_bundle
+from world_model_ros.cli._child_demo import run_demo
 from world_model_ros.cli._measure import machine
+from world_model_ros.cli._results import reported
+from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.experience import (
     EpisodeError,
     EpisodeReader,
@@ -50,18 +53,40 @@ def parity_command(
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
     """Rebuild recorded ticks bit for bit; exit 1 if any differs."""
-    with tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary:
-        folder = episodes
-        if folder is None:
-            folder = Path(temporary) / 'recorded'
-            record(robot, bundle, minutes, folder)
-        if lose:
-            thinned = Path(temporary) / 'thinned'
-            for number, path in enumerate(list_episodes(folder)):
-                thin(path, thinned, lose, seed=number)
-            folder = thinned
-        figures = rebuild_elsewhere(folder)
-    figures |= {'bench': 'parity', 'robot': robot, 'lose': lose, 'machine': machine()}
+    if episodes is None:
+        contract = load_contract(find_robot(robot))
+        known_bundle(bundle or contract.name, contract)
+    elif not list_episodes(episodes):
+        raise typer.BadParameter(f'--episodes {episodes}: no episode there')
+    figures: dict[str, Any] = {'bench': 'parity', 'robot': robot, 'lose': lose}
+    figures['machine'] = machine()
+    with (
+        tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary,
+        reported(figures, _show, as_json=as_json),
+    ):
+        folder = episodes or Path(temporary) / 'recorded'
+        try:
+            if episodes is None:
+                record(robot, bundle, minutes, folder)
+        finally:  # what was recorded until Ctrl-C is rebuilt as well
+            if lose:
+                thinned = Path(temporary) / 'thinned'
+                for number, path in enumerate(list_episodes(folder)):
+                    thin(path, thinned, lose, seed=number)
+                folder = thinned
+            if list_episodes(folder):
+                figures |= rebuild_elsewhere(folder)
+    if (
+        figures['different']
+        or figures['unreadable']
+        or not (figures['rebuilt'] or figures['approximate'])
+    ):
+        raise typer.Exit(1)
+
+
+def _show(figures: dict[str, Any]) -> None:
+    if 'episodes' not in figures:
+        return
     typer.echo(
         f'{figures["episodes"]} episodes, {figures["ticks"]} ticks: {figures["rebuilt"]} rebuilt, '
         f'{figures["approximate"]} approximate, '
@@ -71,34 +96,19 @@ def parity_command(
     for problem in (figures['first_problem'], *figures['unreadable']):
         if problem:
             typer.echo(f'- {problem}')
-    if as_json:
-        typer.echo(json.dumps(figures))
-    if (
-        figures['different']
-        or figures['unreadable']
-        or not (figures['rebuilt'] or figures['approximate'])
-    ):
-        raise typer.Exit(1)
 
 
 def record(robot: str, bundle: str, minutes: float, folder: Path) -> None:
     """Run all nodes without a view; the recorder leaves its episodes in `folder`."""
     folder.mkdir(parents=True)
-    command = [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--robot', robot]
-    command += ['--headless', '--no-learn', '--reality', 'nominal']
-    command += ['--minutes', str(minutes), '--directory', str(folder)]
-    command += ['--bundle', bundle] if bundle else []
-    demo = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        demo.wait(minutes * 60.0 + STARTING_S)
-    finally:
-        if demo.poll() is None:
-            demo.send_signal(signal.SIGINT)
-            demo.wait(10.0)
+    line = ['--robot', robot, '--no-learn', '--reality', 'nominal']
+    line += ['--minutes', str(minutes), '--directory', str(folder)]
+    line += ['--bundle', bundle] if bundle else []
+    seconds = minutes * 60.0 + STARTING_S
+    run_demo(line, folder.with_name('demo.json'), lambda demo: demo.wait(seconds))
     if not list_episodes(folder):
         raise FileNotFoundError(
-            f'the demo ended with {demo.returncode} and recorded no episode; run '
-            f'`world-model demo --robot {robot}` to see why'
+            f'the demo recorded no episode; run `world-model demo --robot {robot}` to see why'
         )
 
 

@@ -22,9 +22,12 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from world_model_ros.cli._arguments import new_file
 from world_model_ros.cli._measure import machine
+from world_model_ros.cli._results import reported
 from world_model_ros.contract import config_directories
 from world_model_ros.experience import EpisodeReader
+from world_model_ros.experience.writer import COMPRESSIONS
 
 PROFILE = 'dds/fastdds_large_messages.xml'
 PATIENCE_S = 20.0  # for the last messages to be written and the episode to be sealed
@@ -49,7 +52,19 @@ def record_command(
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
     """Measure MB/s, messages/s, processor use and lost messages of the recorder."""
-    with tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary:
+    if compression not in COMPRESSIONS:
+        raise typer.BadParameter(
+            f'--compression {compression}: expected one of {", ".join(COMPRESSIONS)}'
+        )
+    if folder is not None:
+        new_file(folder / 'episode', '--folder')
+    figures: dict[str, Any] = {'bench': 'record', 'compression': compression}
+    figures |= {'width': width, 'height': height, 'best_effort': best_effort}
+    figures |= {'stock_dds': stock_dds, 'machine': machine()}
+    with (
+        tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary,
+        reported(figures, _show, as_json=as_json),
+    ):
         target = (folder or Path(temporary) / 'recorded').resolve()
         target.mkdir(parents=True, exist_ok=True)
         load = {
@@ -60,18 +75,17 @@ def record_command(
             'joint_rate': joint_rate,
             'best_effort': best_effort,
         }
-        figures = measure(load, target, compression, stock_dds=stock_dds)
-    figures |= {'bench': 'record', 'compression': compression, 'machine': machine()}
-    figures |= {'width': width, 'height': height, 'best_effort': best_effort}
-    figures |= {'stock_dds': stock_dds}
-    typer.echo(
-        f'{figures["mb_per_s"]:.1f} MB/s, {figures["messages_per_s"]:.0f} messages/s, '
-        f'{figures["cores"]:.3f} cores, lost {figures["lost"]} of {figures["published"]}'
-    )
-    if as_json:
-        typer.echo(json.dumps(figures))
+        figures |= measure(load, target, compression, stock_dds=stock_dds)
     if figures['lost']:
         raise typer.Exit(1)
+
+
+def _show(figures: dict[str, Any]) -> None:
+    if 'mb_per_s' in figures:
+        typer.echo(
+            f'{figures["mb_per_s"]:.1f} MB/s, {figures["messages_per_s"]:.0f} messages/s, '
+            f'{figures["cores"]:.3f} cores, lost {figures["lost"]} of {figures["published"]}'
+        )
 
 
 def measure(

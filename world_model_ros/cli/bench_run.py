@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,10 @@ import numpy as np
 import psutil
 import typer
 
+from world_model_ros.cli._arguments import fresh_folder, known_bundle
+from world_model_ros.cli._child_demo import read, run_demo
 from world_model_ros.cli._measure import machine, milliseconds
+from world_model_ros.cli._results import reported
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.experience.reader import EpisodeReader, list_episodes
 from world_model_ros.experience.rebuild import tick_record
@@ -43,47 +45,51 @@ def run_command(
 ) -> None:
     """Run everything and measure late ticks, jitter, guard latency and processor use."""
     contract = load_contract(find_robot(robot))
-    with tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary:
+    known_bundle(bundle or contract.name, contract)
+    if keep is not None:
+        fresh_folder(keep, '--keep')
+    figures: dict[str, Any] = {'bench': 'run', 'robot': robot, 'minutes': minutes}
+    figures['machine'] = machine()
+    with (
+        tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary,
+        reported(figures, show, as_json=as_json),
+    ):
         folder = (keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        figures = run_demo(contract, robot, bundle, minutes, folder)
-        figures |= recorded_figures(list_episodes(folder))
-    figures |= {'bench': 'run', 'robot': robot, 'minutes': minutes, 'machine': machine()}
-    show(figures)
-    if as_json:
-        typer.echo(json.dumps(figures))
+        try:
+            measure(contract, robot, bundle, minutes, folder, figures)
+        finally:
+            figures |= recorded_figures(list_episodes(folder))
     if figures['died']:
         raise typer.Exit(1)
 
 
-def run_demo(
-    contract: Contract, robot: str, bundle: str, minutes: float, folder: Path
-) -> dict[str, Any]:
-    """Run the demo and the control side by side; return what both and psutil say."""
+def measure(
+    contract: Contract,
+    robot: str,
+    bundle: str,
+    minutes: float,
+    folder: Path,
+    figures: dict[str, Any],
+) -> None:
+    """Run the demo and the control side by side; add what both and psutil say, also at Ctrl-C."""
     told = folder / 'demo.json'
     environment = {'ROS_DOMAIN_ID': str(random.randint(1, 101)), **os.environ}
     control = _start(['cli._measure', str(contract.period_s), '1e9'], environment)
     probe = _start(['nodes.timing_probe'], environment)
-    line = ['cli.main', 'demo', '--robot', robot, '--headless', '--minutes', str(minutes)]
-    line += ['--no-learn', '--reality', 'nominal']
-    line += ['--bundle', bundle, '--json', str(told), '--directory', str(folder)]
-    demo = _start(line, environment)
+    line = ['--robot', robot, '--minutes', str(minutes), '--no-learn', '--reality', 'nominal']
+    line += ['--bundle', bundle, '--directory', str(folder)]
+    rows: dict[int, dict[str, Any]] = {}
     try:
-        usage = watch(demo, minutes * 60.0 + STARTING_S)
+        seconds = minutes * 60.0 + STARTING_S
+        run_demo(line, told, lambda demo: watch(demo, seconds, rows), environment)
     finally:
-        if demo.poll() is None:
-            demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=10.0)
         slept, heard = (_end(process) for process in (control, probe))
-    if not told.is_file():
-        raise FileNotFoundError(
-            f'the demo ended with {demo.returncode} and wrote no {told.name}; run '
-            f'`world-model demo --robot {robot}` to see why'
-        )
-    result = json.loads(told.read_text())
-    share = result['late_ticks'] / result['ticks'] if result['ticks'] else 1.0
-    result |= {'late_share': share, 'cpu': usage, 'control': slept}
-    return result | wall_clock_figures(heard, contract)
+        if result := read(told):
+            share = result['late_ticks'] / result['ticks'] if result['ticks'] else 1.0
+            figures |= result | {'late_share': share}
+        figures |= {'cpu': usage(rows), 'control': slept}
+        figures |= wall_clock_figures(heard, contract) if heard else {}
 
 
 def wall_clock_figures(heard: dict[str, list[float]], contract: Contract) -> dict[str, Any]:
@@ -98,9 +104,8 @@ def wall_clock_figures(heard: dict[str, list[float]], contract: Contract) -> dic
     }
 
 
-def watch(demo: subprocess.Popen, seconds: float) -> dict[str, dict[str, float]]:
-    """Sample the demo's processes until it ends; return cores used and memory by name."""
-    rows: dict[int, dict[str, Any]] = {}
+def watch(demo: subprocess.Popen, seconds: float, rows: dict[int, dict[str, Any]]) -> None:
+    """Sample the demo's processes into rows until it ends."""
     deadline = time.monotonic() + seconds
     while demo.poll() is None and time.monotonic() < deadline:
         for process in _family(demo.pid):
@@ -109,15 +114,19 @@ def watch(demo: subprocess.Popen, seconds: float) -> dict[str, dict[str, float]]
             demo.wait(SAMPLE_S)
         except subprocess.TimeoutExpired:
             continue
-    usage: dict[str, dict[str, float]] = {}
+
+
+def usage(rows: dict[int, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Cores used and memory by the name of a process."""
+    used: dict[str, dict[str, float]] = {}
     for row in rows.values():
         lived = row['last'][0] - row['first'][0]
         if lived > 0:
-            usage[row['name']] = {
+            used[row['name']] = {
                 'cores': round((row['last'][1] - row['first'][1]) / lived, 4),
                 'memory_mb': round(row['memory'] / 1e6, 1),
             }
-    return usage
+    return used
 
 
 def recorded_figures(episodes: Iterable[Path]) -> dict[str, Any]:
@@ -136,20 +145,20 @@ def recorded_figures(episodes: Iterable[Path]) -> dict[str, Any]:
 
 def show(figures: dict[str, Any]) -> None:
     """Print a short table."""
-    share = figures['late_share'] * 100
-    typer.echo(f'ticks {figures["ticks"]}   late {figures["late_ticks"]} ({share:.3f} %)')
+    if 'ticks' in figures:
+        share = figures['late_share'] * 100
+        typer.echo(f'ticks {figures["ticks"]}   late {figures["late_ticks"]} ({share:.3f} %)')
     for name in ('tick_ms', 'spare_ms', 'tick_jitter_ms', 'guard_jitter_ms', 'guard_latency_ms'):
         if row := figures.get(name):
             typer.echo(f'{name:<17} p50 {row["p50"]:8.3f}   p99 {row["p99"]:8.3f}')
-    control = figures['control']
-    late = control['wake_late_ms']
-    typer.echo(
-        f'sleeping control  p50 {late["p50"]:8.3f}   p99 {late["p99"]:8.3f}   '
-        f'late {control["late_share"] * 100:.3f} %'
-    )
-    for name, row in figures['cpu'].items():
+    if late := figures.get('control', {}).get('wake_late_ms'):
+        typer.echo(
+            f'sleeping control  p50 {late["p50"]:8.3f}   p99 {late["p99"]:8.3f}   '
+            f'late {figures["control"]["late_share"] * 100:.3f} %'
+        )
+    for name, row in figures.get('cpu', {}).items():
         typer.echo(f'{name:<17} {row["cores"]:.3f} cores   {row["memory_mb"]:.0f} MB')
-    if figures['died']:
+    if figures.get('died'):
         typer.echo(f'died: {figures["died"]}', err=True)
 
 
@@ -163,7 +172,7 @@ def _end(process: subprocess.Popen) -> Any:
     """Ask a helper process to end and read the JSON that it prints last."""
     process.terminate()
     told, _ = process.communicate(timeout=10.0)
-    return json.loads(told.strip().splitlines()[-1])
+    return json.loads(told.strip().splitlines()[-1]) if told.strip() else {}
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -12,7 +12,6 @@ a swap costs.
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Annotated, Any
 
@@ -20,7 +19,9 @@ import numpy as np
 import typer
 
 from world_model_ros.bundle import Bundle, find_bundle, load_bundle
+from world_model_ros.cli._arguments import simulated
 from world_model_ros.cli._measure import machine
+from world_model_ros.cli._results import reported
 from world_model_ros.onboard.brain import Brain, Decision
 from world_model_ros.onboard.history import HISTORY_TICKS, History
 from world_model_ros.onboard.model import Model
@@ -44,52 +45,74 @@ def swap_command(
     """Swap a bundle for itself after k ticks of burn-in; report how far actions change."""
     folder = find_bundle(bundle)
     loaded = load_bundle(folder)
-    differences, as_done = measure(loaded, episodes, ticks, plan)
-    rows = [summary(k, differences[k]) for k in BURN_IN_TICKS]
-    typer.echo('burn-in   change of the action, in halves of its range')
-    for row in rows:
-        typer.echo(
-            f'{row["ticks"]:4d} ticks  median {row["median"]:.4f}   worst {row["worst"]:.4f}'
-            f'   below {GOAL:g}: {row["below_goal"]:.0%}'
-        )
+    simulated(loaded.contract)
+    figures: dict[str, Any] = {
+        'bench': 'swap',
+        'bundle': folder.name,
+        'episodes': episodes,
+        'plan': plan,
+        'returns': None,
+        'machine': machine(),
+    }
+    differences: dict[int, list[float]] = {k: [] for k in BURN_IN_TICKS}
+    as_done: list[float] = []
+    with reported(figures, _show, as_json=as_json):
+        try:
+            measure(loaded, episodes, ticks, plan, differences, as_done)
+        finally:
+            figures |= _changes(differences, as_done)
+        if returns:
+            scores: dict[str, list[float]] = {'undisturbed': [], 'swapped': []}
+            figures['returns'] = {'every': SWAP_EVERY_TICKS, **scores}
+            live(loaded, episodes, plan, 0, scores['undisturbed'])
+            live(loaded, episodes, plan, SWAP_EVERY_TICKS, scores['swapped'])
+
+
+def _changes(differences: dict[int, list[float]], as_done: list[float]) -> dict[str, Any]:
+    if not differences[GOAL_TICKS] or not as_done:
+        return {'swaps': 0}
+    rows = [summary(k, differences[k]) for k in BURN_IN_TICKS if differences[k]]
     done = summary(GOAL_TICKS, as_done)
-    typer.echo(f'as done     median {done["median"]:.4f}   worst {done["worst"]:.4f}')
-    scores: dict[str, list[float]] = {}
-    if returns:
-        scores['undisturbed'] = live(loaded, episodes, plan, every=0)
-        scores['swapped'] = live(loaded, episodes, plan, every=SWAP_EVERY_TICKS)
-        for name, values in scores.items():
+    alone = next(row for row in rows if row['ticks'] == GOAL_TICKS)['worst'] < GOAL
+    reached = {'as_done': done['worst'] < GOAL, 'burn_in_alone': alone}
+    return {
+        'swaps': len(differences[GOAL_TICKS]),
+        'burn_in': rows,
+        'as_done': done,
+        'goal': {'ticks': GOAL_TICKS, 'below': GOAL, 'reached': reached},
+    }
+
+
+def _show(figures: dict[str, Any]) -> None:
+    if 'burn_in' in figures:
+        typer.echo('burn-in   change of the action, in halves of its range')
+        for row in figures['burn_in']:
+            typer.echo(
+                f'{row["ticks"]:4d} ticks  median {row["median"]:.4f}   worst {row["worst"]:.4f}'
+                f'   below {GOAL:g}: {row["below_goal"]:.0%}'
+            )
+        done = figures['as_done']
+        typer.echo(f'as done     median {done["median"]:.4f}   worst {done["worst"]:.4f}')
+    for name, values in (figures['returns'] or {}).items():
+        if name != 'every':
             typer.echo(f'{name:12s} returns {", ".join(f"{value:.0f}" for value in values)}')
-    if as_json:
-        alone = next(row for row in rows if row['ticks'] == GOAL_TICKS)['worst'] < GOAL
-        reached = {'as_done': done['worst'] < GOAL, 'burn_in_alone': alone}
-        figures = {
-            'bench': 'swap',
-            'bundle': folder.name,
-            'episodes': episodes,
-            'swaps': len(differences[GOAL_TICKS]),
-            'plan': plan,
-            'burn_in': rows,
-            'as_done': done,
-            'returns': {'every': SWAP_EVERY_TICKS, **scores} if scores else None,
-            'goal': {'ticks': GOAL_TICKS, 'below': GOAL, 'reached': reached},
-            'machine': machine(),
-        }
-        typer.echo(json.dumps(figures))
 
 
 def measure(
-    bundle: Bundle, episodes: int, ticks: int, plan: bool
-) -> tuple[dict[int, list[float]], list[float]]:
-    """Changes of the action, each the largest over the joints: by burn-in length; as done."""
+    bundle: Bundle,
+    episodes: int,
+    ticks: int,
+    plan: bool,
+    differences: dict[int, list[float]],
+    as_done: list[float],
+) -> None:
+    """Append changes of the action, each the largest over the joints: by burn-in; as done."""
     from world_model_ros.robots import make_env  # extra: sim
 
     contract = bundle.contract
     half = (contract.high - contract.low) / 2.0
     lived, kept, incoming = (Brain(contract, bundle, plan=plan) for _ in range(3))
     acting, candidate = (Model(b, bundle.digest, bundle=bundle) for b in (kept, incoming))
-    differences: dict[int, list[float]] = {k: [] for k in BURN_IN_TICKS}
-    as_done: list[float] = []
 
     def change(expected: Decision, found: Decision) -> float:
         return float((np.abs(found.chunk[0] - expected.chunk[0]) / half).max())
@@ -120,17 +143,15 @@ def measure(
                     break
     finally:
         env.close()
-    return differences, as_done
 
 
-def live(bundle: Bundle, episodes: int, plan: bool, every: int) -> list[float]:
-    """Returns of whole episodes with a swap after a burn-in of GOAL_TICKS every so many ticks."""
+def live(bundle: Bundle, episodes: int, plan: bool, every: int, scores: list[float]) -> None:
+    """Append returns of whole episodes with a swap, burned in, every so many ticks."""
     from world_model_ros.robots import make_env
 
     contract = bundle.contract
     acting, other = (Brain(contract, bundle, plan=plan) for _ in range(2))
     env = make_env(contract, SEED)
-    scores = []
     try:
         for episode in range(episodes):
             step, history, total = env.reset(SEED + episode), History(), 0.0
@@ -147,7 +168,6 @@ def live(bundle: Bundle, episodes: int, plan: bool, every: int) -> list[float]:
             scores.append(round(total, 1))
     finally:
         env.close()
-    return scores
 
 
 def summary(ticks: int, differences: list[float]) -> dict[str, Any]:

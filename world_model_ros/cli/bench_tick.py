@@ -8,7 +8,6 @@ whatever else the machine does falls on all of them alike.
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 import time
@@ -19,6 +18,7 @@ import typer
 
 from world_model_ros.bundle import find_bundle, load_bundle
 from world_model_ros.cli._measure import machine, milliseconds
+from world_model_ros.cli._results import reported
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.assembly import Assembler
 from world_model_ros.onboard.brain import Brain
@@ -44,22 +44,28 @@ def tick_command(
     loaded = load_bundle(folder, threads=threads)
     contract = loaded.contract
     rival = _eager(folder, threads) if eager else None
-    figures = measure(loaded, contract, ticks, rival)
-    figures |= {'bundle': folder.name, 'threads': threads, 'machine': machine()}
-    tick = figures['tick_ms']
-    typer.echo(f'tick     p50 {tick["p50"]:.2f} ms   p99 {tick["p99"]:.2f} ms   ({ticks} ticks)')
+    figures: dict[str, Any] = {'bundle': folder.name, 'threads': threads, 'machine': machine()}
+    with reported(figures, _show, as_json=as_json):
+        measure(loaded, contract, ticks, rival, figures)
+
+
+def _show(figures: dict[str, Any]) -> None:
+    if 'tick_ms' not in figures:
+        return
+    tick, count = figures['tick_ms'], figures['ticks']
+    typer.echo(f'tick     p50 {tick["p50"]:.2f} ms   p99 {tick["p99"]:.2f} ms   ({count} ticks)')
     typer.echo(f'planner  p50 {figures["planner_ms"]["p50"]:.2f} ms')
-    if rival:
+    if 'eager_ms' in figures:
         typer.echo(f'eager    p50 {figures["eager_ms"]["p50"]:.2f} ms')
         typer.echo(f'eager torch takes {figures["eager_ratio"]:.2f} times as long')
     late = figures['control_sleep_late_ms']
     typer.echo(f'control  a {SLEEP_S * 1e3:.0f} ms sleep ends {late["p99"]:.2f} ms late (p99)')
-    if as_json:
-        typer.echo(json.dumps(figures))
 
 
-def measure(loaded: Any, contract: Contract, ticks: int, rival: Any = None) -> dict[str, Any]:
-    """Run ticks on made-up messages; return the figures."""
+def measure(
+    loaded: Any, contract: Contract, ticks: int, rival: Any, figures: dict[str, Any]
+) -> None:
+    """Run ticks on made-up messages; add the figures, also of those that ran until Ctrl-C."""
     brain = Brain(contract, loaded)
     brain.reset(KEY)
     planner = Planner(loaded, contract)
@@ -70,39 +76,50 @@ def measure(loaded: Any, contract: Contract, ticks: int, rival: Any = None) -> d
     rest: np.ndarray = np.zeros(contract.action_dim, np.float32)
     pending: np.ndarray = np.zeros((contract.offset_ticks, contract.action_dim), np.float32)
     watches = {name: Stopwatch() for name in ('tick', 'planner', 'eager', 'sleep')}
-    iterations = []
+    iterations: list[int] = []
 
-    for tick in range(-WARM_UP_TICKS, ticks):
-        t_ns = (tick + WARM_UP_TICKS + 1) * period_ns
-        for name, cdr in messages.at(t_ns):
-            assembler.store(name, cdr, t_ns)
-        first = tick == -WARM_UP_TICKS
-        with watches['tick']:
-            observation = assembler.assemble(t_ns)
-            decision = brain.step(
-                observation, rest, pending, first, tick + WARM_UP_TICKS, math.inf
-            )
-        if not observation.valid:
-            raise RuntimeError(f'the benchmark made a message that does not decode: {observation}')
-        pending[:-1] = pending[1:]
-        pending[-1] = decision.chunk[0]
-        if tick < 0:
-            watches['tick'].clear()
-            continue
-        iterations.append(decision.iterations)
-        if tick % PAIR_EVERY:
-            continue
-        with watches['planner']:
-            planner.plan(decision.belief, pending, math.inf, tick, KEY, 1)
-        if rival:
-            with watches['eager']:
-                rival(decision.belief, pending)
-        with watches['sleep']:
-            time.sleep(SLEEP_S)
+    try:
+        for tick in range(-WARM_UP_TICKS, ticks):
+            t_ns = (tick + WARM_UP_TICKS + 1) * period_ns
+            for name, cdr in messages.at(t_ns):
+                assembler.store(name, cdr, t_ns)
+            first = tick == -WARM_UP_TICKS
+            with watches['tick']:
+                observation = assembler.assemble(t_ns)
+                decision = brain.step(
+                    observation, rest, pending, first, tick + WARM_UP_TICKS, math.inf
+                )
+            if not observation.valid:
+                raise RuntimeError(
+                    f'the benchmark made a message that does not decode: {observation}'
+                )
+            pending[:-1] = pending[1:]
+            pending[-1] = decision.chunk[0]
+            if tick < 0:
+                watches['tick'].clear()
+                continue
+            iterations.append(decision.iterations)
+            if tick % PAIR_EVERY:
+                continue
+            with watches['planner']:
+                planner.plan(decision.belief, pending, math.inf, tick, KEY, 1)
+            if rival:
+                with watches['eager']:
+                    rival(decision.belief, pending)
+            with watches['sleep']:
+                time.sleep(SLEEP_S)
+    finally:
+        figures |= _figures(watches, iterations, contract)
 
+
+def _figures(
+    watches: dict[str, Stopwatch], iterations: list[int], contract: Contract
+) -> dict[str, Any]:
+    if not iterations or not watches['planner'].wall_s:
+        return {}
     figures: dict[str, Any] = {
         'bench': 'tick',
-        'ticks': ticks,
+        'ticks': len(iterations),
         'iterations': float(np.mean(iterations)),
         'tick_ms': milliseconds(watches['tick'].wall_s),
         'tick_cpu_ms': milliseconds(watches['tick'].cpu_s),
@@ -110,7 +127,7 @@ def measure(loaded: Any, contract: Contract, ticks: int, rival: Any = None) -> d
         'control_sleep_late_ms': milliseconds(np.asarray(watches['sleep'].wall_s) - SLEEP_S),
         'period_ms': contract.period_s * 1e3,
     }
-    if rival:
+    if watches['eager'].wall_s:
         figures['eager_ms'] = milliseconds(watches['eager'].wall_s)
         planned, eager = watches['planner'], watches['eager']
         figures['eager_ratio'] = _ratio(eager.wall_s, planned.wall_s)

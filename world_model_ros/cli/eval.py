@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,7 +15,12 @@ from rich.table import Table
 
 from world_model_ros.bundle import find_bundle
 from world_model_ros.bundle.manifest import read_manifest
+from world_model_ros.cli._arguments import known_bundle, refuse
+from world_model_ros.cli._results import reported
 from world_model_ros.contract import find_robot, load_contract
+
+if TYPE_CHECKING:
+    from world_model_ros.evaluation import EpisodeResult, Job
 
 DEFAULT_ARMS = 'plan,policy,blanked,random'
 
@@ -48,14 +53,15 @@ def eval_command(
 ) -> None:
     """Run the ONNX bundle through onboard code, guard and offset, in lockstep."""
     from world_model_ros.evaluation import (
+        ARMS,
         SELECTION,
         Job,
         RowsError,
         append_rows,
+        check_rows,
         git_state,
         make_rows,
         report_seeds,
-        run_arms,
         summarise,
     )
     from world_model_ros.robots import BodyError, RealityError, load_reality
@@ -66,42 +72,70 @@ def eval_command(
     learned = any(arm != 'random' for arm in chosen)
     folder = find_bundle(bundle or contract.name) if learned else None
     manifest, digest = _manifest(folder)
+    if folder is not None:
+        known_bundle(folder, contract)
+    results: dict[str, list[EpisodeResult]] = {}
+    report: dict[str, Any] = {}
     try:
+        if unknown := [arm for arm in chosen if arm not in ARMS]:
+            raise ValueError(f'unknown arm {", ".join(unknown)}; there are: {", ".join(ARMS)}')
+        if csv is not None:
+            check_rows(csv)
         shifted = load_reality(reality)
         seeds = list(SELECTION)[:episodes] if selection else report_seeds(episodes)
+        report |= {'robot': contract.name, 'reality': shifted.name, 'bundle_sha': digest}
+        report['seeds'] = [seeds[0], seeds[-1]]
         job = Job(contract.text, folder, shifted, iterations)
-        console = Console(stderr=True)
-        with Progress(
-            TextColumn('{task.description}'),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        ) as bar:
-            task = bar.add_task('episodes', total=len(seeds) * len(chosen))
-            results = run_arms(job, chosen, seeds, jobs, lambda _: bar.advance(task))
-        if csv is not None:
-            rows = [
-                row
-                for arm in results.values()
-                for row in make_rows(arm, contract, shifted, manifest, digest, source, iterations)
-            ]
-            append_rows(csv, rows)
+        with reported(report, _show(as_json), as_json=as_json):
+            try:
+                _run(job, chosen, seeds, jobs, results)
+            finally:
+                whole = {arm: rows for arm, rows in results.items() if len(rows) == len(seeds)}
+                report |= summarise(whole) if whole else {}
+                if csv is not None:
+                    append_rows(
+                        csv,
+                        [
+                            row
+                            for arm in results.values()
+                            for row in make_rows(
+                                arm, contract, shifted, manifest, digest, source, iterations
+                            )
+                        ],
+                    )
     except (BodyError, RealityError, RowsError, ValueError) as error:
-        typer.echo(f'world-model: {error}', err=True)
-        raise typer.Exit(1) from error
-    report = {
-        'robot': contract.name,
-        'reality': shifted.name,
-        'seeds': [seeds[0], seeds[-1]],
-        'bundle_sha': digest,
-        **summarise(results),
-    }
-    if as_json:
-        typer.echo(json.dumps(report))
-    else:
-        Console().print(_table(report))
+        refuse(str(error))
+
+
+def _run(
+    job: Job, arms: list[str], seeds: list[int], jobs: int, results: dict[str, list[EpisodeResult]]
+) -> None:
+    """Run every arm on every seed; each result is kept as soon as it is there."""
+    from world_model_ros.evaluation import run_arms
+
+    with Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task('episodes', total=len(seeds) * len(arms))
+
+        def keep(result: EpisodeResult) -> None:
+            results.setdefault(result.arm, []).append(result)
+            bar.advance(task)
+
+        run_arms(job, arms, seeds, jobs, keep)
+
+
+def _show(as_json: bool) -> Callable[[dict[str, Any]], None]:
+    def show(report: dict[str, Any]) -> None:
+        if not as_json and 'episodes' in report:
+            Console().print(_table(report))
+
+    return show
 
 
 def _manifest(folder: Path | None) -> tuple[dict[str, Any], str]:

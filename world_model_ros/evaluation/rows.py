@@ -65,10 +65,7 @@ COLUMNS = tuple('return' if f.name == 'episode_return' else f.name for f in fiel
 
 def append_rows(path: Path, rows: Iterable[Row]) -> None:
     """Append rows in one write; a file with other columns is refused and left alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    exists = path.is_file() and path.stat().st_size > 0
-    if exists:
-        _check_header(path)
+    exists = check_rows(path)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     if not exists:
@@ -76,6 +73,24 @@ def append_rows(path: Path, rows: Iterable[Row]) -> None:
     writer.writerows(asdict(row).values() for row in rows)
     with path.open('a', encoding='utf-8', newline='') as file:
         file.write(text.getvalue())
+
+
+def check_rows(path: Path) -> bool:
+    """Refuse a file that rows could not be appended to; whether it holds some.
+
+    Raises:
+        RowsError: its columns are others, or it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open('a', encoding='utf-8'):
+            pass
+    except OSError as error:
+        raise RowsError(f'{path}: cannot be written: {error}') from error
+    exists = path.stat().st_size > 0
+    if exists:
+        _check_header(path)
+    return exists
 
 
 def read_rows(path: Path, *, allow_dirty: bool = False) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import copy
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,32 +32,33 @@ LANES = 4
 EPISODE_TICKS = 125
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """Returns per episode, and what was said and spent on the way."""
+    """Returns per episode, and what was said and spent on the way; filled part by part."""
 
-    returns: dict[str, list[float]]  # 'REALITY before' and 'REALITY after'
-    events: list[dict[str, Any]]
-    seconds: float
+    returns: dict[str, list[float]] = field(default_factory=dict)  # 'REALITY before' and 'after'
+    events: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float | None = None  # of the alignment
 
 
 def bench_align(
-    contract: Contract, reality: Reality, seeds: list[int], seed: int, simulator: bool
-) -> Iterator[str | Outcome]:
-    """Record, score, align, score; yields what it does, and the outcome at last.
+    contract: Contract,
+    reality: Reality,
+    seeds: list[int],
+    seed: int,
+    simulator: bool,
+    outcome: Outcome,
+) -> Iterator[str]:
+    """Record, score, align, score into `outcome`; yields what it does.
 
     Raises:
         ValueError: no learner file is shipped for the contract.
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    path, reason = find_shipped(contract)
-    if path is None:
-        raise ValueError(reason)
-    model = read_shipped(path, contract).build(contract)
+    model = read_shipped(shipped_learner(contract), contract).build(contract)
     config, rng = AlignConfig(), np.random.default_rng(seed)
-    returns: dict[str, list[float]] = {}
-    events: list[dict[str, Any]] = []
+    returns, events = outcome.returns, outcome.events
     with tempfile.TemporaryDirectory() as folder:
         yield f'recording {config.ticks} ticks of {reality.name}'
         recorded = _live(contract, model, reality, Path(folder) / 'robot', config.ticks, seed)
@@ -80,12 +81,23 @@ def bench_align(
             config,
             lambda event, **fields: events.append({'event': event, **fields}),
         )
-        seconds = time.monotonic() - clock
+        outcome.seconds = time.monotonic() - clock
     aligned.requires_grad_(False)
     for body in (reality, NOMINAL):
         yield f'scoring {body.name} after'
         returns[f'{body.name} after'] = evaluate(aligned, contract, seeds, body)
-    yield Outcome(returns, events, seconds)
+
+
+def shipped_learner(contract: Contract) -> Path:
+    """The learner file that is shipped for a contract.
+
+    Raises:
+        ValueError: there is none.
+    """
+    path, reason = find_shipped(contract)
+    if path is None:
+        raise ValueError(reason)
+    return path
 
 
 def _live(

@@ -91,6 +91,7 @@ class Run:
             checkpoint.restore_learner(self.learner, start.tensors)
         seed = config.seed + 1000 * self.replay.written  # a resumed run meets new episodes
         self.lanes = Lanes(contract, config.lanes, seed, config.episode_ticks, realities)
+        self.leaving = False  # asked to stop: what was learned is saved, and go() returns
 
     @property
     def decisions(self) -> int:
@@ -114,7 +115,7 @@ class Run:
         spent = dict.fromkeys(self.spent, 0.0)
         figures: dict[str, float] = {}
         c = self.config
-        while self.decisions < self.total_decisions:
+        while self.decisions < self.total_decisions and not self.leaving:
             clock = time.monotonic()
             self.replay.add(self.lanes.ticks())
             random = not self.started and self.learner.updates == 0
@@ -126,7 +127,7 @@ class Run:
             if random:
                 self.freeze_normalisation()
             due = (self.decisions - c.prefill) / c.decisions_per_update
-            while self.learner.updates < due:
+            while self.learner.updates < due and not self.leaving:
                 clock = time.monotonic()
                 batch = self.batch()
                 spent['sample'] += time.monotonic() - clock

@@ -1,0 +1,88 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of arguments that would otherwise be found wrong after the work is done.
+
+Every command that works for minutes asks here first. What is wrong is said in one line, with
+exit status 1 or 2, before anything runs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from world_model_ros.bundle import find_bundle, load_bundle
+from world_model_ros.contract import Contract
+
+if TYPE_CHECKING:
+    from world_model_ros.robots import Reality
+
+
+def refuse(text: str) -> NoReturn:
+    """Say in one line why nothing is done, and exit with 1."""
+    typer.echo(f'world-model: {text}', err=True)
+    raise typer.Exit(1)
+
+
+def known_bundle(name_or_path: str | Path, contract: Contract) -> Path:
+    """A bundle's folder, found and fit for this robot.
+
+    Raises:
+        FileNotFoundError: there is none.
+        BundleError: it is damaged, or of another robot.
+    """
+    folder = find_bundle(name_or_path).resolve()
+    load_bundle(folder, contract, graphs=())
+    return folder
+
+
+def known_reality(name_or_path: str) -> Reality:
+    """A reality by name or file; refused where there is none."""
+    from world_model_ros.robots import RealityError, load_reality
+
+    try:
+        return load_reality(name_or_path)
+    except (RealityError, OSError) as error:
+        refuse(str(error))
+
+
+def simulated(contract: Contract) -> None:
+    """Refuse a robot that has no simulated body."""
+    from world_model_ros.robots import BodyError, make_env
+
+    try:
+        make_env(contract, 0).close()
+    except BodyError as error:
+        refuse(str(error))
+
+
+def installed(extra: str, *modules: str) -> None:
+    """Refuse where modules of an extra are missing."""
+    if missing := [name for name in modules if importlib.util.find_spec(name) is None]:
+        refuse(f'not installed (extra `{extra}`): {", ".join(missing)}')
+
+
+def fresh_folder(path: Path, option: str) -> None:
+    """Refuse a folder that cannot be written, or holds what would be taken for new results."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise typer.BadParameter(f'{option} {path}: give an empty folder or a new one')
+    _writable(path, option)
+
+
+def new_file(path: Path, option: str) -> None:
+    """Refuse a file that could not be written at the end."""
+    if path.is_dir():
+        raise typer.BadParameter(f'{option} {path}: is a folder; give a file')
+    if path.exists() and not os.access(path, os.W_OK):
+        raise typer.BadParameter(f'{option} {path}: cannot be written')
+    _writable(path.parent, option)
+
+
+def _writable(folder: Path, option: str) -> None:
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f'{option}: {there} is no folder that can be written to')
