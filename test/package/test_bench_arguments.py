@@ -45,7 +45,7 @@ def world_model(*arguments: object) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     ('line', 'words'),
     [
-        (['circle', '--robot', 'cartpole', '--randomised', 'nosuch'], 'no bundle at nosuch'),
+        (['circle', '--robot', 'cartpole', '--randomised', 'nosuch'], 'nosuch is no folder'),
         (['circle', '--robot', 'cartpole', '--oracle', REACHER], 'made for another interface'),
         (['circle', '--robot', 'cartpole', '--bundle', REACHER], 'made for another interface'),
         (['circle', '--reality', 'nosuch'], 'nosuch'),
@@ -53,12 +53,12 @@ def world_model(*arguments: object) -> subprocess.CompletedProcess:
         (['circle', '--keep', str(ROOT / 'test')], 'give an empty folder'),
         (['kills', '--bundle', REACHER], 'made for another interface'),
         (['kills', '--keep', str(ROOT / 'test')], 'give an empty folder'),
-        (['run', '--bundle', 'nosuch'], 'no bundle at nosuch'),
+        (['run', '--bundle', 'nosuch'], 'nosuch is no folder'),
         (['parity', '--episodes', 'nosuch'], 'no episode there'),
-        (['parity', '--bundle', 'nosuch'], 'no bundle at nosuch'),
+        (['parity', '--bundle', 'nosuch'], 'nosuch is no folder'),
         (['record', '--compression', 'gzip'], 'expected one of none, lz4, zstd'),
         (['align', '--robot', 'counter'], 'counter'),
-        (['swap', '--bundle', 'nosuch'], 'no bundle at nosuch'),
+        (['swap', '--bundle', 'nosuch'], 'nosuch is no folder'),
     ],
     ids=lambda value: ' '.join(value[:2]) if isinstance(value, list) else '',
 )

@@ -32,8 +32,7 @@ def known_bundle(name_or_path: str | Path, contract: Contract) -> Path:
     """A bundle's folder, found and fit for this robot.
 
     Raises:
-        FileNotFoundError: there is none.
-        BundleError: it is damaged, or of another robot.
+        BundleError: there is none, it is damaged, or of another robot.
     """
     folder = find_bundle(name_or_path).resolve()
     load_bundle(folder, contract, graphs=())
