@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import signal
 import subprocess
@@ -12,10 +13,13 @@ import sys
 from pathlib import Path
 
 import fleet_bundles
+import numpy as np
 import pytest
 
 pytest.importorskip('onnxruntime')
 
+from world_model_ros.contract import parse_contract
+from world_model_ros.fleet import preflight
 from world_model_ros.fleet.preflight import COMMAND, examine, run_preflight
 
 
@@ -102,9 +106,8 @@ def test_actions_outside_the_contracts_box_are_refused(contract_file, tmp_path):
     assert 'policy: action_mean' in reason and "outside the contract's box" in reason
 
 
-def test_a_bundle_too_slow_for_the_period_is_refused(bundle, contract_file):
-    from world_model_ros.contract import parse_contract
-
+def test_a_bundle_too_slow_for_the_period_is_refused(bundle, contract_file, monkeypatch):
+    monkeypatch.setattr(preflight, 'FAR_OVER', np.inf)
     contract = parse_contract(contract_file.read_text(), str(contract_file))
     object.__setattr__(contract, 'period_s', 1e-7)  # no machine is that fast
     verdict = _only_drive(bundle, contract)
@@ -192,3 +195,65 @@ def test_examine_lists_everything_that_is_wrong(bundle, contract_file):
     (bundle / 'weights.bin').write_bytes(b'')
     problems = examine(bundle, load_contract('cartpole'), threads=1).problems
     assert len(problems) > 2 and any('weights.bin' in problem for problem in problems)
+
+
+def test_a_bundle_that_asks_for_all_memory_is_refused_and_takes_none(bundle, contract_file):
+    verdict = run_preflight(fleet_bundles.with_square(bundle, 40_000), contract_file)
+    assert not verdict.ok and verdict.final
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB, of all so far
+    assert largest < 2_000_000
+
+
+def test_a_bundle_whose_tick_is_far_over_the_period_is_refused_within_few_ticks(
+    bundle, contract_file
+):
+    contract = parse_contract(contract_file.read_text(), str(contract_file))
+    object.__setattr__(contract, 'period_s', 1e-7)  # no machine is that fast
+    verdict = _only_drive(bundle, contract)
+    assert 'too slow for this machine' in verdict.reason
+    assert verdict.figures == {'runs': 1} and not verdict.final
+
+
+def test_a_bundle_that_takes_the_processor_for_ever_is_ended(bundle, contract_file):
+    code = (
+        'import sys; from world_model_ros.fleet import preflight\n'
+        'preflight.CPU_SEC = 1\n'
+        'def spin(*_):\n    while True: pass\n'
+        'preflight.examine = spin\n'
+        'preflight.main(sys.argv[1:])'
+    )
+    verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
+    assert not verdict.ok and verdict.final
+    assert 'SIGXCPU' in verdict.reason or 'SIGKILL' in verdict.reason
+
+
+def test_a_preflight_is_the_first_to_be_ended_for_memory(bundle, contract_file):
+    code = (
+        'import sys; from world_model_ros.fleet import preflight\n'
+        'def say(*_): raise ValueError(open("/proc/self/oom_score_adj").read())\n'
+        'preflight.examine = say\n'
+        'preflight.main(sys.argv[1:])'
+    )
+    verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
+    assert 'ValueError: 1000' in verdict.reason
+
+
+def test_a_preflight_that_floods_its_output_is_a_refusal(bundle, contract_file):
+    code = (
+        'import os, sys; from world_model_ros.fleet import preflight\n'
+        'def flood(*_):\n'
+        '    for _ in range(100): os.write(1, bytes(100_000)); os.write(2, bytes(100_000))\n'
+        'preflight.examine = flood\n'
+        'preflight.main(sys.argv[1:])'
+    )
+    verdict = run_preflight(bundle, contract_file, command=(sys.executable, '-c', code))
+    assert not verdict.ok and len(verdict.reason) < 1000
+
+
+def test_an_operator_that_is_not_allowed_is_refused_by_name(bundle, contract_file):
+    path = bundle / 'policy.onnx'
+    path.write_bytes(path.read_bytes().replace(b'Tanh', b'Loop'))
+    fleet_bundles.sign(bundle, 'policy.onnx')
+    verdict = run_preflight(bundle, contract_file)
+    assert verdict.final
+    assert "policy.onnx: operators that are not allowed: 'Loop'" in verdict.reason

@@ -17,6 +17,7 @@ import numpy as np
 
 from world_model_ros.bundle.files import read_files
 from world_model_ros.bundle.golden import ARRAY_ERRORS, golden_problems, read_golden
+from world_model_ros.bundle.graph_limits import graph_problems
 from world_model_ros.bundle.layout import (
     GOLDEN,
     GRAPHS,
@@ -157,6 +158,12 @@ def _verify(directory: Path, contract: Contract | None) -> tuple[_Verified | Non
         ]
     files, broken = read_files(directory, manifest['files'])
     problems += broken
+    problems += [
+        f'{name}: {problem}'
+        for name, content in files.items()
+        if name.endswith('.onnx')
+        for problem in graph_problems(content)
+    ]
     belief: np.ndarray = np.zeros((1, 0), dtype=np.float32)
     if INITIAL_BELIEF in files:
         belief, broken = _read_belief(files[INITIAL_BELIEF], manifest['belief_dim'])

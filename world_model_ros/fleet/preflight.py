@@ -5,19 +5,23 @@
 `python -m world_model_ros.fleet.preflight BUNDLE CONTRACT` checks the files, the interface and the
 golden vectors, runs recurrent ticks and times them, prints one JSON object and exits with 0 or 1.
 `run_preflight` calls it: whatever a bundle does to that process, hanging and crashing included, is
-a refusal with a reason; it is final unless a busy machine does the same to a good bundle. Must not
-import ROS or torch.
+a refusal with a reason; it is final unless a busy machine does the same to a good bundle. The
+process has limits on memory, processor time and output, and is the first that the system ends when
+memory runs out. Must not import ROS or torch.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,6 +37,7 @@ from world_model_ros.onboard.graphs import Graphs
 from world_model_ros.onboard.latency import Latency
 from world_model_ros.onboard.noise import Noise
 from world_model_ros.parent import PARENT_ENV, follow_parent
+from world_model_ros.strict_json import strict_json
 
 PREFLIGHT_FORMAT = 1
 RUNS = 100  # ticks; enough for a 99th percentile
@@ -40,6 +45,13 @@ WARM_UP_RUNS = 5  # ONNX Runtime allocates in its first runs
 TIMEOUT_SEC = 120.0  # of the whole process; about two seconds are usual
 BOX_SHARE = 1e-4  # float32 rounding at the edge of the box, of its width
 KEY = 0x5EED
+# On top of what the libraries hold: the shipped bundles need 30 MB. The agent holds two models.
+MEMORY_BYTES = 1 << 30
+CPU_SEC = 90  # about two seconds are usual; no busy machine makes that forty times as much
+OUTPUT_BYTES = 1 << 20  # of what it prints
+LAST_WORDS_BYTES = 16 * 1024
+# A tick that takes so many periods shows in one what a hundred would.
+FAR_OVER = 20
 # What the machine, its kernel out of memory, a time limit or Ctrl-C ends a process with.
 ENDED_BY_OTHERS = {
     signal.SIGALRM,
@@ -93,21 +105,14 @@ def run_preflight(
     line = [*command, str(bundle), str(contract), '--threads', str(threads)]
     line += ['--limit', str(math.ceil(timeout_s) + 1)]
     try:
-        done = subprocess.run(
-            line,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, PARENT_ENV: str(os.getpid())},
-        )
+        done = _run(line, timeout_s)
     except subprocess.TimeoutExpired:
         return Verdict([f'preflight: not done within {timeout_s:g} s; it was ended'], final=False)
     except OSError as error:
         return Verdict([f'preflight: cannot be started: {error}'], final=False)
     try:
-        report = json.loads(done.stdout)
-        problems, ok = list(report['problems']), report['ok']
+        report = strict_json(done.stdout, OUTPUT_BYTES)
+        problems, ok = [str(problem) for problem in report['problems']], report['ok']
     except (ValueError, KeyError, TypeError):
         final = -done.returncode not in ENDED_BY_OTHERS
         final = final and not _last_words(done).startswith(ENDED_BY_MACHINE)
@@ -115,6 +120,52 @@ def run_preflight(
     if ok is not (done.returncode == 0) or ok is bool(problems):
         return Verdict([f'preflight: contradicts itself, {_how_it_ended(done)}'])
     return Verdict(problems, report.get('figures', {}), report.get('final') is not False)
+
+
+def _run(line: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[bytes]:
+    """Run a command; what it prints goes through files, so that no flood of it is held here."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
+        done = subprocess.run(
+            line,
+            stdout=out,
+            stderr=error,
+            timeout=timeout_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, PARENT_ENV: str(os.getpid())},
+        )
+        out.seek(0)
+        error.seek(max(0, error.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
+        return subprocess.CompletedProcess(
+            line, done.returncode, out.read(OUTPUT_BYTES + 1), error.read(LAST_WORDS_BYTES)
+        )
+
+
+def _limit_self() -> None:
+    """What a bundle may take of this machine; kept by the kernel, whatever a bundle does."""
+    for what, most in (
+        # What is written to, by whatever means; address space that is only set aside is free.
+        (resource.RLIMIT_DATA, _data_bytes() + MEMORY_BYTES),
+        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (soft, soft))
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (CPU_SEC, CPU_SEC + 5)
+    )  # first by SIGXCPU: it is named
+    with contextlib.suppress(OSError):  # no /proc: then without
+        Path('/proc/self/oom_score_adj').write_text('1000')
+
+
+def _data_bytes() -> int:
+    """What the libraries hold already; 1 GiB where the system does not say."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path('/proc/self/status').read_text().splitlines():
+            if line.startswith('VmData:'):
+                return 1024 * int(line.split()[1])
+    return 1 << 30
 
 
 def _how_it_ended(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -217,6 +268,9 @@ def _drive(bundle: Bundle, contract: Contract, runs: int) -> Verdict:
         problems = drive.tick(number)
         if problems:
             return Verdict([f'{problem}, at tick {number}' for problem in problems])
+        if number and drive.cpu_s > FAR_OVER * contract.period_s:
+            far = f'{1e3 * drive.cpu_s:.0f} ms at tick {number}'
+            return Verdict([_too_slow(far, contract)], {'runs': number}, final=False)
         if number >= WARM_UP_RUNS:
             # Of this thread's processor time: what else the machine does is not the bundle's
             # fault, and ONNX Runtime's calling thread takes its part in every operator.
@@ -232,13 +286,17 @@ def _drive(bundle: Bundle, contract: Contract, runs: int) -> Verdict:
     }
     if cpu.p99 <= contract.period_s:
         return Verdict([], figures)
-    too_slow = (
-        'too slow for this machine: observe, policy and one planner iteration take '
-        f'{1e3 * cpu.p99:.1f} ms (p99), the period is {1e3 * contract.period_s:.1f} ms; export a '
-        'smaller planner (batch_size, horizon)'
-    )
     # Its own processor time, but a hot or crowded processor takes longer for the same work.
+    too_slow = _too_slow(f'{1e3 * cpu.p99:.1f} ms (p99)', contract)
     return Verdict([too_slow], figures, final=False)
+
+
+def _too_slow(how_long: str, contract: Contract) -> str:
+    return (
+        'too slow for this machine: observe, policy and one planner iteration take '
+        f'{how_long}, the period is {1e3 * contract.period_s:.1f} ms; export a smaller planner '
+        '(batch_size, horizon)'
+    )
 
 
 def _not_finite(outputs: dict[str, Any]) -> list[str]:
@@ -266,6 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--limit', type=int, default=0, help='seconds until this process ends')
     given = parser.parse_args(arguments)
     follow_parent()
+    _limit_self()
     signal.alarm(given.limit)  # ends also what nobody waits for any more
     try:
         contract = load_contract(find_robot(given.contract))
