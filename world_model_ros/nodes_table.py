@@ -23,6 +23,7 @@ PACKAGE = 'world_model_ros'
 # Fast DDS settings of a camera driver: with the stock shared-memory segment a third of a VGA
 # camera's pictures is lost without a word. The segment belongs to the writer.
 DDS_PROFILE = 'dds/fastdds_large_messages.xml'
+# Fast DDS 2 of Jazzy reads the first of them only, Fast DDS 3 the second.
 DDS_PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 
 

@@ -41,7 +41,7 @@ def node(monkeypatch):
 def waiting(node, kind, topic, words):
     """The text of an agent that waits while somebody publishes this, once it is discovered."""
     node.create_publisher(kind, topic, 1)
-    lacking = Lacking(node, CONTRACT, Inputs(CONTRACT))
+    lacking = Lacking(node, CONTRACT, Inputs(CONTRACT), {})
     give_up_s = time.monotonic() + 10.0
     while True:
         level, text = lacking.status(WAITING, GivenUp(print))
@@ -72,7 +72,7 @@ def test_stamps_are_blamed_where_messages_come(node):
     inputs = Inputs(CONTRACT)
     inputs.start_after(NOW_NS)
     inputs.put_stream('camera', image_cdr(0), NOW_NS)
-    _, text = Lacking(node, CONTRACT, inputs).status(WAITING, GivenUp(print))
+    _, text = Lacking(node, CONTRACT, inputs, {}).status(WAITING, GivenUp(print))
     assert 'stamped 0 ' in text and 'stamp: receive' in text and "stream 'joints'" in text
 
 
@@ -80,7 +80,7 @@ def test_an_error_names_the_type_of_the_topic_too_and_all_well_says_nothing(node
     now = [0.0]
     given_up = GivenUp(print, lambda: now[0])
     inputs = Inputs(CONTRACT)
-    lacking = Lacking(node, CONTRACT, inputs)
+    lacking = Lacking(node, CONTRACT, inputs, {})
     assert lacking.status('running', given_up) == (CALM, '')
     given_up.note('camera', 'none')
     now[0] = 1.5

@@ -98,9 +98,31 @@ def examine() -> list[Finding]:
 
 def doctor_command(
     as_json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
+    topic: Annotated[
+        str, typer.Option(help='Listen to this live topic instead: rate, loss, type, stamps.')
+    ] = '',
+    contract: Annotated[
+        str, typer.Option(help='Listen to the streams of this robot (name or file) instead.')
+    ] = '',
+    rate: Annotated[
+        float, typer.Option(min=0.0, help='topic: Hz that its driver should send; 0: unknown.')
+    ] = 0.0,
+    seconds: Annotated[float, typer.Option(min=0.1, max=600.0, help='How long to listen.')] = 5.0,
+    namespace: Annotated[str, typer.Option(help='Of relative topics.')] = '',
 ) -> None:
-    """Say what this machine has and lacks; exit 1 if running a robot is not possible."""
-    findings = examine()
+    """Say what this machine has and lacks; exit 1 if running a robot is not possible.
+
+    With --topic or --contract: listen to live topics as the agent does, and say what is lost and
+    how it is stamped; exit 1 if a robot cannot run with them.
+    """
+    if topic and contract:
+        raise typer.BadParameter('give --topic or --contract, not both')
+    if topic or contract:
+        from world_model_ros.cli._doctor_topics import examine_topics
+
+        findings = examine_topics(topic, contract, rate, seconds, namespace)
+    else:
+        findings = examine()
     well = all(finding.ok is not False for finding in findings)
     if as_json:
         typer.echo(json.dumps({'well': well, 'findings': [asdict(row) for row in findings]}))

@@ -152,7 +152,7 @@ class AgentNode(LifecycleNode):
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
         self._topics = AgentTopics(self, contract, inputs, clock, value['robot_id'], source)
-        self._lacking = Lacking(self, contract, inputs)
+        self._lacking = Lacking(self, contract, inputs, self._topics.lost)
         schedule = Schedule(contract, source, inputs, clock)
         swap = self._hand_over.open(
             model, lambda path, release: self._load(contract, path, release)

@@ -1,0 +1,129 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`doctor --topic` and `doctor --contract`: are the live topics what the robot needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from world_model_ros.cli.doctor import Finding
+from world_model_ros.contract import Contract, Stream, find_robot, load_contract
+from world_model_ros.onboard.assembly import decode_stream
+from world_model_ros.onboard.decode import StreamError
+from world_model_ros.onboard.heard import CLOCKS, span
+from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
+
+if TYPE_CHECKING:
+    from world_model_ros.nodes._probe import Measured
+
+LOST_SHARE = 0.01  # lost by DDS: more than an accident
+SLOW_SHARE = 0.9  # of the rate that the contract says
+FAST_SHARE = 1.2
+AHEAD_SEC = 0.005  # a stamp after its arrival: not the resolution of a clock
+BEHIND_SEC = 1.0  # without a contract: later than any camera needs
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a topic before it is measured; 0: nothing."""
+
+    what: str
+    topic: str
+    type: str = ''
+    rate_hz: float = 0.0
+    max_age_s: float = 0.0
+    stamped: bool = True  # False: the time of arrival counts
+    stream: Stream | None = None
+
+
+def expected_of(contract: Contract) -> list[Expected]:
+    """The streams of a contract."""
+    return [
+        Expected(
+            stream.name,
+            stream.topic,
+            IMAGE if stream.kind == 'image' else JOINT_STATE,
+            stream.rate_hz,
+            stream.max_age_s,
+            stream.stamp == 'header',
+            stream,
+        )
+        for stream in contract.streams
+    ]
+
+
+def examine_topics(
+    topic: str, contract: str, rate_hz: float, seconds: float, namespace: str
+) -> list[Finding]:
+    """Listen to one topic, or to all streams of a contract; one finding for each."""
+    from world_model_ros.nodes._probe import Wanted, measure
+
+    if contract:
+        expected = expected_of(load_contract(find_robot(contract)))
+    else:
+        expected = [Expected(topic, topic, rate_hz=rate_hz)]
+    wanted = [Wanted(item.topic, item.type) for item in expected]
+    found = measure(wanted, seconds, namespace)
+    return [judge(item, got) for item, got in zip(expected, found, strict=True)]
+
+
+def judge(expected: Expected, got: Measured) -> Finding:
+    """Say what was measured and, where it is not what is needed, what helps."""
+    if not got.messages:
+        return Finding(expected.what, False, f'no message: {got.absence}')
+    rate = f'{got.rate_hz:.2f} Hz' if got.messages > 1 else 'one message'
+    if expected.rate_hz:
+        rate += f' of {expected.rate_hz:g} Hz'
+    figures = f'{got.topic}: {got.type}, {rate}, {100 * got.lost_share:.1f} % lost'
+    if got.offset_s == got.offset_s:
+        side = 'before' if got.offset_s >= 0.0 else 'after'
+        figures += f', stamped {span(round(abs(got.offset_s) * 1e9))} {side} arrival'
+    checks = (_loss, _slow, _clock, _unusable)
+    bad = [text for check in checks if (text := check(expected, got))]
+    if bad:
+        return Finding(expected.what, False, f'{figures}; {"; ".join(bad)}')
+    if expected.rate_hz and got.rate_hz > FAST_SHARE * expected.rate_hz:
+        figures += f'; faster than the contract says: write rate: {got.rate_hz:.3g}'
+    return Finding(expected.what, True, figures)
+
+
+def _loss(expected: Expected, got: Measured) -> str:
+    if got.lost_share < LOST_SHARE:
+        return ''
+    if got.type != IMAGE:
+        return f'{got.lost} messages lost: the computer or the network is too busy'
+    from world_model_ros.nodes._loss import segment_remedy
+
+    return f'{got.lost} messages of {got.largest_bytes / 1e6:.1f} MB lost: {segment_remedy()}'
+
+
+def _slow(expected: Expected, got: Measured) -> str:
+    sent_hz = got.rate_hz / max(1e-9, 1.0 - got.lost_share)  # with what was lost on the way
+    if not expected.rate_hz or sent_hz >= SLOW_SHARE * expected.rate_hz:
+        return ''
+    return (
+        f'the driver sends {sent_hz:.3g} Hz: correct rate in the contract, or its exposure time, '
+        'its USB bandwidth or its own settings'
+    )
+
+
+def _unusable(expected: Expected, got: Measured) -> str:
+    """Why none of the newest messages becomes the array that the contract describes."""
+    problem = ''
+    if expected.stream is None:
+        return problem
+    for cdr in got.newest:
+        try:
+            decode_stream(expected.stream, cdr)
+            return ''
+        except StreamError as error:
+            problem = str(error)
+    return problem
+
+
+def _clock(expected: Expected, got: Measured) -> str:
+    limit_s = expected.max_age_s or BEHIND_SEC
+    if not expected.stamped or -AHEAD_SEC <= got.offset_s <= limit_s:
+        return ''
+    return CLOCKS if got.offset_s == got.offset_s else ''

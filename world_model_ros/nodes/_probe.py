@@ -1,0 +1,146 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Listens to topics for some seconds, as the agent would, and counts what comes and what is lost.
+
+Owns a ROS context of its own. Decodes nothing but stamps.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import rclpy
+from rclpy.context import Context
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from world_model_ros.nodes import _common
+from world_model_ros.nodes._publishers import COMPRESSED_IMAGE, publishers_text
+from world_model_ros.nodes.recorder_topics import message_class
+from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
+
+DISCOVERY_SEC = 5.0  # on a busy machine more than 3
+KEPT = 8  # messages to try the contract on; several publishers may share a topic
+_STAMPED = (IMAGE, JOINT_STATE, COMPRESSED_IMAGE)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A topic to listen to; an empty type is the one that somebody publishes."""
+
+    topic: str
+    type: str = ''
+
+
+@dataclass
+class Measured:
+    """What came on one topic."""
+
+    topic: str  # resolved
+    type: str
+    messages: int = 0
+    seconds: float = 0.0  # from the first to the last
+    lost: int = 0  # as DDS counts
+    largest_bytes: int = 0
+    offset_s: float = math.nan  # median of arrival - stamp; NaN: no stamps, or simulated time
+    absence: str = ''  # why nothing came
+    offsets: list[float] = field(default_factory=list, repr=False)
+    newest: deque[bytes] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
+
+    @property
+    def rate_hz(self) -> float:
+        """Messages per second that arrived; NaN for fewer than two."""
+        return (self.messages - 1) / self.seconds if self.seconds > 0.0 else math.nan
+
+    @property
+    def lost_share(self) -> float:
+        """Share of what was sent that DDS lost."""
+        return self.lost / max(1, self.lost + self.messages)
+
+
+class _Listener:
+    """Counts on one topic."""
+
+    def __init__(self, node: Node, topic: str, kind: str) -> None:
+        self.measured = Measured(topic, kind)
+        self._first_s = 0.0
+        self._lost_before: int | None = None
+        node.create_subscription(
+            message_class(kind),
+            topic,
+            self._receive,
+            _common.SENSOR_QOS,
+            raw=True,
+            event_callbacks=SubscriptionEventCallbacks(message_lost=self._lost),
+        )
+
+    def _receive(self, cdr: bytes) -> None:
+        now_s, measured = time.monotonic(), self.measured
+        self._first_s = self._first_s or now_s
+        measured.messages += 1
+        measured.newest.append(cdr)
+        measured.seconds = now_s - self._first_s
+        measured.largest_bytes = max(measured.largest_bytes, len(cdr))
+        if measured.type in _STAMPED:
+            measured.offsets.append((time.time_ns() - _common.cdr_stamp_ns(cdr)) * 1e-9)
+
+    def _lost(self, event) -> None:
+        if self.measured.messages:  # what was lost before the first is discovery
+            self.measured.lost += event.total_count_change
+
+
+def measure(
+    wanted: Sequence[Wanted], seconds: float, namespace: str = '', domain: int | None = None
+) -> list[Measured]:
+    """Listen to all topics at once; one result for each, in their order.
+
+    `domain` is the DDS domain, None for that of the environment.
+    """
+    context = Context()
+    rclpy.init(context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+    node = rclpy.create_node('doctor', context=context, namespace=namespace or None)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    try:
+        return _measure(node, executor, wanted, seconds)
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+def _measure(
+    node: Node, executor: SingleThreadedExecutor, wanted: Sequence[Wanted], seconds: float
+) -> list[Measured]:
+    listeners: dict[int, _Listener] = {}
+    give_up_s = time.monotonic() + DISCOVERY_SEC
+    while len(listeners) < len(wanted) and time.monotonic() < give_up_s:
+        for i, item in enumerate(wanted):
+            topic = node.resolve_topic_name(item.topic)
+            types = {info.topic_type for info in node.get_publishers_info_by_topic(topic)}
+            kind = item.type or next(iter(sorted(types)), '')
+            if i not in listeners and kind in types:
+                listeners[i] = _Listener(node, topic, kind)
+        executor.spin_once(timeout_sec=0.05)
+    end_s = time.monotonic() + (seconds if listeners else 0.0)
+    while time.monotonic() < end_s:
+        executor.spin_once(timeout_sec=max(0.0, min(0.05, end_s - time.monotonic())))
+    simulated = node.count_publishers('/clock') > 0
+    return [_result(node, item, listeners.get(i), simulated) for i, item in enumerate(wanted)]
+
+
+def _result(node: Node, item: Wanted, listener: _Listener | None, simulated: bool) -> Measured:
+    topic = node.resolve_topic_name(item.topic)
+    measured = listener.measured if listener else Measured(topic, item.type)
+    if not measured.messages:
+        measured.absence = publishers_text(node, topic, item.type or measured.type or IMAGE)
+    elif measured.offsets and not simulated:
+        measured.offset_s = statistics.median(measured.offsets)
+    return measured
