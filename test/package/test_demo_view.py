@@ -6,12 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip('rich')
 pytest.importorskip('rclpy')
-from world_model_ros.cli._circle import Circle, prepare
+from world_model_ros.cli._circle import Circle, folders, prepare
 from world_model_ros.cli._demo_view import gate_line, history, release_line, trainer_line
 from world_model_ros.cli._faults import NODE_SILENT_SEC, SILENT_SEC, Fault, find_faults
 from world_model_ros.cli._supervisor import Child
@@ -117,12 +118,17 @@ def test_a_node_that_hangs_is_said():
 
 def test_each_robot_and_each_beginning_learns_in_a_folder_of_its_own(tmp_path):
     pytest.importorskip('torch')
-    made = []
+    made, recorded = [], set()
     for name, begins_with in (('reacher', True), ('reacher', False), ('cartpole', False)):
         robot, model = find_robot(name), tmp_path / 'model'
         (tmp_path / 'model.learner.safetensors').touch()
         bundle = model if begins_with else None
-        made.append(prepare(load_contract(robot), robot, bundle, '', tmp_path / 'episodes'))
+        episodes, _ = folders(name, None, from_scratch=not begins_with)
+        given, learning = folders(name, tmp_path / 'mine', from_scratch=not begins_with)
+        assert (episodes.parent, given) == (Path('episodes'), tmp_path / 'mine')
+        recorded.add(episodes)
+        made.append(prepare(load_contract(robot), robot, bundle, '', learning))
+    assert len(recorded) == 3
     assert len({circle.store for circle in made}) == len({circle.out for circle in made}) == 3
     first = made[0]
     assert first.found() == '' and not first.resumed

@@ -26,6 +26,7 @@ from world_model_ros.store.layout import status_key, trainer_key
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import RobotView
 
+EPISODES = Path('episodes')
 POLL_SEC = 2.0
 LAST_POLL_SEC = 2.0  # a store that is gone holds up neither the robot's stop nor the figures
 TRAINER_NEEDS = ('torch', 'onnx', 'onnxscript', 'safetensors')
@@ -123,22 +124,28 @@ class Circle:
         ]
 
 
-def prepare(
-    contract: Contract, contract_file: Path, model: Path | None, store: str, directory: Path
-) -> Circle | None:
-    """What learns beside the robot; None, said in one line, where training is not installed.
+def folders(robot: str, given: Path | None, *, from_scratch: bool) -> tuple[Path, Path]:
+    """Where episodes are recorded, and where store, trainer and slots of the learning lie.
 
-    Each robot, and each beginning (its bundle or nothing), has a folder of its own: weights of
-    one mean nothing to another.
+    Each robot, and each beginning (its bundle or nothing), has folders of its own: episodes and
+    weights of one mean nothing to another. A folder that is given is taken as it is.
     """
+    name = f'{robot}_from_scratch' if from_scratch else robot
+    root = given or EPISODES
+    learning = root.absolute().with_name(f'{root.absolute().name}_learning')
+    return given or root / name, learning / name
+
+
+def prepare(
+    contract: Contract, contract_file: Path, model: Path | None, store: str, folder: Path
+) -> Circle | None:
+    """What learns beside the robot; None, said in one line, where training is not installed."""
     if missing := missing_for_training():
         typer.echo(
             f'world-model: not learning: {", ".join(missing)} not installed (extra `train`)',
             err=True,
         )
         return None
-    learning = directory.resolve().with_name(f'{directory.name}_learning')
-    folder = learning / (contract.name if model else f'{contract.name}_from_scratch')
     learner = None if model is None else learner_beside(model)
     url = open_store(store or folder / 'store', create=True).url
     out = folder / 'trainer'

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.live import Live
 
 from world_model_ros.bundle import find_bundle, load_bundle
-from world_model_ros.cli._circle import Circle, prepare, robot_id
+from world_model_ros.cli._circle import Circle, folders, prepare, robot_id
 from world_model_ros.cli._demo_view import draw
 from world_model_ros.cli._faults import Fault, find_faults
 from world_model_ros.cli._supervisor import StopRequest, Supervisor
@@ -51,7 +51,9 @@ def demo_command(
     json_file: Annotated[
         Path | None, typer.Option('--json', help='Write the figures here at the end.')
     ] = None,
-    directory: Annotated[Path, typer.Option(help='Folder of the episodes.')] = Path('episodes'),
+    directory: Annotated[
+        Path | None, typer.Option(help='Folder of the episodes [default: episodes/ROBOT].')
+    ] = None,
     seed: Annotated[int, typer.Option(help='Episode i starts from seed + i.')] = 0,
     speed: Annotated[float, typer.Option(help='Simulated seconds per second.')] = 1.0,
     reality: Annotated[
@@ -79,7 +81,8 @@ def demo_command(
     model = None if from_scratch else find_bundle(bundle or contract.name).resolve()
     if model is not None:  # else the agent would refuse it, and the robot stand still
         load_bundle(model, contract, graphs=())
-    circle = prepare(contract, find_robot(robot), model, store, directory) if learn else None
+    recorded, learning = folders(contract.name, directory, from_scratch=from_scratch)
+    circle = prepare(contract, find_robot(robot), model, store, learning) if learn else None
     if circle is not None and (found := circle.found()):
         typer.echo(f'world-model: {found}', err=True)
     reality = reality or _default_reality(contract.name, learn and not from_scratch)
@@ -92,7 +95,7 @@ def demo_command(
         explore_ticks=EXPLORE_TICKS,
         evaluate_every=EVALUATE_EVERY if circle is not None else 0,
         robot_id=robot_id(contract),
-        directory=str(directory.resolve()),
+        directory=str(recorded.resolve()),
         store='' if circle is None else circle.store,
         slots='' if circle is None else str(circle.out.with_name('slots')),
         use_sim_time=True,
@@ -112,7 +115,7 @@ def demo_command(
         figures = _run(contract, settings, supervisor, stop, console, minutes, headless, circle)
     finally:
         supervisor.stop()
-    console.print(_summary(figures, directory))
+    console.print(_summary(figures, recorded))
     if json_file is not None:
         json_file.write_text(json.dumps(figures) + '\n', encoding='utf-8')
     _end(figures, logs, console, ended_early=stop.asked.is_set())

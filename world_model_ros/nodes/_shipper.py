@@ -54,6 +54,8 @@ class ShippingFigures:
     error: str = ''
     failures: int = 0  # of this process: store or disk could not be used
     last_error: str = ''  # of these, the newest
+    foreign: int = 0  # episodes of other robots or interfaces in the same folder: left alone
+    foreign_of: str = ''  # whose these are
     broken: str = ''  # now: a fault of this program, not of the store or the disk
 
 
@@ -61,7 +63,13 @@ class Shipper:
     """Follows one folder of episodes; start() it, and stop() it before the process ends."""
 
     def __init__(
-        self, root: Path, store_url: str, robot_id: str, first_retry_s: float = FIRST_RETRY_SEC
+        self,
+        root: Path,
+        store_url: str,
+        robot_id: str,
+        first_retry_s: float = FIRST_RETRY_SEC,
+        *,
+        interface: str = '',
     ) -> None:
         """Prepare; raises ValueError without a robot_id that can be part of a key.
 
@@ -71,12 +79,15 @@ class Shipper:
             root: folder of the episodes.
             store_url: where they go; the store is begun there if there is none.
             robot_id: of this robot, for episodes that do not say whose they are.
+            interface: only episodes of this interface hash go; '' for all of this robot.
             first_retry_s: after a failure; doubled with each further one, up to a minute.
         """
         check_robot_id(robot_id)
         parse_url(store_url)
         self._root, self._url, self._robot_id = root, store_url, robot_id
         self._first_retry_s = first_retry_s
+        self._interface = interface
+        self._foreign: dict[str, str] = {}  # episode -> whose it is; refused, and no fault
         self._done: set[str] = set()
         self._refused: dict[str, str] = {}
         self._shipped = self._failures = self._left = 0
@@ -176,17 +187,24 @@ class Shipper:
             'contract_hash': about['contract_hash'],
             'ticks': counts.get(topics.get('tick', ''), 0),
         }
-        return about['robot_id'] or self._robot_id, interface_hash(contract), info
+        robot_id, interface = about['robot_id'] or self._robot_id, interface_hash(contract)
+        if robot_id != self._robot_id or self._interface not in ('', interface):
+            self._foreign[folder.name] = f'robot {robot_id!r} ({contract.name})'
+            raise EpisodeError(f'of {self._foreign[folder.name]}: each robot ships its own')
+        return robot_id, interface, info
 
     def _say(self, error: str, broken: str = '') -> None:
-        refused = next(iter(self._refused.values()), '')
+        refused = next((why for n, why in self._refused.items() if n not in self._foreign), '')
+        foreign_of = ', '.join(sorted(set(self._foreign.values())))
         self.figures = ShippingFigures(
             self._shipped,
             self._left,
-            len(self._refused),
+            len(self._refused) - len(self._foreign),
             error or refused,
             self._failures,
             self._last_error,
+            len(self._foreign),
+            foreign_of,
             broken,
         )
 

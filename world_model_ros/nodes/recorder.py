@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rclpy.node import Node
 
-from world_model_ros.contract import contract_hash, find_robot, load_contract
+from world_model_ros.contract import contract_hash, find_robot, interface_hash, load_contract
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recover_leftovers
 from world_model_ros.experience.recover import Recovered
 from world_model_ros.experience.session import RecordingSession
@@ -63,7 +63,12 @@ class RecorderNode(Node):
             contract_text=contract.text,
             convert=conversions(contract),
         )
-        self._shipper = Shipper(self._root, value['store'], robot_id) if value['store'] else None
+        self._shipper: Shipper | None = None
+        if value['store']:
+            self._shipper = Shipper(
+                self._root, value['store'], robot_id, interface=interface_hash(contract)
+            )
+        self._foreign_of = ''  # whose episodes in this folder are left alone, as said in the log
         self._recovered = Recovered()
         self._stop_s: float | None = None  # steady clock, since when it is asked to stop
         # A long leftover takes seconds to check; its lock and name keep it apart from new ones.
@@ -134,6 +139,12 @@ class RecorderNode(Node):
         dropped = totals.dropped + (sum(current.writer.dropped.values()) if current else 0)
         problems = [f.problem for f in self._followers if f.problem]
         shipping = self._shipper.figures if self._shipper else ShippingFigures()
+        if shipping.foreign_of != self._foreign_of:
+            self._foreign_of = shipping.foreign_of
+            self.get_logger().info(
+                f'{self._root} also holds episodes of {self._foreign_of}: they stay there, since '
+                'each robot ships its own'
+            )
         if totals.error:
             level, text = _common.ERROR, totals.error
         elif problems:
@@ -168,6 +179,7 @@ class RecorderNode(Node):
             'shipped': shipping.shipped,
             'waiting': shipping.waiting,
             'unshippable': shipping.refused,
+            'of_other_robots': shipping.foreign,
             'shipping_error': shipping.error,
             'shipping_failures': shipping.failures,
             'last_shipping_error': shipping.last_error,
