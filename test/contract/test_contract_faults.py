@@ -317,3 +317,22 @@ def test_difference_of_foreign_interfaces_is_empty_only_for_equal_ones(a, b):
     assert interface_diff(a, a) == []
     if interface_hash(a) != interface_hash(b):
         assert interface_diff(a, b)
+
+
+def test_a_list_that_is_missing_is_shown_with_one_number_for_each_joint():
+    data = copy.deepcopy(REACHER)
+    joints = [f'j{i}' for i in range(7)]
+    data['action'].update(names=joints, low=None, high=[0.05] * 7, rate_limit='fast')
+
+    low, rate_limit = problems_of(yaml.safe_dump(data))
+
+    for problem in (low, rate_limit):
+        assert problem.remedy == 'write [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]'
+        assert '7 numbers' in problem.expected
+
+
+def test_a_robot_file_that_is_not_there_is_called_a_robot_file(tmp_path):
+    with pytest.raises(ContractError, match=r'expected a robot file \(YAML\); check the path'):
+        load_contract(tmp_path / 'my.yaml')
+    with pytest.raises(ContractError, match=r'name is missing; expected the path of a robot file'):
+        load_contract('')

@@ -13,6 +13,8 @@ from pathlib import Path
 from world_model_ros.contract.problems import ContractError, Problem, did_you_mean
 
 PACKAGE = 'world_model_ros'
+# What the files of a folder below `config` are called where an error speaks of them.
+_CALLED = {'robots': 'a robot file (YAML)', 'reality': 'a reality file (YAML)'}
 SUFFIXES = ('.yaml', '.yml')
 
 
@@ -36,13 +38,12 @@ def find_config(kind: str, name_or_path: str | Path) -> Path:
         ContractError: there is no such file; the error names the shipped ones.
     """
     given = str(name_or_path)
+    called = _CALLED.get(kind, f'a {kind} file (YAML)')
     path = Path(given).expanduser()
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         if path.is_file():
             return path
-        raise ContractError(
-            given, [Problem('file', 'missing', f'a YAML file for {kind}', 'check the path')]
-        )
+        raise ContractError(given, [Problem('file', 'missing', called, 'check the path')])
     known: dict[str, Path] = {}
     for folder in config_directories():
         for file in sorted((folder / kind).glob('*.yaml')):
@@ -50,12 +51,12 @@ def find_config(kind: str, name_or_path: str | Path) -> Path:
     if given in known:
         return known[given]
     raise ContractError(
-        given,
+        given or called,
         [
             Problem(
                 'name',
-                repr(given),
-                f'a name in config/{kind} or the path of a YAML file',
+                repr(given) if given else 'missing',
+                f'the path of {called}, or the name of one in config/{kind}',
                 did_you_mean(given, sorted(known)),
             )
         ],

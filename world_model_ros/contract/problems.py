@@ -195,7 +195,10 @@ class Section:
         """Read a list of `length` finite numbers."""
         value = self.get(name)
         if not isinstance(value, list) or len(value) > MAX_LIST:
-            self.note(name, value, f'a list of {length} numbers in {unit}', 'write [1.0, 2.0]')
+            count = f'{length} numbers' if length else 'numbers, one for each name,'
+            shown = [f'{number}.0' for number in range(1, min(max(1, length), MAX_SHOWN) + 1)]
+            example = ', '.join(shown if length <= MAX_SHOWN else [*shown, '…'])
+            self.note(name, value, f'a list of {count} in {unit}', f'write [{example}]')
             return ()
         if len(value) != length:
             self.note(
@@ -218,6 +221,7 @@ class Section:
         return tuple(result)
 
 
+MAX_SHOWN = 16  # numbers of an example
 MAX_LIST = 256  # names in one list; beyond it a file is a mistake or an attack
 
 
