@@ -52,6 +52,8 @@ _OF_PROCESSES = {
     ),
     'respawn_delay': Parameter(1.0, 'Seconds until a node is started again', low=0.0),
 }
+ENDING_SEC = 0.2
+ENDED = 'The robot must not go on without it: the launch ends. respawn:=true starts it again'
 _NAME = r'[~/A-Za-z_][\w/]*'
 _REMAPPING = re.compile(rf'((?:\w+:)?{_NAME}):=({_NAME})')
 
@@ -220,7 +222,7 @@ def launch_actions(entries: Sequence[NodeEntry], **defaults: str) -> list:
 
 def _started(entry: NodeEntry, settings: Settings, folder: Path) -> list:
     """The actions of one node: what ends the launch with it, then the node."""
-    from launch.actions import OpaqueFunction, RegisterEventHandler
+    from launch.actions import OpaqueFunction, RegisterEventHandler, TimerAction
     from launch.event_handlers import OnProcessExit
     from launch_ros.actions import LifecycleNode, Node
 
@@ -230,17 +232,18 @@ def _started(entry: NodeEntry, settings: Settings, folder: Path) -> list:
     if settings.respawn or not entry.vital:
         return [node]
 
-    def end_launch(context: Any) -> None:
-        # An exception is the one way to end a launch with a status that is not 0.
-        if not context.is_shutdown:
-            status = context.locals.event.returncode
-            raise RuntimeError(f'{entry.executable} ended (exit status {status}). {ENDED}')
+    def end_launch(event: Any, _context: Any) -> TimerAction:
+        text = f'{entry.executable} ended (exit status {event.returncode}). {ENDED}'
 
-    ended = OnProcessExit(target_action=node, on_exit=[OpaqueFunction(function=end_launch)])
-    return [RegisterEventHandler(ended), node]
+        def end(context: Any) -> None:
+            # An exception is the one way to end a launch with a status that is not 0.
+            if not context.is_shutdown:
+                raise RuntimeError(text)
 
+        # Ctrl-C in a terminal reaches the nodes too, and one may end before the launch has heard.
+        return TimerAction(period=ENDING_SEC, actions=[OpaqueFunction(function=end)])
 
-ENDED = 'The robot must not go on without it: the launch ends. respawn:=true starts it again'
+    return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=end_launch)), node]
 
 
 def _text(value: object) -> str:

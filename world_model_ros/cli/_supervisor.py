@@ -54,6 +54,16 @@ class Child:
         """Whether it ended without being asked."""
         return self.expected and self.process.poll() is not None
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        status = self.process.poll()
+        if status is None:
+            return 'still runs'
+        if status < 0:
+            return f'killed by {signal.Signals(-status).name}'
+        return f'ended with exit status {status}'
+
     def last_lines(self, count: int = 5) -> list[str]:
         """The end of its log."""
         return self.log.read_text(encoding='utf-8', errors='replace').splitlines()[-count:]

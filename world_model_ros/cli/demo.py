@@ -126,8 +126,8 @@ def _end(figures: dict[str, Any], logs: Path, console: Console, *, ended_early: 
     for fault in figures['faults']:
         console.print(f'fault: {Fault(**fault)}', style='red' if fault['now'] else 'yellow')
     for name, lines in figures['died'].items():
-        console.print(f'[red]{name} ended early; its last words:[/]')
-        console.print('\n'.join(lines) or '(none)', markup=False)
+        console.print(f'[red]{name} ended early; how, and its last words:[/]')
+        console.print('\n'.join(lines), markup=False)
     never = not figures['ticks'] and not ended_early
     if never:
         console.print('[red]The robot never began to act.[/]')
@@ -202,7 +202,9 @@ def _run(
         faults = find_faults(monitor.view, supervisor.children, circle)
         figures['faults'] = [asdict(fault) for fault in faults]
         supervisor.stop()  # before the store is asked once more
-        figures['died'] = {child.name: child.last_lines() for child in supervisor.died()}
+        figures['died'] = {
+            child.name: [child.ending, *child.last_lines()] for child in supervisor.died()
+        }
         if circle is not None:
             figures |= {'reality': settings.reality, 'store': circle.store}
             figures['resumed'] = circle.resumed

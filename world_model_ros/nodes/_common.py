@@ -178,6 +178,14 @@ class StopSignals:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
 
+    def ignore(self) -> None:
+        """The node has ended: a signal while Python takes itself down must not look like a crash.
+
+        Ctrl-C reaches a node twice, from the terminal and from `ros2 launch`.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
     def _on_signal(self, number: int, _frame) -> None:
         if self.asked.is_set():
             return
@@ -242,6 +250,7 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
         rclpy.try_shutdown()
         if lock is not None:
             lock.close()
+        stop.ignore()
 
 
 def _refuse(text: str) -> int:
