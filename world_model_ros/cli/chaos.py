@@ -41,3 +41,9 @@ def run_part(part: str, runs: int, seed: int, as_json: bool) -> None:
     result = inject(part, one_run, runs, seed, progress)
     print(json.dumps(result.as_json(), indent=None if as_json else 2))
     raise typer.Exit(1 if result.violations else 0)
+
+
+@app.command('ingest')
+def ingest(runs: RUNS = 200, seed: SEED = 0, as_json: AS_JSON = False) -> None:
+    """Upload forged and damaged episodes to a trainer (needs a source tree's fixtures)."""
+    run_part('ingest', runs, seed, as_json)

@@ -23,6 +23,7 @@ FILE_BYTES = 8 << 30  # as in the store: an hour of three cameras as the model s
 UNPACKED_BYTES = 16 << 30
 # Our recorder's have 1 MiB and one message; a raw picture of 42 Mpixel, RGB, fits.
 CHUNK_BYTES = 128 << 20
+CHUNK_RECORDS = 2_000_000  # of one chunk; the smallest message of ROS takes 43 bytes
 CHUNKS = 1 << 18  # 8 GiB of our recorder are 8,000
 MESSAGES = 8_000_000  # an hour of three cameras and joints at 500 Hz are 2.5 million
 # Contract (256 KiB) and announcement (512 KiB) are the largest texts in a metadata record.

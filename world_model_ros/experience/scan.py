@@ -34,6 +34,7 @@ from mcap.records import (
 
 from world_model_ros.experience.limits import (
     CHUNK_BYTES,
+    CHUNK_RECORDS,
     CHUNKS,
     FILE_BYTES,
     MESSAGES,
@@ -41,6 +42,7 @@ from world_model_ros.experience.limits import (
     RECORD_BYTES,
     TOPICS,
     UNPACKED_BYTES,
+    LimitError,
     check_limit,
     unpacked,
 )
@@ -152,9 +154,12 @@ def chunk_records(chunk: Chunk) -> Iterator[tuple[int, Schema | Channel | Messag
         One of DAMAGE.
     """
     data = unpacked(chunk)
-    offset, size = 0, len(data)
+    offset, size, count = 0, len(data), 0
     while offset < size:
         opcode, length = _FRAME.unpack_from(data, offset)
+        count += 1
+        if opcode == 0 or count > CHUNK_RECORDS:  # no record has 0; unpacked zeros are a bomb
+            raise LimitError(f'a chunk with opcode {opcode} as its record number {count}')
         start = offset + _FRAME.size
         if length > size - start:
             raise EndOfFile
