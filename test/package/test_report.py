@@ -4,6 +4,7 @@
 
 import base64
 import importlib.util
+import json
 import math
 import re
 import sys
@@ -18,13 +19,18 @@ pytest.importorskip('jinja2')
 sys.path.insert(0, str(Path(__file__).parent))
 import lived_store as lived
 
+from world_model_ros.bench.chaos import episode_parts
 from world_model_ros.cli import main
 from world_model_ros.cli._report_axis import TimeAxis
 from world_model_ros.cli._report_data import find_episodes, gather
+from world_model_ros.cli._report_page import render
+from world_model_ros.cli._report_sane import label
 from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.experience.figures import episode_figures
+from world_model_ros.onboard.assembly import StreamSample
 from world_model_ros.store import open_store
 from world_model_ros.store.layout import strip_key
+from world_model_ros.store.redact import redact
 
 runner = CliRunner()
 VOID = {'br', 'img', 'meta'}
@@ -197,6 +203,69 @@ def test_names_from_the_store_are_only_ever_text(tmp_path, store):
         svg = base64.b64decode(address.split(',', 1)[1]).decode()
         assert '<script' not in svg
         assert not re.search(r'(href|src)="https?:', svg)
+
+
+SAMPLE = StreamSample(lived.T0_NS, 7, True, 0.01, True, '')
+
+
+@pytest.mark.parametrize('name', ['$\\foo$', 'a\0b', '\u202e<script>', 'x' * 5000, '$', '\n'])
+def test_a_stream_may_be_called_anything(tmp_path, store, name):
+    streams = {name: SAMPLE, 'camera': SAMPLE}
+    lived.upload(store, lived.record(tmp_path, 0, streams=streams, surprise=1.0))
+    page = report(store)
+    assert 'Everything was read' in page.text
+    assert any(row[0].startswith(label(name)[:59].strip()) for row in page.rows)
+
+
+def test_a_robot_may_be_called_anything_that_is_a_key(tmp_path, store):
+    for number, name in enumerate(('$foo$', '$x^{$', '<b>', 'ü' * 90)):
+        lived.upload(store, lived.record(tmp_path, number, robot_id=name), name)
+    assert '$x^{$' in report(store).text
+
+
+@pytest.mark.parametrize(
+    'fields',
+    [{'reward': 1e300}, {'reward': math.inf}, {'surprise': 1e300}, {'age_s': 1e7, 'missing': 0}],
+)
+def test_figures_of_no_robot_cost_one_episode_at_most(tmp_path, store, fields):
+    lived.upload(store, lived.record(tmp_path, 0, **fields))
+    lived.upload(store, lived.record(tmp_path, 1))
+    assert lived.uuid(1)[:8] in report(store).text
+
+
+@pytest.mark.parametrize('name', ['skipped', 'tick', 'release', 'source'])
+def test_an_infinite_number_costs_one_episode(tmp_path, store, name):
+    parts = episode_parts.take_apart(lived.record(tmp_path, 0))
+    for number in parts.ticks():
+        parts.set_tick(number, name, math.inf)
+    parts.topics[0].qos = '[{a: ' if name == 'source' else parts.topics[0].qos
+    lived.upload(store, episode_parts.put_together(parts, tmp_path / 'forged', lived.uuid(7)))
+    lived.upload(store, lived.record(tmp_path, 1))
+    page = report(store)
+    assert '1 unreadable' in page.text
+    assert lived.uuid(1)[:8] in page.text
+
+
+@pytest.mark.parametrize(
+    'fields',
+    [
+        {'published_ns': 10**400},
+        {'updates': 10**300},
+        {'gate': {'joints_15': 1e300}},
+        {'gate': {'joints_1': 'x', 'joints_5': [1], 'against': {'a': 1}}},
+        {'note': '<script>' * 10_000},
+    ],
+)
+def test_a_release_record_may_say_anything(tmp_path, store, fields):
+    lived.publish(store, tmp_path, 1)
+    lived.publish(store, tmp_path, 2)
+    key = f'releases/{lived.INTERFACE}/00000001.json'
+    store.put(key, json.dumps(json.loads(store.get(key)) | fields).encode())
+    assert report(store).row('2')
+
+
+def test_a_secret_in_the_url_of_a_store_is_not_on_the_page():
+    assert 'topsecret' not in render([], redact('s3://key:topsecret@bucket/p?token=topsecret'))
 
 
 def test_strips_are_shown_with_their_release(tmp_path, store):

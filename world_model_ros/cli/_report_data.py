@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from world_model_ros.cli._report_sane import drawable, label, release_trouble
 from world_model_ros.experience import EpisodeError
 from world_model_ros.experience.figures import EpisodeFigures, episode_figures
 from world_model_ros.store import (
@@ -24,8 +25,8 @@ from world_model_ros.store import (
     StoreError,
     complete_episodes,
     download_episode,
+    latest_release,
     read_release,
-    releases,
 )
 from world_model_ros.store.episodes import list_episodes
 from world_model_ros.store.layout import (
@@ -37,6 +38,7 @@ from world_model_ros.store.layout import (
 )
 from world_model_ros.store.limits import PICTURE_BYTES
 
+REASON = 500  # characters
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
 # Earlier stamps (2001-09-09) are of a clock that began at zero, as simulators have.
 FIRST_UTC_NS = 10**18
@@ -136,9 +138,12 @@ def _episode(
         troubles.append(Trouble('damaged', error.key or ref.key, error.reason))
         return None
     try:
-        return replace(episode_figures(path), uuid=ref.uuid, robot_id=ref.robot_id)
+        return replace(
+            drawable(episode_figures(path)), uuid=ref.uuid, robot_id=label(ref.robot_id)
+        )
     except EpisodeError as error:
-        reason = str(error).replace(f'{folder}/', '')  # a folder that is gone names nothing
+        # A folder that is gone names nothing.
+        reason = label(str(error).replace(f'{folder}/', ''), REASON)
         troubles.append(Trouble('unreadable', ref.key, reason))
         return None
     finally:
@@ -146,21 +151,30 @@ def _episode(
 
 
 def _releases(store: Store, interface: str, troubles: list[Trouble]) -> list[Release]:
+    damaged: dict[str, str] = {}
+    newest = None
     try:
-        return releases(store, interface)
+        latest = latest_release(store, interface)
+        newest = 0 if latest is None else latest.number
     except StoreError as error:
-        damaged = {error.key: error}
+        damaged[error.key] = error.reason
     # One damaged record, or the pointer, must not hide the others.
     found = []
     for entry in store.list(releases_prefix(interface)):
         number = record_number(entry.key)
-        if number is None:
+        if number is None or (newest is not None and number > newest):
             continue
         try:
-            found.append(read_release(store, interface, number))
+            release = read_release(store, interface, number)
         except StoreError as error:
-            damaged[error.key] = error
-    troubles += [Trouble('release', key, error.reason) for key, error in damaged.items()]
+            damaged[error.key] = error.reason
+            continue
+        wrong = release_trouble(release)
+        if wrong:
+            damaged[entry.key] = wrong
+        else:
+            found.append(replace(release, note=label(release.note, REASON)))
+    troubles += [Trouble('release', key, reason) for key, reason in damaged.items()]
     return found
 
 

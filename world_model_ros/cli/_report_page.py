@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ import jinja2
 
 from world_model_ros.cli import _report_plots as plots
 from world_model_ros.cli._report_axis import TimeAxis
-from world_model_ros.cli._report_data import FIRST_UTC_NS, Life
+from world_model_ros.cli._report_data import FIRST_UTC_NS, REASON, Life, Trouble
+from world_model_ros.cli._report_sane import label
 from world_model_ros.experience.figures import EpisodeFigures
 from world_model_ros.onboard.tick_record import SOURCES
 from world_model_ros.store import Release
@@ -51,30 +52,43 @@ def render(lives: Sequence[Life], store: str, wanted: str = '') -> str:
 
 def _life(life: Life) -> dict[str, Any]:
     axis = TimeAxis(life)
+    drawn = {
+        'returns': _drawn(life, 'returns', lambda: plots.returns_plot(life, axis)),
+        'open_loop': _drawn(life, 'open loop', lambda: plots.open_loop_plot(life)),
+        'surprise': _drawn(life, 'surprise', lambda: plots.surprise_plot(life, axis)),
+        'streams': _drawn(life, 'streams', lambda: plots.streams_plot(life, axis)),
+        'ticks': _drawn(life, 'ticks', lambda: plots.ticks_plot(life, axis)),
+        'sources': _drawn(life, 'sources', lambda: plots.sources_plot(life.episodes)),
+    }
     return {
+        **drawn,
         'name': life.name,
         'interface': life.interface,
         'axis': axis.said,
         'summary': _summary(life),
-        'returns': plots.returns_plot(life, axis),
         'left_out': _left_out(life.episodes),
         'releases': _release_rows(life),
-        'open_loop': plots.open_loop_plot(life),
         'strips': [
             (number, 'data:image/png;base64,' + base64.b64encode(png).decode())
             for number, png in life.strips.items()
         ],
-        'surprise': plots.surprise_plot(life, axis),
-        'streams': plots.streams_plot(life, axis),
         'stream_rows': _stream_rows(life.episodes),
-        'ticks': plots.ticks_plot(life, axis),
-        'sources': plots.sources_plot(life.episodes),
         'source_names': [s for s in SOURCES if any(e.sources.get(s) for e in life.episodes)],
         'days': _days(life.episodes),
         'episodes': [_episode_row(e) for e in life.episodes],
         'troubles': life.troubles,
         'trouble_counts': dict(Counter(t.what for t in life.troubles)),
     }
+
+
+def _drawn(life: Life, name: str, draw: Callable[[], str | None]) -> str | None:
+    """A plot; one that cannot be drawn is named and costs only itself."""
+    try:
+        return draw()
+    except Exception as error:  # noqa: BLE001 - whatever lies in a store, there is a page
+        reason = label(f'{type(error).__name__}: {error}', REASON)
+        life.troubles.append(Trouble('plot', name, reason))
+        return None
 
 
 def _summary(life: Life) -> list[tuple[str, str]]:
