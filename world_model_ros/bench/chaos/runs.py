@@ -8,6 +8,7 @@ violation itself, with the exception as its text: an injector never hides what i
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import tempfile
 import time
@@ -42,6 +43,13 @@ class Result:
     violations: list[tuple[int, Violation]] = field(default_factory=list)
     wall_s: float = 0.0
 
+    def add(self, other: Result) -> None:
+        """Take in what another process found in runs of the same seed, at the same time."""
+        self.runs += other.runs
+        self.checked += other.checked
+        self.violations = sorted(self.violations + other.violations, key=lambda pair: pair[0])
+        self.wall_s = max(self.wall_s, other.wall_s)
+
     def as_json(self) -> dict[str, Any]:
         """The figures that the command prints."""
         return {
@@ -58,6 +66,12 @@ class Result:
         }
 
 
+def inject_part(part: str, runs: int, seed: int, first: int, step: int) -> Result:
+    """Every `step`-th run of a part, for a process of its own."""
+    one_run = importlib.import_module(f'world_model_ros.bench.chaos.{part}').one_run
+    return inject(part, one_run, runs, seed, every=(first, step))
+
+
 OneRun = Callable[[int, np.random.Generator, Path, Counter], list[Violation]]
 
 
@@ -67,15 +81,16 @@ def inject(
     runs: int,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
+    every: tuple[int, int] = (0, 1),
 ) -> Result:
     """Call `one_run(index, rng, folder, checked)` so many times and collect what it found.
 
     Run i always gets the numbers of (seed, i), so that one run can be repeated alone. The folder
-    is empty and is deleted afterwards.
+    is empty and is deleted afterwards. `every` (first, step) leaves the other runs to others.
     """
     result = Result(part, seed)
     begun_s = time.monotonic()
-    for index in range(runs):
+    for index in range(every[0], runs, every[1]):
         rng = np.random.default_rng([seed, index])
         folder = Path(tempfile.mkdtemp(prefix=f'chaos_{part}_'))
         try:
