@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from world_model_ros.bench.chaos import episode_parts
 from world_model_ros.cli.bench_parity import rebuild_elsewhere, thin
 from world_model_ros.cli.episodes import app
 
@@ -98,3 +99,23 @@ def test_thinned_episodes_have_unrebuilt_ticks_and_no_different_one(tmp_path: Pa
     figures = rebuild_elsewhere(tmp_path)
     assert (figures['episodes'], figures['ticks'], figures['different']) == (3, 30, 0)
     assert 0 < figures['unrebuilt'] < 30 and figures['rebuilt'] + figures['unrebuilt'] == 30
+
+
+def test_an_episode_that_is_anything_is_one_row_and_the_others_are_there(folder: Path) -> None:
+    parts = episode_parts.take_apart(FIXTURE)
+    parts.begin['started_ns'] = '-1'
+    episode_parts.put_together(parts, folder, 'no_start')
+    parts = episode_parts.take_apart(FIXTURE)
+    parts.end = {'status': 'whole'}
+    episode_parts.put_together(parts, folder, 'no_end')
+    parts = episode_parts.take_apart(FIXTURE)
+    parts.begin['contract'] = '['
+    episode_parts.put_together(parts, folder, 'no_contract')
+    code, out = run('list', folder, '--json')
+    rows = {row['name']: row['state'] for row in json.loads(out)['episodes']}
+    assert code == 0 and rows.pop('episode_v1') == 'whole'
+    assert rows['no_start'].startswith('unreadable') and rows['no_end'].startswith('unreadable')
+    code, out = run('check', '--rebuild', folder, '--json')
+    checked = json.loads(out)
+    assert code == 1 and checked['checked'] == 4
+    assert {Path(path).name for path in checked['wrong']} == {'no_start', 'no_end', 'no_contract'}

@@ -74,7 +74,7 @@ def test_refused_episodes_count_for_neither_side(tmp_path):
 def test_parts_go_where_the_first_one_went_and_count_as_one_episode(tmp_path):
     ledger = Ledger(tmp_path / 'ledger.jsonl')
     first = LEARNED[0]
-    parts = [f'{first}-{number}' for number in range(2, 7)]
+    parts = [f'{first}-{number}' for number in range(2, 6)] + [f'{first}-2.0123456789ab']
     assert settle(ledger, first, *parts) == ['ingested'] * 6
     assert settle(ledger, *LEARNED[1:5]) == ['ingested'] * 3 + ['held_out']
     assert settle(ledger, f'{LEARNED[4]}-2', f'{LEARNED[3]}-2') == ['held_out', 'ingested']

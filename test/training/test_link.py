@@ -42,3 +42,15 @@ def test_a_store_that_can_be_read_but_not_written_is_lost_until_it_can_be_writte
 def test_a_url_that_names_no_store_is_no_store_that_is_away():
     with pytest.raises(StoreUrlError, match='write s3://BUCKET/PREFIX'):
         Link('s3:/bucket', lambda *_, **__: None)
+
+
+def test_what_no_reader_of_the_store_thought_of_is_counted_and_tried_again(tmp_path):
+    events = []
+    link = Link(str(tmp_path), lambda event, **fields: events.append((event, fields)))
+    with link.doing('look'):
+        raise RecursionError('nested')
+    assert link.fails_to('look') and link.errors == 1
+    assert 'RecursionError: nested' in link.error
+    with link.doing('look'):
+        pass
+    assert not link.error and [name for name, _ in events] == ['store_lost', 'store_back']

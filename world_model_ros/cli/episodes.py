@@ -92,16 +92,21 @@ def describe(path: Path) -> dict[str, Any]:
         'bytes': sum(file.stat().st_size for file in path.iterdir()),
     }
     try:
-        reader = EpisodeReader(path)
-        ticks = read_ticks(reader)
-    except UNREADABLE as error:
-        return {**row, 'state': f'unreadable: {error}'}
+        return {**row, **_described(path)}
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # noqa: BLE001 - an episode may be anything; the others are listed
+        return {**row, 'state': f'unreadable: {_short(error)}'}
+
+
+def _described(path: Path) -> dict[str, Any]:
+    reader = EpisodeReader(path)
+    ticks = read_ticks(reader)
     contents = reader.contents
     rewards = np.array([record.reward for record in ticks])
     measured = rewards[np.isfinite(rewards)]
     began = datetime.fromtimestamp(contents.start_ns * 1e-9, tz=timezone.utc)
     return {
-        **row,
         'robot_id': reader.info.robot_id,
         'began': began.strftime('%Y-%m-%d %H:%M:%S'),
         'seconds': max(0.0, (contents.end_ns - contents.start_ns) * 1e-9),
@@ -109,6 +114,17 @@ def describe(path: Path) -> dict[str, Any]:
         'return': float(measured.sum()) if measured.size else None,
         'state': reader.end.status,
     }
+
+
+def _check(path: Path, rebuild: bool) -> list[str]:
+    try:
+        return check_episode(path, rebuilt=rebuild)
+    except Exception as error:  # noqa: BLE001 - an episode may be anything; the others are checked
+        return [f'{path}: cannot be read: {type(error).__name__}: {_short(error)}']
+
+
+def _short(error: Exception) -> str:
+    return ' '.join(str(error).split())[:500]
 
 
 @app.command()
@@ -121,7 +137,7 @@ def check(
 ) -> None:
     """Check files, checksums, counts and ticks; exit 1 and say what is wrong."""
     episodes = [episode for path in paths for episode in expand(path)]
-    wrong = {str(path): check_episode(path, rebuilt=rebuild) for path in episodes}
+    wrong = {str(path): _check(path, rebuild) for path in episodes}
     broken = {path: problems for path, problems in wrong.items() if problems}
     if as_json:
         typer.echo(json.dumps({'checked': len(wrong), 'whole': not broken, 'wrong': broken}))

@@ -29,8 +29,11 @@ KEY_BYTES = 32
 # With so many episodes to learn from, one must be there to judge by: of ten, the hash alone holds
 # none out in 35 % of the cases, and without any nothing is ever published.
 INGESTED_BEFORE_HELD_OUT = 4
-# A recorder that was restarted within an episode writes UUID-2 beside UUID.
-_PART = re.compile(r'^([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})-\d+$')
+# A recorder that was restarted within an episode writes UUID-2 beside UUID; one that finds other
+# content under its key in the store uploads UUID.CONTENT.
+_PART = re.compile(
+    r'^([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:-\d+)?(?:\.[0-9a-f]{12})?$'
+)
 _T = TypeVar('_T')
 
 
