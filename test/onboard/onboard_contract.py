@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from world_model_ros.contract import Action
+
 PERIOD_NS = 40_000_000
 
 
@@ -22,7 +24,7 @@ def make_action(**changes):
         'safe': 'zero',
         'gravity_safe': True,
     }
-    return SimpleNamespace(**{**fields, **changes})
+    return Action(**{**fields, **changes})
 
 
 def make_stream(kind, **changes):
@@ -62,6 +64,7 @@ def make_contract(streams=None, action=None, **changes):
     fields = {
         'name': 'test',
         'period_s': 0.04,
+        'period_ns': PERIOD_NS,
         'command_offset_s': 0.04,
         'offset_ticks': 1,
         'command_rate_hz': 50.0,

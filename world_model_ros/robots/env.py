@@ -89,6 +89,8 @@ class Env:
         self._seed = None
         self.robot.reset(seed)
         self._guard = Guard(self.contract)
+        if refusal := self._guard.activate(self._measured()):
+            raise EnvError(f'the guard refuses this start: {refusal}')
         self._tick = 0
         self._over = False
         safe = self.contract.safe_action

@@ -1,0 +1,399 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who commands the robot at this sample, and what goes out.
+
+Input: chunks, switches, measured joint positions and two clocks: the robot's time, which orders
+commands, and a clock that only times out. Output: one command per sample, or none. The rules are
+those of docs/guard.md, in the order in which they win:
+
+inactive (nothing is sent) > stopped > disabled > foreign publisher, coming to rest > teleoperation
+> outside of the box > no heartbeat > no chunk in force > chunk.
+
+Everything but a chunk is the safe action: positions come to rest along their motion and are held,
+efforts and velocities go to zero. No step of it is larger than the limits allow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from world_model_ros.onboard.guard.box import Box
+from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
+from world_model_ros.onboard.guard.hold import Hold
+from world_model_ros.onboard.guard.motion import Limits, Motion
+
+if TYPE_CHECKING:
+    from world_model_ros.contract import Contract
+
+# After a pause of so many command periods (a process that was stopped) the driver holds: motion
+# begins from rest again. Fewer are jitter.
+PAUSE_PERIODS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GuardCommand:
+    """One sample: what to send, where it came from, and what was done to it."""
+
+    values: np.ndarray  # float64 [A], in the order of contract.action.names
+    source: str  # chunk | chunk_rest | safe | disabled | stopped | teleop | outside | inactive
+    reasons: tuple[str, ...]
+    chunk_ns: int  # start of the chunk in force, 0 when there is none
+    send: bool = True  # False: inactive, publish nothing
+
+
+class Guard:
+    """Samples the newest chunk by time and never lets a command out that breaks the contract.
+
+    Begins inactive. A method that can be refused returns why, or '' when it was done.
+    """
+
+    def __init__(self, contract: Contract, enabled: bool = True) -> None:
+        action = contract.action
+        self.names = tuple(action.names)
+        self.limits = Limits.of(contract)
+        self._held = action.safe == 'hold' and action.kind == 'position'
+        zero_inside = np.all(self.limits.low <= 0.0) and np.all(self.limits.high >= 0.0)
+        if not self._held and not zero_inside:
+            raise ValueError(
+                f'the safe action of contract {contract.name!r} is zero, but zero is outside '
+                f'low={action.low} high={action.high}: widen the limits or choose safe: hold'
+            )
+        self._interpolate = action.kind == 'position'
+        self._period_ns = contract.period_ns
+        self._command_period_ns = round(1e9 / contract.command_rate_hz)
+        self._timeout_s = contract.command_timeout_s
+        self._motion = Motion(self.limits)
+        self._hold = Hold(self.limits, action.hold_tolerance)
+        self._chunks = ChunkQueue(contract.offset_ticks + 3)
+        self._teleop = ChunkQueue(contract.offset_ticks + 3)
+        self._active = False
+        self._resting = False  # on the way to inactive
+        self._enabled = enabled
+        self._stop_reason = ''
+        self._foreign = ''
+        self._box = Box(self.names, self.limits, action.box_tolerance)
+        self._refusal = ''
+        self.refused = 0
+        self._last_ns: int | None = None  # time of the sample before, on both clocks
+        self._last_s = math.nan
+        self._heartbeat_s = self._teleop_s = -math.inf
+
+    # What it is
+
+    @property
+    def active(self) -> bool:
+        """Whether commands go out."""
+        return self._active
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the protective stop (software) is latched."""
+        return bool(self._stop_reason)
+
+    @property
+    def stop_reason(self) -> str:
+        """What the latched stop was given as its reason, '' without one."""
+        return self._stop_reason
+
+    @property
+    def enabled(self) -> bool:
+        """Whether chunks may move the robot."""
+        return self._enabled
+
+    @property
+    def outside(self) -> str:
+        """Which joint is outside of its box, and by how much; '' for none."""
+        return self._box.text
+
+    @property
+    def holds_position(self) -> bool:
+        """Whether the safe action is to hold a position: then measurements are needed."""
+        return self._held
+
+    @property
+    def command_period_ns(self) -> int:
+        """Time between two samples."""
+        return self._command_period_ns
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the command has come to rest: held, or zero."""
+        if self._held:
+            still = self._hold.target is not None and not np.any(self._motion.speed)
+            return still and bool(np.all(self._motion.value == self._hold.target))
+        return not np.any(self._motion.value)
+
+    # Switches
+
+    def activate(self, measured: np.ndarray | None = None) -> str:
+        """Commands go out from the next sample on, beginning where the robot is, at rest."""
+        if self.stopped:
+            return f'stopped ({self._stop_reason}): call guard/release_stop first'
+        if self._held:
+            here = self._positions(measured)
+            if here is None:
+                return self._needs_position()
+            self._motion.start(here)
+            self._hold.at(here)
+            self._box.judge(here)
+        else:
+            self._motion.start(np.zeros(len(self.names)))
+        self._clear()
+        self._last_ns = None
+        self._heartbeat_s = self._teleop_s = -math.inf
+        self._foreign = self._refusal = ''
+        self._resting = False
+        self._active = True
+        return ''
+
+    def come_to_rest(self) -> None:
+        """Refuse chunks and come to rest; deactivate() when `at_rest`."""
+        self._resting = True
+        self._clear()
+
+    def deactivate(self) -> None:
+        """Send nothing from now on, wherever the robot is."""
+        self._active = self._resting = False
+        self._foreign = ''
+        self._box.leave()
+        self._clear()
+
+    def stop(self, reason: str) -> None:
+        """Latch the protective stop; only release_stop() ends it."""
+        self._stop_reason = reason or 'no reason given'
+        self._clear()
+
+    def refuses_motion(self, measured: np.ndarray | None) -> str:
+        """Why a stop cannot be released, nor motion be enabled, at this position; ''."""
+        if not self._active or not self._held or self._positions(measured) is not None:
+            return ''
+        return self._needs_position()
+
+    def release_stop(self, measured: np.ndarray | None = None) -> str:
+        """End the stop. Only chunks that come afterwards count; a hold begins where it is."""
+        if self.stopped and (refusal := self._hold_here(measured)):
+            return refusal
+        self._clear()
+        self._stop_reason = ''
+        return ''
+
+    def enable(self, on: bool, measured: np.ndarray | None = None) -> str:
+        """Let chunks through, or (False) come to rest whatever comes."""
+        if on and not self._enabled and (refusal := self._hold_here(measured)):
+            return refusal
+        if on != self._enabled:
+            self._clear()
+        self._enabled = on
+        return ''
+
+    @property
+    def foreign(self) -> str:
+        """Who else has a publisher on the command topic, and sends nothing yet; '' for nobody."""
+        return self._foreign
+
+    def set_foreign(self, text: str) -> None:
+        """Another publisher exists on the command topic: come to rest while it does; '' for none.
+
+        One that sends is worse: then call deactivate().
+        """
+        if text and not self._foreign:
+            self._clear()
+        self._foreign = text
+
+    def drop_chunks(self, teleop: bool = False) -> None:
+        """The agent gives up what it has sent, or the person lets go, from the next sample on."""
+        (self._teleop if teleop else self._chunks).clear()
+
+    def heartbeat(self, steady_s: float) -> None:
+        """The agent lives at this time of the clock that times out; a chunk counts as well."""
+        self._heartbeat_s = steady_s
+
+    # Chunks
+
+    def on_chunk(
+        self,
+        names: Sequence[str],
+        times_ns: Sequence[int],
+        values: np.ndarray,
+        steady_s: float,
+        teleop: bool = False,
+    ) -> str:
+        """Take a chunk [H, A]; returns why it was refused, or ''. It is taken whole or not at all.
+
+        Columns are matched by name. Action i counts from times_ns[i] until the next time; the
+        last one for one control period. A person's chunk (`teleop`) shuts the agent's out for
+        command_timeout and its last action is held that long: it is sent by hand, at no rate.
+        """
+        problem = self._closed(teleop)
+        chunk: Chunk | None = None
+        if not problem:
+            chunk, problem = read_chunk(self.names, self._period_ns, names, times_ns, values)
+        if chunk is None:
+            return self.refuse(problem, teleop)
+        if teleop:
+            self._teleop.put(chunk)
+            self._teleop_s = steady_s
+        else:
+            self._chunks.put(chunk)
+            self._heartbeat_s = steady_s
+        return ''
+
+    def refuse(self, problem: str, teleop: bool = False) -> str:
+        """Count a chunk that is not taken; the text that names its sender."""
+        sender = "teleoperation's" if teleop else "the agent's"
+        self.refused += 1
+        self._refusal = f'{sender} chunk refused: {problem}'
+        return self._refusal
+
+    def _closed(self, teleop: bool) -> str:
+        """Why no chunk of this sender is taken now, ''."""
+        if not self._active:
+            return 'the guard is inactive'
+        if self.stopped:
+            return f'stopped: {self._stop_reason}'
+        if self._resting:
+            return 'the guard is being deactivated'
+        if self._foreign:
+            return self._foreign
+        if self._box.text and not teleop:
+            return self._box.text
+        return ''
+
+    # Samples
+
+    def sample(
+        self,
+        t_ns: int,
+        steady_s: float,
+        measured: np.ndarray | None = None,
+        rest: str = '',
+    ) -> GuardCommand:
+        """The command for time t_ns.
+
+        Args:
+            t_ns: the robot's time.
+            steady_s: the clock that times out.
+            measured: joint positions [A] in the contract's order, as fresh as they may be used;
+                None where there are none.
+            rest: why the safe action must be taken whatever came, '' otherwise.
+        """
+        if not self._active:
+            return GuardCommand(self._motion.value.copy(), 'inactive', (), 0, send=False)
+        reasons: list[str] = []
+        if self._refusal:
+            reasons.append(self._refusal)
+            self._refusal = ''
+        dt_s = self._step_s(t_ns, steady_s, reasons)
+        here = self._positions(measured) if self._held else None
+        if here is not None:
+            self._box.judge(here)
+        source, chunk = self._who(t_ns, steady_s, rest, reasons)
+        if chunk is None:
+            self._rest(dt_s, steady_s, here, reasons)
+        else:
+            self._hold.leave()
+            target, speed = chunk.at(t_ns, self._interpolate)
+            if self._box.text:  # by hand: the joints that are outside move, inwards
+                target = np.where(self._box.outside, target, self._motion.value)
+                speed = np.where(self._box.outside, speed, 0.0)
+                self._motion.to(target, speed, dt_s, reasons)
+                reasons.append(f'{self._box.text}; only inwards, by hand')
+            else:
+                self._motion.to(target, speed, dt_s, reasons)
+        return GuardCommand(
+            self._motion.value.copy(), source, tuple(reasons), chunk.start_ns if chunk else 0
+        )
+
+    def _who(
+        self, t_ns: int, steady_s: float, rest: str, reasons: list[str]
+    ) -> tuple[str, Chunk | None]:
+        """The source of this sample, and its chunk; None for the safe action."""
+        by_hand = self._by_hand(t_ns, steady_s)
+        if self.stopped:
+            reasons.append(f'stopped: {self._stop_reason}')
+            return 'stopped', None
+        if not self._enabled:
+            return 'disabled', None
+        if rest or self._foreign or self._resting:
+            reasons.append(rest or self._foreign or 'coming to rest before deactivation')
+            return 'safe', None
+        if by_hand is not None:
+            return 'teleop', by_hand
+        if self._box.text:
+            reasons.append(self._box.text)
+            return 'outside', None
+        if not abs(steady_s - self._heartbeat_s) <= self._timeout_s:  # NaN is a timeout too
+            reasons.append('no heartbeat within command_timeout')
+            return 'safe', None
+        chunk = self._chunks.started(t_ns)
+        if chunk is None or t_ns >= chunk.end_ns:
+            reasons.append('no chunk in force')
+            return 'safe', None
+        return ('chunk' if t_ns < chunk.start_ns + self._period_ns else 'chunk_rest'), chunk
+
+    def _by_hand(self, t_ns: int, steady_s: float) -> Chunk | None:
+        """The newest chunk of a person that has started, while that person is there."""
+        if not abs(steady_s - self._teleop_s) <= self._timeout_s:
+            self._teleop.clear()
+        return self._teleop.started(t_ns)
+
+    def _rest(
+        self, dt_s: float, steady_s: float, here: np.ndarray | None, reasons: list[str]
+    ) -> None:
+        """The safe action: towards zero, or to rest and held."""
+        if self._held:
+            self._hold.step(self._motion, dt_s, steady_s, here, reasons)
+        else:
+            self._motion.to_zero(dt_s)
+
+    def _step_s(self, t_ns: int, steady_s: float, reasons: list[str]) -> float:
+        """Seconds of motion that this sample may make: a pause buys no larger step after it."""
+        period_ns = self._command_period_ns
+        dt_ns = period_ns
+        if self._last_ns is not None:
+            if t_ns < self._last_ns:  # the old chunks lie in the future of the new time
+                self._clear()
+                reasons.append('time went back: chunks dropped')
+            elif t_ns > self._last_ns:
+                dt_ns = min(t_ns - self._last_ns, period_ns)
+            if not abs(steady_s - self._last_s) <= PAUSE_PERIODS * period_ns * 1e-9:
+                self._motion.start(self._motion.value)
+        self._last_ns, self._last_s = t_ns, steady_s
+        return dt_ns * 1e-9
+
+    # Positions
+
+    def _positions(self, measured: np.ndarray | None) -> np.ndarray | None:
+        """Measured positions [A], None unless they are whole and finite."""
+        if measured is None:
+            return None
+        here = np.asarray(measured, np.float64)
+        sound = here.shape == self._motion.value.shape and bool(np.all(np.isfinite(here)))
+        return here if sound else None
+
+    def _hold_here(self, measured: np.ndarray | None) -> str:
+        """Let the hold begin at the measured position; why not, or ''."""
+        if refusal := self.refuses_motion(measured):
+            return refusal
+        here = self._positions(measured)
+        if here is None or not self._active or not self._held:
+            return ''
+        low = np.minimum(self.limits.low, self._motion.value)
+        high = np.maximum(self.limits.high, self._motion.value)
+        self._hold.at(np.clip(here, low, high))
+        return ''
+
+    def _needs_position(self) -> str:
+        return (
+            f'no fresh position of {", ".join(self.names)}: holding would move the robot; '
+            'check the joint states'
+        )
+
+    def _clear(self) -> None:
+        self._chunks.clear()
+        self._teleop.clear()
