@@ -48,15 +48,60 @@ def test_the_rest_of_a_chunk_fades_to_rest_and_outlasts_the_command_timeout():
     assert found.shape[1] * contract.period_s > contract.command_timeout_s
 
 
-def test_held_positions_are_explored_around_where_the_robot_is():
-    action = make_action(kind='position', safe='hold', low=(-2.0, -2.0), high=(2.0, 2.0))
-    here = np.array([1.0, -1.9, 0.0, 0.0], np.float32)
-    collector = Collector(make_contract(action=action), amplitude=0.1)
-    found = chunks(collector, 200, arrays={'joints': here})[:, 0]
-    assert np.abs(found - here[:2]).max() <= 0.2 + 1e-6
-    assert found.min() >= -2.0
-    blind = chunks(collector, 50, sent=(0.5, 0.5))[:, 0]
-    assert np.abs(blind - 0.5).max() <= 0.2 + 1e-6
+def wandering(here, ticks=4000, sent=None, **keys):
+    """Positions commanded over an episode [T, A], and the robot's contract."""
+    limits = {'low': (-2.0, -2.0), 'high': (2.0, 2.0), 'rate_limit': (1.0, 0.5)}
+    contract = make_contract(
+        action=make_action(kind='position', safe='hold', **{**limits, **keys})
+    )
+    arrays = {'joints': np.array([*here, 0.0, 0.0], np.float32)}
+    found = chunks(Collector(contract), ticks, arrays=arrays, sent=here if sent is None else sent)
+    return found[:, 0].astype(float), contract
+
+
+@pytest.mark.parametrize('acceleration', [(), (0.5, 0.2)])
+def test_positions_wander_smoothly_around_where_the_robot_is(acceleration):
+    here = [1.0, -1.95]
+    found, contract = wandering(here, acceleration_limit=acceleration)
+    assert np.abs(found - here).max() <= 0.1 + 1e-6
+    assert np.ptp(found[:, 0]) > 0.02
+    speed = np.diff(found, axis=0) / contract.period_s
+    assert np.all(np.abs(speed) <= 0.1 * np.array([1.0, 0.5]) + 1e-4)
+    assert np.abs(speed[0]).max() < 0.02  # it begins at rest
+    change = np.diff(speed, axis=0) / contract.period_s
+    bound = 0.1 * np.array(acceleration) if acceleration else np.array([0.3, 0.15])
+    # Positions are float32: their second difference is coarse.
+    assert np.all(np.abs(change) <= bound + 1e-3)
+    turns = np.count_nonzero(np.diff(np.sign(speed[np.abs(speed[:, 0]) > 1e-3, 0])))
+    assert turns / (len(found) * contract.period_s) < 1.0  # reversals per second
+
+
+def test_positions_go_home_first_within_the_same_speed():
+    found, contract = wandering([0.0, 0.0], home=(0.5, -0.3))
+    speed = np.diff(found, axis=0) / contract.period_s
+    assert np.all(np.abs(speed) <= 0.1 * np.array([1.0, 0.5]) + 1e-4)
+    assert np.abs(found[-1000:] - [0.5, -0.3]).max() <= 0.1 + 1e-6
+
+
+def test_a_joint_that_sags_does_not_sink_with_each_beginning():
+    found, _ = wandering([0.49, 0.0], ticks=2, sent=(0.5, 0.0))
+    assert found[0, 0] == pytest.approx(0.5, abs=1e-3)
+    moved, _ = wandering([0.3, 0.0], ticks=2, sent=(0.5, 0.0))
+    assert moved[0, 0] == pytest.approx(0.3, abs=1e-3)
+
+
+def test_after_somebody_else_moved_the_robot_it_begins_from_there():
+    contract = make_contract(
+        action=make_action(kind='position', safe='hold', low=(-2, -2), high=(2, 2))
+    )
+    collector = Collector(contract)
+    chunks(collector, 300)
+    collector.drop_plan()
+    seen = Observation(
+        0, {'joints': np.array([1.0, 1.0, 0, 0], np.float32)}, np.zeros(2, np.float32), {}, True
+    )
+    found = collector.step(seen, np.zeros(2, np.float32), PENDING, False, 300).chunk[0]
+    assert np.abs(found - 1.0).max() < 0.01
 
 
 def test_skipped_ticks_age_the_noise():

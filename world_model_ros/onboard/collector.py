@@ -1,9 +1,10 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Acts without a model: coloured noise inside the contract's limits, so that there is data.
+"""Acts without a model: a motion inside the contract's limits, so that there is data.
 
-Stands where a Brain stands: same steps, same decisions, no belief. Gentle unless told otherwise.
-Must not import ROS, torch or a bundle.
+Efforts and velocities get coloured noise around zero; positions wander smoothly around a home
+position, or around where the robot is. Stands where a Brain stands: same steps, same decisions, no
+belief. Gentle unless told otherwise. Must not import ROS, torch or a bundle.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from world_model_ros.onboard.assembly import Observation
 from world_model_ros.onboard.brain import Decision
 from world_model_ros.onboard.noise import ColouredNoise
+from world_model_ros.onboard.wander import REACH, SPEED_SHARE, Wander
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
@@ -36,11 +38,20 @@ class Collector:
         contract: Contract,
         amplitude: float = AMPLITUDE,
         correlation_s: float = CORRELATION_S,
+        reach: float = REACH,
+        speed_share: float = SPEED_SHARE,
     ) -> None:
-        """Take the largest deflection as a share of half the range, and how long it lasts.
+        """Take how far to go.
+
+        Args:
+            contract: of the robot.
+            amplitude: effort and velocity: largest deflection, a share of half the range.
+            correlation_s: effort and velocity: how long the noise remembers itself.
+            reach: positions: furthest from the home position or the start, in rad or m.
+            speed_share: positions: speed, a share of the rate limit.
 
         Raises:
-            ValueError: amplitude outside (0, 1], or a negative correlation time.
+            ValueError: one of them is outside of its range.
         """
         if not 0.0 < amplitude <= 1.0:
             raise ValueError(
@@ -56,21 +67,30 @@ class Collector:
         # As many as the guard can use of them when this process hangs.
         self._rows = 1 + math.ceil(contract.command_timeout_s / contract.period_s)
         self._noise = ColouredNoise(self._low.size, correlation_s, contract.period_s)
-        self._measures = _position_columns(contract) if action.safe == 'hold' else None
-        self._centre: np.ndarray | None = None
+        self._wander = Wander(contract, reach, speed_share) if action.kind == 'position' else None
+        self._names = tuple(action.names)
+        self._tolerance = action.hold_tolerance
+        self._home = np.asarray(action.home, np.float64) if action.home else None
+        self._joints = tuple(s for s in contract.streams if s.kind == 'joints')
+        self._start: np.ndarray | None = None  # [A], where the wander began
         self._belief: np.ndarray = np.zeros((1, 0), np.float32)
 
     def reset(self, key: int) -> None:
         """Begin an episode; `key` is its noise key."""
         self.rekey(key)
-        self._centre = None
+        self._start = None
+        self.drop_plan()
 
     def rekey(self, key: int) -> None:
         """Draw another episode's numbers."""
         self._noise.reset(key)
+        if self._wander is not None:
+            self._wander.rekey(key)
 
     def drop_plan(self) -> None:
-        """Nothing: there is no plan."""
+        """Somebody else moved the robot: begin again from where it is."""
+        if self._wander is not None:
+            self._wander.restart()
 
     def skip(self, action: np.ndarray) -> None:
         """Nothing: the noise of skipped ticks is made up for at the next one."""
@@ -88,10 +108,11 @@ class Collector:
         deadline_s: float | None = None,
     ) -> Decision:
         """Decide; the arguments are those of Brain.step."""
-        if is_first or self._centre is None:
-            self._centre = self._rest(observation, action_sent)
-        noise = np.clip(self._noise.rows(tick, self._rows), -1.0, 1.0)
-        chunk = np.clip(self._centre + self._reach * noise, self._low, self._high)
+        if self._wander is not None:
+            wanted = self._positions(self._wander, observation, action_sent, is_first, tick)
+        else:
+            wanted = self._reach * np.clip(self._noise.rows(tick, self._rows), -1.0, 1.0)
+        chunk = np.clip(wanted, self._low, self._high)
         return Decision(
             chunk.astype(np.float32),
             'explore',
@@ -103,23 +124,38 @@ class Collector:
             observation.valid,
         )
 
-    def _rest(self, observation: Observation, action_sent: np.ndarray) -> np.ndarray:
-        """Around what to explore [A]."""
-        if self._measures is None:
-            return np.zeros_like(self._low)
-        stream, columns = self._measures
-        if stream in observation.arrays:
-            return np.asarray(observation.arrays[stream][columns], np.float32)
-        return np.asarray(action_sent, np.float32)
+    def _positions(
+        self,
+        wander: Wander,
+        observation: Observation,
+        action_sent: np.ndarray,
+        is_first: bool,
+        tick: int,
+    ) -> np.ndarray:
+        """Positions [H, A] on the way home, and then around there."""
+        if is_first or not wander.begun or self._start is None:
+            wander.begin(tick)
+            self._start = self._here(observation, action_sent)
+        if self._home is None:
+            return self._start + wander.rows(tick, self._rows)
+        wait_s = wander.way_s(self._start, self._home)
+        way = wander.way(self._start, self._home, tick, self._rows)
+        return way + wander.rows(tick, self._rows, wait_s)
 
+    def _here(self, observation: Observation, action_sent: np.ndarray) -> np.ndarray:
+        """Where the robot rests [A]: what was sent last, unless it is measured elsewhere.
 
-def _position_columns(contract: Contract) -> tuple[str, list[int]] | None:
-    """Where the measured positions of the action's joints are; None if they are not observed."""
-    names = contract.action.names
-    for stream in contract.streams:
-        if stream.kind != 'joints' or 'position' not in stream.fields:
-            continue
-        if set(names) <= set(stream.names):
-            start = stream.fields.index('position') * len(stream.names)
-            return stream.name, [start + stream.names.index(name) for name in names]
-    return None
+        A joint that sags is a little below its command; a start at the measured position would
+        sink with each beginning.
+        """
+        at: dict[str, float] = {}
+        for stream in self._joints:
+            array = observation.arrays.get(stream.name)
+            if array is not None and 'position' in stream.fields:
+                first = stream.fields.index('position') * len(stream.names)  # field-major
+                at.update(zip(stream.names, array[first:], strict=False))
+        sent = np.asarray(action_sent, np.float64)
+        if not all(name in at for name in self._names):
+            return sent
+        here = np.array([at[name] for name in self._names], np.float64)
+        return np.where(np.abs(here - sent) <= self._tolerance, sent, here)
