@@ -75,6 +75,14 @@ AGENT: dict[str, Parameter] = {
     'explore_correlation': Parameter(
         0.3, 'Seconds for which the noise remembers itself; 0: white', low=0.0
     ),
+    'explore_reach': Parameter(
+        0.1,
+        'Exploring with positions: furthest from the home position or the start, in rad or m',
+        low=0.001,
+    ),
+    'explore_speed': Parameter(
+        0.1, 'Exploring with positions: speed, a share of the rate limit', low=0.001, high=1.0
+    ),
     'explore_ticks': Parameter(
         0, 'Where a service resets: ticks of an exploring episode; 0: a whole one', low=0
     ),

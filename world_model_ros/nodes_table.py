@@ -53,7 +53,15 @@ _OF_PROCESSES = (
     'respawn_delay',
 )
 _ALL = ('contract', 'robot_id', 'use_sim_time')
-_EXPLORE = ('explore', 'explore_std', 'explore_amplitude', 'explore_ticks', 'evaluate_every')
+_EXPLORE = (
+    'explore',
+    'explore_std',
+    'explore_amplitude',
+    'explore_reach',
+    'explore_speed',
+    'explore_ticks',
+    'evaluate_every',
+)
 _AGENT = ('tick_source', 'bundle', 'slots', *_EXPLORE, 'plan', 'autostart')
 _SIM_ROBOT = ('contract', 'tick_source', 'seed', 'speed', 'reality')
 _GUARD = (*_ALL, 'tick_source', 'state_directory', 'allowed_publishers')
@@ -83,6 +91,8 @@ class Settings:
     explore: bool = False
     explore_std: float = 0.2
     explore_amplitude: float = 0.3
+    explore_reach: float = 0.1
+    explore_speed: float = 0.1
     explore_ticks: int = 0
     evaluate_every: int = 0
     plan: bool = True

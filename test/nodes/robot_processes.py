@@ -32,6 +32,7 @@ from world_model_ros.parent import PARENT_ENV
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER_TOPICS = frozenset({'/camera/image_raw', '/joint_states', '/reward'})
+ASK_AGAIN_SEC = 6.0  # longer than a whole activation takes
 PATIENCE_SEC = 20.0  # discovery alone takes up to 3 s, on a busy machine more
 
 
@@ -113,6 +114,8 @@ class Robot:
         """Start one node with these parameters; robot_id is r where none is given."""
         if 'robot_id' in NODES.get(name, {}):
             parameters.setdefault('robot_id', 'r')
+        if name == 'guard':  # a stop must not reach the next test
+            parameters.setdefault('state_directory', self.folder / 'state')
         line = [sys.executable, '-m', f'world_model_ros.nodes.{name}', '--ros-args']
         if namespace:
             line += ['-r', f'__ns:=/{namespace}']
@@ -170,8 +173,16 @@ class Robot:
         """Call a service and return its answer."""
         client = self.node.create_client(kind, name)
         self.until(client.service_is_ready, f'service {name}', seconds)
-        future = client.call_async(request or kind.Request())
-        self.until(future.done, f'answer of {name}', seconds)
+        # A server that was killed counts as ready for some seconds yet, and swallows the request.
+        futures = []
+
+        def answered():
+            if not futures or time.monotonic() - asked_s > ASK_AGAIN_SEC * len(futures):
+                futures.append(client.call_async(request or kind.Request()))
+            return next((future for future in futures if future.done()), None)
+
+        asked_s = time.monotonic()
+        future = self.until(answered, f'answer of {name}', seconds)
         self.node.destroy_client(client)
         return future.result()
 
@@ -181,11 +192,21 @@ class Robot:
         self.until(lambda: self.node.count_publishers(f'{prefix}agent/tick'), 'a configured agent')
         assert self.change_state(Transition.TRANSITION_ACTIVATE, prefix)
 
-    def change_state(self, transition: int, prefix: str = '') -> bool:
-        """Ask the agent for a transition of its life cycle; whether it was made."""
+    def change_state(self, transition: int, prefix: str = '', node: str = 'agent') -> bool:
+        """Ask a node for a transition of its life cycle; whether it was made."""
         request = ChangeState.Request()
         request.transition.id = transition
-        return self.call(f'{prefix}agent/change_state', ChangeState, request).success
+        return self.call(f'{prefix}{node}/change_state', ChangeState, request).success
+
+    def activate_guard(self, turn: Callable[[], object] = lambda: None) -> None:
+        """Let the guard command without an agent; it looks for other publishers first."""
+        activate = Transition.TRANSITION_ACTIVATE
+
+        def active() -> bool:
+            turn()
+            return self.change_state(activate, node='guard')
+
+        self.until(active, 'an active guard')
 
     def until_recorder_hears(self, topics: frozenset[str] = DRIVER_TOPICS) -> None:
         """Listen until the recorder has found what the driver says: no discovery is in order."""

@@ -75,6 +75,7 @@ def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_
         robot.start('agent', contract=path, use_sim_time=True, robot_id='r', explore=True)
         robot.listen()
         robot.until_recorder_hears()
+        robot.activate_guard()  # a person drives; the agent stays in shadow
         begun = {t.episode for t in robot.ticks}
 
         def drive(done):

@@ -44,7 +44,7 @@ class Session:
         robot.start('guard', **common)
         robot.start('agent', robot_id='r', bundle=self.bundle, plan=False, **common)
         robot.start('sim_robot', contract=self.path, speed=2.0)
-        robot.until(lambda: robot.values.get('/recorder', {}).get('silent') == '', 'all topics')
+        robot.until_recorder_hears()
         robot.activate()
         robot.until(lambda: robot.sent, 'the guard')
         return self

@@ -36,14 +36,19 @@ def test_a_chunk_that_overtakes_the_clock_counts_at_its_time(tmp_path):
             lambda: chunks.get_subscription_count() and clock.get_subscription_count(),
             'a guard that listens',
         )
+
+        def turn(t_ns):
+            clock.publish(Clock(clock=_common.to_time(t_ns)))
+
+        robot.activate_guard(lambda: turn(START_NS - CONTRACT.period_ns))
         actions = np.full((1, CONTRACT.action_dim), 0.01)
         chunks.publish(_wire.chunk_message(CONTRACT, START_NS, actions))
         robot.statuses.clear()
         robot.until(lambda: '/guard' in robot.statuses, 'a sign of life after the chunk')
 
         def sent():
-            clock.publish(Clock(clock=_common.to_time(START_NS)))
-            return robot.sent
+            turn(START_NS)
+            return [sent for sent in robot.sent if sent[0] == START_NS]
 
         robot.until(sent, 'a command')
-        assert robot.sent[0][:2] == (START_NS, 'chunk')
+        assert sent()[0][:2] == (START_NS, 'chunk')

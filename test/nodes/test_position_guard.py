@@ -1,12 +1,15 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A robot that takes positions and holds when in doubt: the guard's process between hand-made
-chunks, joint states and a clock that the test turns."""
+"""The guard's process on a robot that takes positions: activation, motion, stops, restarts.
+
+Chunks, joint states and the clock are the test's. The arithmetic of limits is tested without ROS
+in test/onboard/test_guard*.py; here it is what goes over the topics.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,8 +20,11 @@ rclpy = pytest.importorskip('rclpy')
 sys.path.insert(0, str(Path(__file__).parent))
 
 import robot_processes  # noqa: E402
+from lifecycle_msgs.msg import Transition  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+from std_srvs.srv import SetBool  # noqa: E402
 from trajectory_msgs.msg import JointTrajectory  # noqa: E402
 
 from world_model_ros.contract import find_robot, load_contract  # noqa: E402
@@ -33,10 +39,12 @@ ACTION = """action:
   low: [-1.0, -0.5]
   high: [1.0, 0.5]
   rate_limit: [2.0, 1.0]
+  acceleration_limit: [8.0, 8.0]
   safe: hold
 
 reward:"""
 CHUNKS = {'chunk', 'chunk_rest'}
+HERE = [0.3, -0.2]
 
 
 def position_contract(folder):
@@ -54,25 +62,30 @@ class Arm:
     """The guard between an agent, a driver and a clock that are all this test."""
 
     def __init__(self, robot, path):
-        self.robot, self.contract = robot, load_contract(path)
+        self.robot, self.path, self.contract = robot, path, load_contract(path)
         self.step_ns = round(1e9 / self.contract.command_rate_hz)
         self.now_ns = 1_000_000_000_000
-        self.measured = None  # where the driver says that the joints are
+        self.measured = None  # where the driver says that the joints are; 'follows': as commanded
         self.targets = None  # rows of a chunk that is sent again at every step, from now on
-        self.commands, self.sent = {}, {}  # by stamp: values; (source, why, values)
+        self.commands, self.sent, self.status = {}, {}, {}
         node, qos = robot.node, _common.RELIABLE_QOS
         self.clock = node.create_publisher(Clock, '/clock', 10)
         self.joints = node.create_publisher(JointState, 'joint_states', qos)
         self.chunk = node.create_publisher(JointTrajectory, 'agent/chunk', qos)
         node.create_subscription(JointState, 'command', self.on_command, qos)
         node.create_subscription(JointState, 'guard/sent', self.on_sent, qos)
-        robot.start('guard', contract=path, use_sim_time=True)
-        ends = (self.clock, self.joints, self.chunk)
-        robot.until(lambda: all(end.get_subscription_count() for end in ends), 'the guard')
-        robot.until(
-            lambda: node.count_publishers('command') and node.count_publishers('guard/sent'),
-            "the guard's topics",
+        node.create_subscription(
+            String, 'guard/status', lambda m: self.status.update(json.loads(m.data)), qos
         )
+        self.start()
+
+    def start(self, **parameters):
+        """Start the guard and wait until it hears everything."""
+        self.status.clear()
+        self.robot.start('guard', contract=self.path, use_sim_time=True, **parameters)
+        self.robot.until(lambda: self.status, "the guard's status")
+        ends = (self.clock, self.joints, self.chunk)
+        self.robot.until(lambda: all(end.get_subscription_count() for end in ends), 'the guard')
 
     def on_command(self, message):
         self.commands[_common.to_ns(message.header.stamp)] = np.array(message.position)
@@ -82,12 +95,17 @@ class Arm:
         values = np.array(message.position[: len(LOW)])
         self.sent[_common.to_ns(message.header.stamp)] = (source, why, values)
 
+    @property
+    def last(self):
+        return self.commands[max(self.commands)] if self.commands else np.array(HERE)
+
     def turn(self):
         """One command period passes; whatever it leads to is under way."""
         self.now_ns += self.step_ns
         if self.measured is not None:
+            at = self.last if isinstance(self.measured, str) else self.measured
             names = list(self.contract.action.names)
-            self.joints.publish(JointState(name=names, position=list(self.measured)))
+            self.joints.publish(JointState(name=names, position=[float(x) for x in at]))
         if self.targets is not None:
             self.chunk.publish(_wire.chunk_message(self.contract, self.now_ns, self.targets))
         self.clock.publish(Clock(clock=_common.to_time(self.now_ns)))
@@ -110,121 +128,130 @@ class Arm:
             taken.append(self.step())
         return taken
 
-    def assert_slow(self, values):
+    def assert_smooth(self, values):
         """No command is further from the one before than the rate limit allows."""
         for before, after in pairwise(values):
             assert np.all(np.abs(after - before) <= RATE * self.step_ns * 1e-9 + 1e-12)
 
 
-def test_positions_stay_in_limits_and_are_held_when_in_doubt(tmp_path):
-    here, far, aside = [0.3, -0.2], [0.6, 0.1], [-0.4, 0.3]
+def test_positions_are_commanded_only_while_active_and_from_where_the_robot_is(tmp_path):
     with robot_processes.Robot(95, tmp_path) as robot:
         arm = Arm(robot, position_contract(tmp_path))
 
-        # Where the joints are is unknown: nothing is safe to send, not even the agent's wish.
+        # Inactive there is no publisher; without a position the guard is not activated.
         arm.targets = np.tile([0.0, 0.0], (5, 1))
+        refused = 'no fresh position of shoulder, wrist'
 
-        def sampled():
+        def refuses():
             arm.turn()
-            return 'samples.chunk' in robot.values.get('/guard', {})
+            robot.change_state(Transition.TRANSITION_ACTIVATE, node='guard')
+            return refused in arm.status.get('refusal', '')
 
-        robot.until(sampled, 'samples of a chunk')
-        assert not arm.commands and not arm.sent
+        robot.until(refuses, 'the refusal')
+        assert not arm.commands and not robot.node.count_publishers('command')
 
-        # The first measurement begins a hold; a joint that sags does not drag it along.
-        arm.targets, arm.measured = np.zeros((0, 2)), here  # no points: the agent gives up
-
-        def held():
-            arm.turn()
-            return any(source == 'safe' for source, _, _ in arm.sent.values())
-
-        robot.until(held, 'a first command')
-        np.testing.assert_array_equal(arm.step()[2], here)
-        arm.targets, arm.measured = None, aside
-        for _ in range(10):
+        # Active, it holds where the robot is; a joint that sags does not drag the hold along.
+        arm.targets, arm.measured = None, HERE
+        robot.activate_guard(arm.turn)
+        robot.until(lambda: arm.turn() or arm.commands, 'a first command')
+        arm.measured = [HERE[0] - 0.01, HERE[1] - 0.01]
+        for _ in range(30):
             source, _, values = arm.step()
             assert source == 'safe'
-            np.testing.assert_array_equal(values, here)
+            np.testing.assert_array_equal(values, HERE)
 
         # A wish outside the limits: to the limit, at the limited rate, from where it was held.
+        arm.measured = 'follows'
         arm.targets = np.tile([3.0, -3.0], (5, 1))
         taken = arm.steps_until(lambda source, why, values: np.allclose(values, [1.0, -0.5]))
-        arm.assert_slow([np.array(here), *(values for _, _, values in taken)])
+        arm.assert_smooth([np.array(HERE), *(values for _, _, values in taken)])
         assert taken[-1][0] in CHUNKS and 'clipped' in taken[-1][1]
-        assert 'rate limited' in taken[len(taken) // 2][1]
 
-        # Silence while a chunk would still last: the measured position, at once and for good.
-        arm.targets = np.tile([0.9, -0.5], (100, 1))
-        arm.measured = far
-        arm.steps_until(lambda source, why, values: np.allclose(values, [0.9, -0.5]))
-        arm.targets = None
-
-        def in_real_time(source, why, values):
-            due_s = time.monotonic() + arm.step_ns * 1e-9  # the timeout is on this clock
-            robot.until(lambda: time.monotonic() > due_s, 'time')
-            return source not in CHUNKS
-
-        taken = arm.steps_until(in_real_time)
-        assert taken[-1][:2] == ('safe', 'no heartbeat within command_timeout')
-        np.testing.assert_array_equal(taken[-1][2], far)
-        arm.measured = aside
-        for _ in range(10):
-            np.testing.assert_array_equal(arm.step()[2], far)
-
-        # A stop holds as well, whatever the agent wants; afterwards the way back is slow again.
+        # A stop while it moves: to rest along the motion, then held, whatever the agent wants.
+        arm.targets = np.tile([-0.9, 0.4], (5, 1))
+        moving = [arm.step()[2] for _ in range(12)]
         assert robot.call('guard/stop').success
-        arm.targets = np.tile([-0.2, 0.2], (5, 1))
-        for _ in range(10):
-            source, _, values = arm.step()
-            assert source == 'stopped'
-            np.testing.assert_array_equal(values, far)
+        taken = [arm.step() for _ in range(20)]
+        assert {source for source, _, _ in taken} == {'stopped'}
+        stopping = [moving[-1], *(values for _, _, values in taken)]
+        arm.assert_smooth(stopping)
+        steps = np.diff(np.array(stopping), axis=0)
+        assert np.all(steps[:, 0] <= 0.0) and np.any(steps[0]) and not np.any(steps[-1])
+
+        # It is stopped, inactive and silent after a kill; activation is refused by that reason.
+        robot.kill('guard')
+        seen = len(arm.commands)
+        arm.start()
+        assert arm.status['stop_reason'] == 'service call' and arm.status['state'] == 'inactive'
+        assert not robot.change_state(Transition.TRANSITION_ACTIVATE, node='guard')
+        robot.until(lambda: 'release_stop' in arm.status['refusal'], 'the reason')
         assert robot.call('guard/release_stop').success
-        taken = arm.steps_until(lambda source, why, values: np.allclose(values, [-0.2, 0.2]))
-        arm.assert_slow([np.array(far), *(values for _, _, values in taken)])
+        robot.activate_guard(arm.turn)
+        assert len(arm.commands) == seen
 
-        # The last command of a guard that ends: stay where you are.
+        # Disabled likewise; enabling needs a fresh position while it is active.
+        arm.targets = np.tile([0.0, 0.0], (5, 1))
+        assert robot.call('guard/enable', SetBool, SetBool.Request(data=False)).success
+        robot.until(lambda: arm.turn() or not arm.status['enabled'], 'disabled')
+        arm.measured = None
+        for _ in range(10):
+            assert arm.step()[0] == 'disabled'
+        answer = robot.call('guard/enable', SetBool, SetBool.Request(data=True))
+        assert not answer.success and refused in answer.message
+        arm.measured = 'follows'
         arm.step()
+        assert robot.call('guard/enable', SetBool, SetBool.Request(data=True)).success
+        arm.steps_until(lambda source, why, values: source in CHUNKS)
+
+        # The clock stands still while it moves: at rest, not silent, nothing latched, then on.
+        seen = len(arm.sent)
+        robot.until(lambda: 'stands still' in arm.status['problem'], 'the watchdog')
+        robot.until(lambda: any('stands' in why for _, why, _ in arm.sent.values()), 'rest')
+        arm.steps_until(lambda source, why, values: source in CHUNKS)
+
+        # The last commands of a guard that ends bring the robot to rest.
         assert robot.end('guard') == 0
-        robot.until(lambda: list(arm.sent.values())[-1][0] == 'disabled', 'a last command')
-        np.testing.assert_array_equal(list(arm.sent.values())[-1][2], aside)
 
 
-def test_a_position_that_nobody_measures_any_more_is_not_gone_back_to(tmp_path):
-    with robot_processes.Robot(95, tmp_path) as robot:
-        arm = Arm(robot, position_contract(tmp_path))
-        arm.measured = [0.3, -0.2]
-        robot.until(lambda: arm.turn() or arm.commands, 'a first command')
-        arm.measured = None  # the joint states end here
-        arm.targets = np.tile([-0.4, 0.3], (5, 1))
-        taken = arm.steps_until(lambda source, why, values: np.allclose(values, [-0.4, 0.3]))
-        age_s = arm.contract.stream('joints').max_age_s
-        assert len(taken) * arm.step_ns * 1e-9 > age_s
-        assert robot.call('guard/stop').success
-        source, _, values = arm.step()
-        assert source == 'stopped'
-        np.testing.assert_allclose(values, [-0.4, 0.3])  # where it was sent last, not [0.3, -0.2]
-
-
-def test_positions_between_the_times_of_a_chunk_are_interpolated(tmp_path):
+def test_a_foreign_publisher_is_refused_tolerated_and_given_way_to(tmp_path):
     with robot_processes.Robot(96, tmp_path) as robot:
         arm = Arm(robot, position_contract(tmp_path))
-        arm.measured = [0.0, 0.0]
-        robot.until(lambda: arm.turn() or arm.commands, 'a first command')
-        begin_ns, rows = arm.now_ns, 60
-        ramp = np.linspace([0.0, 0.0], [0.9, -0.45], rows)  # slower than the rate limit
-        message = _wire.chunk_message(arm.contract, begin_ns, ramp)
-        times_ns = begin_ns + np.arange(rows) * arm.contract.period_ns
+        arm.measured = HERE
 
-        def step():
-            arm.chunk.publish(message)
-            return arm.step()
+        # Already there at activation: refused by name.
+        other = robot.node.create_publisher(JointState, 'command', _common.RELIABLE_QOS)
 
-        robot.until(lambda: step()[0] in CHUNKS, 'the chunk')
-        followed = 0
-        while arm.now_ns < times_ns[-1] - arm.step_ns:
-            _, why, values = step()
-            if not why:  # neither still on its way there nor limited
-                followed += 1
-                wanted = [np.interp(arm.now_ns, times_ns, ramp[:, i]) for i in range(2)]
-                np.testing.assert_allclose(values, wanted, atol=1e-9)
-        assert followed > rows
+        def refuses():
+            arm.turn()
+            robot.change_state(Transition.TRANSITION_ACTIVATE, node='guard')
+            return '/test_ears has a publisher' in arm.status.get('refusal', '')
+
+        robot.until(refuses, 'the refusal')
+        robot.node.destroy_publisher(other)
+        robot.activate_guard(arm.turn)
+
+        # One that comes later and sends nothing: at rest, chunks refused, then on again.
+        arm.targets = np.tile([0.6, 0.2], (5, 1))
+        arm.steps_until(lambda source, why, values: source in CHUNKS)
+        other = robot.node.create_publisher(JointState, 'command', _common.RELIABLE_QOS)
+        robot.until(lambda: arm.turn() or '/test_ears' in arm.status['foreign'], 'the error')
+        taken = arm.steps_until(lambda source, why, values: source == 'safe')
+        assert '/test_ears has a publisher' in taken[-1][1]
+        robot.node.destroy_publisher(other)
+        robot.until(lambda: arm.turn() or not arm.status['foreign'], 'the way is free')
+        arm.steps_until(lambda source, why, values: source in CHUNKS)
+
+        # From its first message on the guard is silent and inactive.
+        other = robot.node.create_publisher(JointState, 'command', _common.RELIABLE_QOS)
+        robot.until(lambda: other.get_subscription_count() >= 2, 'the guard hears it')
+        names = list(arm.contract.action.names)
+        other.publish(JointState(name=names, position=[9.0, 9.0]))
+        robot.until(lambda: arm.turn() or arm.status['silenced'], 'silence')
+        assert '/test_ears commands /command' in arm.status['silenced']
+        robot.until(lambda: arm.status['state'] == 'inactive', 'inactive')
+        arm.commands.clear()
+        for _ in range(20):
+            arm.turn()
+        robot.statuses.clear()
+        robot.until(lambda: '/guard' in robot.statuses, 'a sign of life')
+        assert not arm.commands

@@ -46,10 +46,11 @@ def run(tmp_path_factory):
         robot.listen()
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.start('sim_robot', **common)
-        robot.start('agent', use_sim_time=True, robot_id='r', bundle=bundle, **common)
+        robot.start(
+            'agent', use_sim_time=True, robot_id='r', bundle=bundle, autostart=True, **common
+        )
         robot.until_recorder_hears()
-        robot.activate()
-        # Last: until now nothing has moved, so there is no tick in shadow.
+        # Last: the agent acts as soon as there is a guard, and thinks not before.
         robot.start('guard', use_sim_time=True, lockstep_patience=2.0, **common)
         robot.until(
             lambda: sum(t.last and t.episode in robot.acting for t in robot.ticks) > SEGMENTS,

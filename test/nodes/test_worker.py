@@ -75,6 +75,7 @@ class FakePort:
         self.t_ns, self.reset_ns, self.speed = START_NS, START_NS, 1.0
         self.ticks, self.chunks, self.episodes, self.resets, self.drops = [], [], [], 0, 0
         self.during_reset = lambda: None
+        self.trouble, self.warnings = '', []
 
     def now_ns(self):
         return self.t_ns
@@ -97,8 +98,11 @@ class FakePort:
     def publish_tick(self, record):
         self.ticks.append(record)
 
+    def guard_problem(self):
+        return self.trouble
+
     def warn(self, text):
-        pass
+        self.warnings.append(text)
 
 
 def make_robot(brain=None, options=None, contract=CONTRACT, digest='a'):
@@ -305,6 +309,48 @@ def test_ticks_that_a_person_drove_say_so_and_hold_what_was_sent(robot):
     np.testing.assert_allclose([tick.sent, tick.asked], [driven, driven], rtol=1e-6)
     np.testing.assert_allclose(robot.brain.pending[1], [driven], rtol=1e-6)
     assert robot.port.ticks[2].source == 'plan'
+
+
+def test_what_another_controller_commands_in_shadow_is_the_action_that_happened(robot):
+    robot.worker.acting = False
+    live(robot, 1)
+    driven = np.array([0.02, -0.01])
+    robot.inputs.put_sent(START_NS + PERIOD_NS, driven, 'foreign')
+    live(robot, 2, first=2)
+    tick = robot.port.ticks[1]
+    assert (tick.source, tick.intervention) == ('foreign', True)
+    np.testing.assert_allclose([tick.sent, tick.asked], [driven, driven], rtol=1e-6)
+    assert robot.port.chunks == []
+
+
+def test_without_a_guard_nothing_is_sent_and_the_state_says_why(robot):
+    live(robot, 3)
+    drops, chunks = robot.port.drops, len(robot.port.chunks)
+    robot.port.trouble = 'the guard is silent for 0.3 s'
+    live(robot, 2, first=4)
+    assert robot.port.drops == drops + 1 and len(robot.port.chunks) == chunks
+    assert robot.port.ticks[-1].source == 'safe'
+    assert robot.worker.state == 'no guard: the guard is silent for 0.3 s'
+    robot.port.trouble = ''
+    live(robot, 1, first=6)
+    assert len(robot.port.chunks) == chunks + 1 and robot.worker.state == 'running'
+
+
+def test_where_a_person_resets_shadow_runs_and_acting_waits_for_the_start_and_says_so():
+    manual = replace(CONTRACT, episode=replace(CONTRACT.episode, reset='manual'))
+    robot = make_robot(contract=manual)
+    robot.worker.acting = False
+    live(robot, 2)
+    assert len(robot.port.ticks) == 2 and not robot.worker.held
+    robot.worker.acting = True
+    assert robot.worker.held
+    live(robot, 2, first=3)
+    assert robot.worker.episode is None and not robot.port.chunks
+    assert 'start_episode' in robot.worker.state
+    assert [text for text in robot.port.warnings if 'start_episode' in text] != []
+    robot.worker.ask_start()
+    live(robot, 2, first=6)
+    assert robot.port.chunks and robot.port.episodes[-1].acting
 
 
 def test_input_that_stays_away_stops_the_chunks(robot):

@@ -23,7 +23,9 @@ from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import Contract, contract_hash, interface_hash
 from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._episodes import Episode
+from world_model_ros.nodes._guard_link import GuardLink
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._worker import Worker
 from world_model_ros.onboard.tick_record import TickRecord
@@ -46,6 +48,7 @@ class AgentTopics:
         clock,
         robot_id: str,
         tick_source: str,
+        link: GuardLink,
     ) -> None:
         self.lost = {stream.name: 0 for stream in contract.streams}
         self.sent_problem = ''  # why the guard's newest report could not be used
@@ -57,7 +60,8 @@ class AgentTopics:
             'interface_hash': interface_hash(contract),
             'contract_hash': contract_hash(contract),
         }
-        self._source = tick_source
+        self._source, self._link = tick_source, link
+        self.boundary = Boundary(node)
         self._low = np.asarray(contract.action.low)
         self._high = np.asarray(contract.action.high)
         self._lock = threading.Lock()
@@ -74,14 +78,21 @@ class AgentTopics:
         self._subscriptions = [
             self._subscribe(stream, tick_source == 'lockstep') for stream in contract.streams
         ]
-        self._subscriptions.append(
-            node.create_subscription(JointState, 'guard/sent', self._on_sent, node_qos)
-        )
+        others = [
+            (JointState, 'guard/sent', self._on_sent, node_qos),
+            # In shadow: what another controller commands is the action that happened.
+            (
+                _wire.command_type(contract),
+                contract.action.topic,
+                self._on_command,
+                _common.SENSOR_QOS,
+            ),
+        ]
         if contract.reward.topic:
+            others.append((JointState, contract.reward.topic, self._on_reward, node_qos))
+        for kind, topic, callback, qos in others:
             self._subscriptions.append(
-                node.create_subscription(
-                    JointState, contract.reward.topic, self._on_reward, node_qos
-                )
+                node.create_subscription(kind, topic, self.boundary.wrap(topic, callback), qos)
             )
         self._services: list = []
 
@@ -127,7 +138,7 @@ class AgentTopics:
         return self._node.create_subscription(
             Image if stream.kind == 'image' else JointState,
             stream.topic,
-            store,
+            self.boundary.wrap(stream.topic, store),
             _common.RELIABLE_QOS if lockstep else _common.SENSOR_QOS,
             raw=True,
             event_callbacks=SubscriptionEventCallbacks(message_lost=lost),
@@ -145,6 +156,16 @@ class AgentTopics:
             return
         self.sent_problem = ''
         self._inputs.put_sent(*sent)
+
+    def _on_command(self, message) -> None:
+        if self._allowed or self._link.commands:
+            return  # the guard's own commands; guard/sent says more of them
+        values = _wire.command_values(self._contract, message)
+        if values is None:
+            return
+        stamp = getattr(message, 'header', None)
+        stamp_ns = _common.to_ns(stamp.stamp) if stamp else 0
+        self._inputs.put_sent(stamp_ns or self._clock.now_ns(), values, 'foreign')
 
     def _on_reward(self, message: JointState) -> None:
         self._inputs.put_reward(*_wire.reward_values(message))
@@ -174,6 +195,11 @@ class AgentTopics:
         """The node is active."""
         with self._lock:
             self._allowed = True
+        self._inputs.expect_commands(True)
+
+    def wait_for_guard(self, seconds: float) -> bool:
+        """Until the guard hears our chunks: the first one must not be lost."""
+        return self._wait(lambda: self._chunk.get_subscription_count() > 0, seconds)
 
     def forbid_chunks(self) -> None:
         """The node is no longer active: a last word to the guard, and none after it."""
@@ -181,12 +207,17 @@ class AgentTopics:
             if self._allowed:
                 self._publish_drop()
             self._allowed = False
+        self._inputs.expect_commands(False)
 
     # Worker thread
 
     def now_ns(self) -> int:
         """The robot's time."""
         return self._clock.now_ns()
+
+    def guard_problem(self) -> str:
+        """Why no command reaches the robot now, '' while the guard lives; lockstep waits."""
+        return '' if self._source == 'lockstep' else self._link.lost()
 
     def warn(self, text: str) -> None:
         """Log, throttled."""

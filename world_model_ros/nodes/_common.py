@@ -195,7 +195,7 @@ class StopSignals:
         timer.start()
 
 
-def make_executor():
+def make_executor(context: rclpy.Context | None = None):
     """The cheapest single-threaded executor this rclpy has.
 
     In some builds the untimed spin of EventsExecutor busy-loops: call spin_once with a timeout.
@@ -203,8 +203,8 @@ def make_executor():
     try:
         from rclpy.experimental.events_executor import EventsExecutor
     except ImportError:
-        return SingleThreadedExecutor()
-    return EventsExecutor()
+        return SingleThreadedExecutor(context=context)
+    return EventsExecutor(context=context)
 
 
 def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> int:

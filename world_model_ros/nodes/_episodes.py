@@ -43,6 +43,8 @@ class Options:
     explore_std: float = 0.2  # noise on top of the plan at most, a share of half the range
     explore_correlation: float = 0.3  # s
     explore_ticks: int = 0  # an exploring episode ends after so many; 0: as the contract says
+    explore_reach: float = 0.1  # rad or m; positions
+    explore_speed: float = 0.1  # share of the rate limit; positions
 
     def __post_init__(self) -> None:
         """Check what a parameter file may hold."""
@@ -90,6 +92,9 @@ class Port(Protocol):
 
     def publish_tick(self, record: TickRecord) -> None:
         """Publish a tick's record."""
+
+    def guard_problem(self) -> str:
+        """Why no command reaches the robot now, '' while the guard lives."""
 
     def warn(self, text: str) -> None:
         """Log, throttled."""

@@ -17,11 +17,12 @@ from collections import deque
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.assembly import Assembler
+from world_model_ros.onboard.assembly import Assembler, Observation
 from world_model_ros.onboard.sent import SentHistory
 
 WAITING = 'waiting for inputs'  # the worker's state before the first tick
-INTERVENTIONS = ('stopped', 'disabled', 'teleop')  # sources of the guard that are not the agent
+# Sources of commands that are not the agent; the last is another node's, seen in shadow.
+INTERVENTIONS = ('stopped', 'disabled', 'teleop', 'outside', 'foreign')
 _BACKLOG = 64  # messages that can arrive while a reset is on its way
 _REWARDS = 512
 _SENT_MARGIN_NS = 10_000_000_000  # nothing older is ever asked for
@@ -42,6 +43,8 @@ class Inputs:
         self._backlog: deque[tuple[str, bytes, int]] | None = None
         self._interventions: deque[tuple[int, str]] = deque(maxlen=_REWARDS)
         self.guard_source = ''
+        self._commanded = False
+        self._first_sent_ns: int | None = None  # since the guard is active
         self.received = dict.fromkeys((stream.name for stream in contract.streams), 0)
 
     # Executor thread
@@ -67,8 +70,16 @@ class Inputs:
             if not self.sent.count(stamp_ns, stamp_ns + 1):  # a guard in lockstep may say it again
                 self.sent.add(stamp_ns, values)
             self.guard_source = source
+            if self._first_sent_ns is None:
+                self._first_sent_ns = stamp_ns
             if source in INTERVENTIONS:
                 self._interventions.append((stamp_ns, source))
+            self._notify()
+
+    def expect_commands(self, on: bool) -> None:
+        """The guard is active from now on, or no longer: in lockstep its reports are waited for."""
+        with self.changed:
+            self._commanded, self._first_sent_ns = on, None
             self._notify()
 
     def wake(self) -> None:
@@ -120,7 +131,14 @@ class Inputs:
             rewarded = not self.contract.reward.topic or any(
                 stamp_ns >= t1_ns for stamp_ns, _, _ in self._rewards
             )
-        return rewarded and self.sent.count(t0_ns, t1_ns) >= self.contract.commands_per_tick
+            if not self._commanded:
+                return rewarded
+            if self._first_sent_ns is None:
+                return False
+            # The guard may have begun in the middle of the interval.
+            begun_ns = max(t0_ns, self._first_sent_ns)
+            wanted = round((t1_ns - begun_ns) * 1e-9 * self.contract.command_rate_hz)
+            return rewarded and self.sent.count(begun_ns, t1_ns) >= wanted
 
     def reward(self, t0_ns: int, t1_ns: int) -> tuple[float, bool]:
         """Reward and terminal over (t0, t1]; NaN without a sample: missing is not zero."""
@@ -147,6 +165,19 @@ class Inputs:
         if self.contract.safe_action is not None:
             return self._safe.copy()
         return self.sent.mean(t_ns - _SENT_MARGIN_NS, t_ns)
+
+    def rest_where_measured(self, observation: Observation) -> None:
+        """Until somebody has commanded, a robot that takes positions rests where it is."""
+        if self.contract.safe_action is not None:
+            return
+        at: dict[str, float] = {}
+        for stream in self.contract.joint_streams:
+            array = observation.arrays.get(stream.name)
+            if array is not None and 'position' in stream.fields:
+                start = stream.fields.index('position') * len(stream.names)  # field-major
+                at.update(zip(stream.names, array[start:], strict=False))
+        if all(name in at for name in self.contract.action.names):
+            self.sent.rest_at(np.array([at[name] for name in self.contract.action.names]))
 
     def wait(self, version: int, until_s: float) -> None:
         """Sleep while nothing changes from `version`, but not past this time (steady clock)."""

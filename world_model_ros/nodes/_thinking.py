@@ -21,6 +21,7 @@ from world_model_ros.onboard.brain import Decision
 from world_model_ros.onboard.model import Model
 from world_model_ros.onboard.noise import ColouredNoise, episode_level
 from world_model_ros.onboard.swap import Swap
+from world_model_ros.onboard.wander import Wander
 
 LEAST_LEVEL = 0.1  # of explore_std, in the calmest episode
 # Of a period, kept free for the way out: a busy machine may take the processor away meanwhile.
@@ -40,6 +41,10 @@ class Thinking:
         self._spread = self._widest
         self._noise = ColouredNoise(
             contract.action_dim, options.explore_correlation, contract.period_s
+        )
+        position = contract.action.kind == 'position'
+        self._wander = (
+            Wander(contract, options.explore_reach, options.explore_speed) if position else None
         )
         self.swaps = self.rollbacks = 0
 
@@ -70,10 +75,14 @@ class Thinking:
 
     def _explore_anew(self, episode: Episode) -> None:
         self._noise.reset(episode.noise_key)
+        if self._wander is not None:
+            self._wander.rekey(episode.noise_key)
         self._spread = episode_level(episode.noise_key, LEAST_LEVEL) * self._widest
 
     def drop_plan(self) -> None:
         """Forget the warm start."""
+        if self._wander is not None:
+            self._wander.restart()
         self._swap.acting.mind.drop_plan()
 
     def skip(self, action: np.ndarray) -> None:
@@ -105,10 +114,18 @@ class Thinking:
             decision = mind.step(observation, sent, pending, first, tick, deadline_s)
         self._swap.note(observation, sent, first)
         if episode.explore and not decision.failure and decision.source != 'explore':
-            noise = self._noise.rows(tick, len(decision.chunk))
-            chunk = np.clip(decision.chunk + self._spread * noise, self._low, self._high)
+            noise = self._displacement(tick, len(decision.chunk), first)
+            chunk = np.clip(decision.chunk + noise, self._low, self._high)
             decision = replace(decision, chunk=chunk.astype(np.float32))
         return decision
+
+    def _displacement(self, tick: int, count: int, first: bool) -> np.ndarray:
+        """What exploring adds to the plan [H, A]; smooth for a robot that takes positions."""
+        if self._wander is None:
+            return self._spread * self._noise.rows(tick, count)
+        if first or not self._wander.begun:
+            self._wander.begin(tick)
+        return self._wander.rows(tick, count)
 
     def swap(self, safe: bool, between: bool = False) -> bool:
         """Let a candidate act from now on, if one is ready and this is the moment for it.

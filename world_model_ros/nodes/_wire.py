@@ -19,7 +19,8 @@ from world_model_ros.nodes._common import NANOSECONDS, to_ns, to_time
 
 # In `guard/sent`, after the joints: where the command came from, as an index into this list.
 SENT_SOURCE = 'guard.source'
-SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop')
+# The position in this tuple is the code on the wire: append only.
+SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop', 'outside')
 # Of a chunk: minutes of a plan, and more joints than any robot; what is larger is no chunk.
 MAX_POINTS, MAX_NAMES = 10_000, 256
 REWARD_NAMES = ('reward', 'terminal', 'success')

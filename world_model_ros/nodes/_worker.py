@@ -31,7 +31,13 @@ from world_model_ros.onboard.ticker import Tick
 RESET_RETRY_SEC = 1.0
 # An episode that is asked to end takes the next tick as its last. A clock that stands (a simulator
 # that ends too, an executor that waits for us) brings none: then it is taken without the clock.
-LAST_TICK_WAIT_SEC = 0.5
+LAST_TICK_WAIT_SEC = 1.0
+BY_OTHERS = ('teleop', 'foreign')  # somebody else decided, and it was executed
+NO_GUARD = 'no guard'  # state of the worker while the guard cannot be relied on
+HELD = (
+    'held: nothing moves until an episode is started: '
+    'ros2 service call agent/start_episode std_srvs/srv/Trigger (in the namespace of the agent)'
+)
 MAX_SKIPPED_STEPS = 64  # imagined after a long gap; beyond that the belief holds no news anyway
 
 
@@ -58,7 +64,9 @@ class Worker:
         self._commands = Commands(contract, port, inputs.assembler.newest_stamp_ns)
         self.given_up = self._commands.given_up
         self.thinking = Thinking(contract, swap, port, options, schedule.lockstep)
-        self._held = contract.episode.reset == 'manual'
+        self._by_hand = contract.episode.reset == 'manual'
+        self._needs_start = self._by_hand  # where a person resets: acting waits for start
+        self._ended_by_hand = False  # end_episode was called, and start_episode not yet
         self._start_asked = False
         self._end_asked: tuple[str, float] | None = None  # reason, time of the steady clock
         self._retry_s = 0.0
@@ -77,12 +85,13 @@ class Worker:
 
     def ask_start(self) -> None:
         """Begin an episode now; one that runs is ended first."""
-        self._held, self._start_asked = False, True
+        self._needs_start = self._ended_by_hand = False
+        self._start_asked = True
         self.ask_end('another episode was started')
 
     def ask_end(self, reason: str, hold: bool = False) -> None:
         """End the episode with the next tick; `hold`: wait for ask_start() before another one."""
-        self._held = hold or self._held
+        self._ended_by_hand = hold or self._ended_by_hand
         if self.episode is not None:
             self._end_asked = (reason, time.monotonic())
         self._inputs.wake()
@@ -91,6 +100,11 @@ class Worker:
         """End the thread, after the last tick of an episode that was asked to end."""
         self.stopping = True
         self._inputs.wake()
+
+    @property
+    def held(self) -> bool:
+        """Whether a person must start the next episode; thinking in shadow moves nothing."""
+        return self._ended_by_hand or (self._needs_start and self.acting)
 
     @property
     def alive(self) -> bool:
@@ -121,8 +135,11 @@ class Worker:
             if not self._port.now_ns():
                 self.state = 'waiting for /clock'
                 return idle_s
-            if self._held or time.monotonic() < self._retry_s:
-                self.state = 'held: call start_episode' if self._held else 'waiting for reset'
+            if self.held:
+                self._say_held()
+                return idle_s
+            if time.monotonic() < self._retry_s:
+                self.state = 'waiting for reset'
                 return idle_s
             self._begin()
             return None
@@ -140,6 +157,11 @@ class Worker:
             self._end_without_clock()
             return None
         return self._schedule.wake_s()
+
+    def _say_held(self) -> None:
+        if not self.state.startswith(HELD):
+            self._port.warn(HELD)
+        self.state = HELD
 
     def _begin(self) -> None:
         acting = self.acting
@@ -201,8 +223,8 @@ class Worker:
         self.episode = None
         self._end_asked = None
         self.stats.episodes += 1
-        if self.contract.episode.reset == 'manual' and not self._start_asked:
-            self._held = True
+        if self._by_hand and not self._start_asked:
+            self._needs_start = True
 
     def _check_ages(self) -> None:
         """Give up the chunk as soon as an input is too old, without waiting for a tick."""
@@ -217,14 +239,15 @@ class Worker:
         episode, first = self.episode, self._previous is None
         assert episode is not None
         before_ns = tick.t_ns if first else self._previous.t_ns
-        sent = self._advance_to(tick, before_ns, first)
         observation = self._inputs.assembler.assemble(tick.t_ns)
+        self._inputs.rest_where_measured(observation)
+        sent = self._advance_to(tick, before_ns, first)
         self._commands.see(observation)
         reward, terminal = (0.0, False) if first else self._inputs.reward(before_ns, tick.t_ns)
         intervention = '' if first else self._inputs.intervened(before_ns, tick.t_ns)
         if intervention:
             self.thinking.drop_plan()
-        pending = self._commands.pending(tick.index, sent, by_hand=intervention == 'teleop')
+        pending = self._commands.pending(tick.index, sent, by_hand=intervention in BY_OTHERS)
         left_s = self._schedule.left_s(tick)
         decision = self.thinking.step(
             observation, sent, pending, first, tick.index, episode, left_s
@@ -232,7 +255,8 @@ class Worker:
         ends = self._ends(tick.index)
         missing = '' if self._schedule.lockstep else self._commands.too_old(tick.t_ns)
         goes_on = not ends or (ends == 'segment' and not self.thinking.swap_waits)
-        usable = goes_on and not (terminal or missing or decision.failure)
+        trouble = self._port.guard_problem() if episode.acting else ''
+        usable = goes_on and not (terminal or missing or trouble or decision.failure)
         if usable and episode.acting and self.acting:
             self._commands.send(tick, decision.chunk)
         elif self._commands.give_up():
@@ -246,11 +270,11 @@ class Worker:
         record.last = terminal or bool(ends)
         record.intervention = bool(intervention)
         record.reward, record.lateness = reward, lateness_s
-        if decision.failure or (missing and episode.acting):
+        if decision.failure or trouble or (missing and episode.acting):
             record.source = 'safe'
             record.asked = self._inputs.resting_action(tick.t_ns).astype(np.float64)
-        elif intervention == 'teleop':
-            record.source, record.asked = 'teleop', record.sent
+        elif intervention in BY_OTHERS:
+            record.source, record.asked = intervention, record.sent
         self._port.publish_tick(record)
         self.state = 'running'
         if decision.failure:
@@ -258,7 +282,9 @@ class Worker:
         else:
             model = self.thinking.model
             self.snapshot = Snapshot(tick.t_ns, decision.belief, decision.chunk, model.bundle)
-        if missing:
+        if trouble:
+            self.state = f'{NO_GUARD}: {trouble}'
+        elif missing:
             self.state = f'no usable {missing}'
             self._commands.miss(missing, tick.t_ns, observation.samples[missing].error)
         self.stats.add(tick, time.monotonic() - begun_s, lateness_s, decision, observation)

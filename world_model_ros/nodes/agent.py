@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 import traceback
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -30,13 +31,14 @@ from world_model_ros.nodes import _common
 from world_model_ros.nodes._agent_topics import AgentTopics
 from world_model_ros.nodes._clocks import SimTime, WallTime
 from world_model_ros.nodes._episodes import Options
+from world_model_ros.nodes._guard_link import GuardLink
 from world_model_ros.nodes._handover import HandOver
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._lacking import Lacking
 from world_model_ros.nodes._lifecycle import refuse_impossible_transitions
 from world_model_ros.nodes._pictures import Pictures
 from world_model_ros.nodes._schedule import Schedule
-from world_model_ros.nodes._worker import Worker
+from world_model_ros.nodes._worker import HELD, NO_GUARD, Worker
 from world_model_ros.onboard.brain import Brain
 from world_model_ros.onboard.collector import Collector
 from world_model_ros.onboard.messages import typestore
@@ -44,6 +46,11 @@ from world_model_ros.onboard.model import Model
 
 DIAGNOSTICS_PERIOD_SEC = 1.0
 JOIN_SEC = 2.0  # longer than any tick
+WATCH_PERIOD_SEC = 0.1  # between looks at the guard
+GUARD_GONE_SEC = 1.0  # of silence: it will not come back as it was
+GUARD_HEARS_SEC = 2.0
+RETRY_SEC = 1.0  # with autostart, between tries to act
+END_SEC = 1.5  # for the guard to come to rest when the agent ends
 # Python threads that load or draw give way to the tick after this long; its own default, 5 ms,
 # is an eighth of a period of 25 Hz, and there may be several in a row.
 SWITCH_INTERVAL_SEC = 0.001
@@ -63,11 +70,17 @@ class AgentNode(LifecycleNode):
         self._worker: Worker | None = None
         self._pictures: Pictures | None = None
         self._topics: AgentTopics | None = None
+        self._link: GuardLink | None = None
+        self._not_acting = ''  # why the agent does not act although it was asked to
+        self._wants_to_act = self._value['autostart']  # until a person decides otherwise
+        self._acted_with = ''  # the guard's process that was activated
+        self._next_try_s = 0.0
         self._hand_over = HandOver(self, self._value['slots'], self._value['allow_other_bundles'])
         self._diagnostics = _common.Diagnostics(self, self._value['robot_id'])
         self.create_timer(
             DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
         )
+        self.create_timer(WATCH_PERIOD_SEC, self._watch_guard, clock=_common.STEADY_CLOCK)
         if self._value['autoconfigure'] or self._value['autostart']:
             self._auto = self.create_timer(0.0, self._on_auto, clock=_common.STEADY_CLOCK)
 
@@ -75,9 +88,7 @@ class AgentNode(LifecycleNode):
 
     def _on_auto(self) -> None:
         self._auto.cancel()
-        configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        if configured and self._value['autostart']:
-            self.trigger_activate()
+        self.trigger_configure()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the bundle, create topics, begin to think."""
@@ -93,18 +104,33 @@ class AgentNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Act: a new episode begins, with a reset where the robot has one."""
+        """Act: the guard commands from now on, and a new episode begins, with a reset if any."""
+        refusal = self._link.activate()
+        if refusal:
+            self._not_acting = f'the guard refuses: {refusal}'
+            self.get_logger().error(f'not activated: {self._not_acting}')
+            self._think()
+            return TransitionCallbackReturn.FAILURE
         result = super().on_activate(state)
+        self._topics.wait_for_guard(GUARD_HEARS_SEC)
+        self._not_acting = ''
+        self._wants_to_act = self._value['autostart']
+        self._acted_with = self._link.instance
+        self._link.state = 'active'
         self._topics.allow_chunks()
         self._worker.acting = True  # ends the episode in shadow
-        if not self._worker.alive:
-            self._worker.start()
-        self.get_logger().info('active: chunks go to the guard')
+        self._think()
+        self.get_logger().info(
+            f'active, but {HELD}' if self._worker.held else 'active: chunks go to the guard'
+        )
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Back to shadow: stop sending, then the safe action, then the publishers."""
+        """Back to shadow: stop sending, let the robot come to rest, then the guard leaves."""
+        if self._link.state == 'active':  # a person decides, not _watch_guard
+            self._wants_to_act = False
         self._stop_acting()
+        self._rest()
         self.get_logger().info('inactive: shadow')
         return super().on_deactivate(state)
 
@@ -115,14 +141,12 @@ class AgentNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End in an orderly way from any state."""
-        self._stop_acting()
-        self._teardown()
+        self.close()
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to unconfigured with nothing left over."""
-        self._stop_acting()
-        self._teardown()
+        self.close()
         return TransitionCallbackReturn.SUCCESS
 
     def _stop_acting(self) -> None:
@@ -130,6 +154,61 @@ class AgentNode(LifecycleNode):
             self._topics.forbid_chunks()
         if self._worker is not None:
             self._worker.acting = False  # ends the acting episode
+
+    def _think(self) -> None:
+        """Let the worker begin, if it has not begun."""
+        if not self._worker.alive and not self._worker.failed:
+            self._worker.start()
+
+    def _rest(self) -> None:
+        """The guard lets the robot come to rest and leaves the command topic."""
+        if self._link is None or self._link.state == 'shadow':
+            return
+        self._link.state = 'shadow'
+        if problem := self._link.deactivate():
+            self.get_logger().warning(f'the guard was not deactivated: {problem}')
+
+    def _watch_guard(self) -> None:
+        """Back to shadow when the guard is gone; act again where autostart asks for it."""
+        if self._worker is None or self._link is None:
+            return
+        now_s = time.monotonic()
+        if self._link.state == 'active':
+            self._not_acting = self._guard_left()
+            if self._not_acting:
+                self.get_logger().error(f'back to shadow: {self._not_acting}')
+                self._link.state = 'shadow'  # it has left already
+                self.trigger_deactivate()
+                self._next_try_s = now_s + RETRY_SEC
+        elif self._wants_to_act and now_s >= self._next_try_s:
+            self._next_try_s = now_s + RETRY_SEC
+            status = self._link.status
+            if status is None or self._link.lost():
+                self._not_acting = self._link.lost()
+            elif status.stop_reason or not status.enabled:
+                latched = f'stopped: {status.stop_reason}' if status.stop_reason else 'disabled'
+                self._not_acting = (
+                    f'the guard was {latched}: release it, then activate the agent yourself'
+                )
+                self.get_logger().error(self._not_acting)
+                self._wants_to_act = False
+                self._think()
+            else:
+                self.trigger_activate()
+
+    def _guard_left(self) -> str:
+        """Why the agent must not go on acting, ''."""
+        link = self._link
+        if link.silent_s > GUARD_GONE_SEC:
+            return f'the guard is gone: {link.lost()}'
+        if link.instance != self._acted_with:
+            return 'the guard was started again'
+        status = link.status
+        if status is not None and status.state != 'active':
+            if status.silenced:  # two senders: a person must look first
+                self._wants_to_act = False
+            return f'the guard left: {status.silenced or "it was deactivated"}'
+        return ''
 
     def _configure(self) -> None:
         value = self._value
@@ -144,6 +223,8 @@ class AgentNode(LifecycleNode):
             value['explore_std'],
             value['explore_correlation'],
             value['explore_ticks'],
+            value['explore_reach'],
+            value['explore_speed'],
         )
         model = self._first_model(contract)
         typestore()  # built before the first tick, not in it
@@ -151,7 +232,10 @@ class AgentNode(LifecycleNode):
         source = value['tick_source'] or contract.tick_source
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
-        self._topics = AgentTopics(self, contract, inputs, clock, value['robot_id'], source)
+        self._link = GuardLink(self, contract.command_timeout_s)
+        self._topics = AgentTopics(
+            self, contract, inputs, clock, value['robot_id'], source, self._link
+        )
         self._lacking = Lacking(self, contract, inputs, self._topics.lost)
         schedule = Schedule(contract, source, inputs, clock)
         swap = self._hand_over.open(
@@ -181,7 +265,15 @@ class AgentNode(LifecycleNode):
         # The first bundle comes while the robot moves: the large imports now, not then.
         if has_runtime():
             importlib.import_module('onnxruntime')
-        return Model(Collector(contract, value['explore_amplitude'], value['explore_correlation']))
+        return Model(
+            Collector(
+                contract,
+                value['explore_amplitude'],
+                value['explore_correlation'],
+                value['explore_reach'],
+                value['explore_speed'],
+            )
+        )
 
     def _load(self, contract: Contract, path: str, release: int) -> Model:
         """Load a bundle and warm it up; in the executor's thread only before the first tick."""
@@ -213,7 +305,9 @@ class AgentNode(LifecycleNode):
             self._pictures.close()
         if self._topics is not None:
             self._topics.close()
-        self._worker = self._pictures = self._topics = None
+        if self._link is not None:
+            self._link.close()
+        self._worker = self._pictures = self._topics = self._link = None
 
     def _publish_diagnostics(self) -> None:
         worker = self._worker
@@ -229,6 +323,10 @@ class AgentNode(LifecycleNode):
             level, text = _common.ERROR, 'the tick thread has ended'
         elif worker.state.startswith('no usable model'):
             level, text = _common.ERROR, f'{text}: {stats.error}'
+        elif self._not_acting:
+            level, text = _common.ERROR, f'{text}: {self._not_acting}'
+        elif worker.state.startswith(NO_GUARD):
+            level = _common.ERROR
         elif lacking:
             level = (_common.OK, _common.WARN, _common.ERROR)[lacking]
             text = f'{text.split(":")[0]}: {why}'
@@ -236,6 +334,8 @@ class AgentNode(LifecycleNode):
             level, text = _common.ERROR, f'{text}: {self._topics.sent_problem}'
         elif worker.state != 'running':
             level = _common.WARN
+        else:
+            level, text = self._topics.boundary.level(level, text)
         self._diagnostics.publish(
             level,
             text,
@@ -256,9 +356,18 @@ class AgentNode(LifecycleNode):
                 **{f'lost.{name}': count for name, count in self._topics.lost.items() if count},
                 **{f'given_up.{name}': n for name, n in worker.given_up.counts.items()},
                 **self._lacking.ignored(),
+                **self._topics.boundary.values(),
+                'guard': self._guard_words(),
                 'input_error': stats.error,
             },
         )
+
+    def _guard_words(self) -> str:
+        if self._link is None:
+            return 'not looked for'
+        status = self._link.status
+        words = self._link.lost() or self._link.problem
+        return words or (f'{status.state} {status.stop_reason}'.strip() if status else '')
 
     @property
     def finished(self) -> bool:
@@ -281,8 +390,11 @@ class AgentNode(LifecycleNode):
         return self._worker.join(0.0)
 
     def close(self) -> None:
-        """Take everything down; the guard has had its last word from us in drain()."""
+        """Take everything down, and let the guard leave, if it still lives."""
         self._stop_acting()
+        if self._link is not None and self._link.state == 'active':
+            self._link.state = 'shadow'
+            self._link.deactivate(END_SEC)
         self._teardown()
 
 

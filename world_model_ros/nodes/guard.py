@@ -2,237 +2,350 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard node: the only process that talks to the driver.
 
-Chunks, stop and enable come in; at the contract's command rate one bounded command goes out,
-with a report of what was sent and why. All judgement is in onboard.guard; here are clocks and
-topics. Loads neither a bundle nor ONNX Runtime. The protective stop is software and replaces no
+A lifecycle node. Inactive it has no publisher on the command topic and sends nothing; active, one
+bounded command goes out per command period, with a report of what was sent and why. All judgement
+is in onboard/guard/, the table of rules in docs/guard.md; here are topics, services and the life
+cycle. Loads neither a bundle nor ONNX Runtime. The protective stop is software and replaces no
 hardware emergency stop.
 
-Clocks: a real robot's guard samples on a steady timer; with use_sim_time, on /clock; in
-lockstep it waits at each control period for the chunk that covers it, with patience.
+Threads: on a real robot a metronome samples, so that neither the disk nor a service delays a
+command; the executor does the rest. One lock, held for one sample or one switch, orders them.
 """
 
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections import Counter, deque
 
 import numpy as np
-from rclpy.node import Node
-from rosgraph_msgs.msg import Clock as ClockMessage
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.contract import contract_warnings, find_robot, load_contract
 from world_model_ros.node_parameters import GUARD
 from world_model_ros.nodes import _common, _wire
-from world_model_ros.nodes._common import NANOSECONDS
+from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.nodes._command_topic import CommandTopic
+from world_model_ros.nodes._guard_beat import LockstepBeat, SimBeat, WallBeat
+from world_model_ros.nodes._guard_report import GuardReport, GuardStatus
+from world_model_ros.nodes._lifecycle import refuse_impossible_transitions
+from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
 from world_model_ros.onboard.guard import Guard, GuardCommand
+from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
 from world_model_ros.onboard.joint_positions import JointPositions
 
-DIAGNOSTICS_PERIOD_SEC = 1.0
 LATENESS_WINDOW = 500  # samples; 10 s at 50 Hz
 
 
-class GuardNode(Node):
-    """Clocks and topics around onboard.guard.Guard."""
+class GuardNode(LifecycleNode):
+    """Topics, services and the life cycle around onboard.guard.Guard."""
 
     def __init__(self) -> None:
         super().__init__('guard')
+        refuse_impossible_transitions(self)
         value = _common.parameters(self, GUARD)
-        self._patience_s = value['lockstep_patience']
+        robot_id = value['robot_id']
         self.contract = load_contract(find_robot(value['contract']))
-        self._guard = Guard(self.contract, enabled=value['enabled'])
-        self._lockstep = (value['tick_source'] or self.contract.tick_source) == 'lockstep'
-        self._sim_time = self._lockstep or self.get_parameter('use_sim_time').value
-        self._period_ns = round(self.contract.period_s * NANOSECONDS)
-        self._command_period_ns = self._guard.command_period_ns
-        self._clock_ns = 0
-        self._pending_ns: int | None = None  # lockstep: the sample that waits for its chunk
-        self._pending_since_s = 0.0
-        self._newest_start_ns: int | None = None
-        self._sent_ns: int | None = None
-        self._last: GuardCommand | None = None
+        for warning in contract_warnings(self.contract):
+            self.get_logger().warning(warning)
+        self._lock = threading.Lock()
+        self._latch = Latch(value['state_directory'], latch_name(self.get_namespace(), robot_id))
+        latched = self._latch.state
+        self._guard = Guard(self.contract, enabled=value['enabled'] and latched.enabled)
+        if latched.stop_reason:
+            self._guard.stop(latched.stop_reason)
+            self.get_logger().error(f'still stopped: {latched.stop_reason}')
         self._positions = JointPositions(self.contract)
+        self._newest_start_ns: int | None = None
+        self._last: GuardCommand | None = None
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._lateness_ms: deque[float] = deque(maxlen=LATENESS_WINDOW)
-        self._due_s: float | None = None
-        self._refused = ''
-        self._create_topics()
-        self._diagnostics = _common.Diagnostics(self, value['robot_id'])
-        if self._sim_time:
-            self.create_subscription(ClockMessage, '/clock', self._on_clock, 10)
-            self.create_timer(0.05, self._on_patience, clock=_common.STEADY_CLOCK)
-        else:
-            self.create_timer(
-                self._command_period_ns / NANOSECONDS, self._on_timer, clock=_common.STEADY_CLOCK
-            )
-        self.create_timer(
-            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
+        self._refused = ''  # the newest refusal of a chunk, as it was logged
+        self._refusal = ''  # why the last activation was refused
+        self._silenced = ''  # why the guard left the command topic by itself
+        self._command = CommandTopic(
+            self, self.contract, value['allowed_publishers'], self._on_other_message
         )
+        self._rivals = Rivals(self._command)
+        self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
+        self._boundary = Boundary(self)
+        self._create_topics()
+        self._report = GuardReport(
+            self, self.contract.command_timeout_s, robot_id, self._status, self._figures
+        )
+        self.create_timer(LOOK_PERIOD_SEC, self._look_for_rivals, clock=_common.STEADY_CLOCK)
+        self._first = self.create_timer(0.0, self._on_first, clock=_common.STEADY_CLOCK)
+
+    def _make_beat(self, source: str, patience_s: float):
+        period_ns = self._guard.command_period_ns
+        if (source or self.contract.tick_source) == 'lockstep':
+            return LockstepBeat(
+                self,
+                self.contract.period_ns,
+                patience_s,
+                lambda: self._newest_start_ns,
+                self._send,
+                self._send_again,
+            )
+        if self.get_parameter('use_sim_time').value:
+            return SimBeat(self, period_ns, self.contract.command_timeout_s, self._send)
+        return WallBeat(self, period_ns, self._send)
 
     def _create_topics(self) -> None:
-        action = self.contract.action
-        self._command = self.create_publisher(
-            _wire.command_type(self.contract), action.topic, _common.RELIABLE_QOS
-        )
-        self._sent = self.create_publisher(JointState, '~/sent', _common.RELIABLE_QOS)
-        self.create_subscription(
-            JointTrajectory, 'agent/chunk', self._on_chunk, _common.RELIABLE_QOS
-        )
-        self.create_subscription(
-            JointTrajectory, '~/teleop', self._on_teleop, _common.RELIABLE_QOS
-        )
+        qos = _common.RELIABLE_QOS
+        self._sent = self.create_publisher(JointState, '~/sent', qos)
+        self._subscribe(JointTrajectory, 'agent/chunk', self._on_chunk, qos)
+        self._subscribe(JointTrajectory, '~/teleop', self._on_teleop, qos)
+        self._subscribe(Header, 'agent/alive', self._on_agent, qos)
         self.create_service(Trigger, '~/stop', self._on_stop)
         self.create_service(Trigger, '~/release_stop', self._on_release_stop)
         self.create_service(SetBool, '~/enable', self._on_enable)
-        if action.safe == 'hold':  # holding needs to know where the robot is
+        if self._guard.holds_position:
             for topic in self._positions.topics:
-                self.create_subscription(JointState, topic, self._on_joints, _common.SENSOR_QOS)
+                self._subscribe(JointState, topic, self._on_joints, _common.SENSOR_QOS)
+
+    def _subscribe(self, kind, topic: str, callback, qos) -> None:
+        self.create_subscription(kind, topic, self._boundary.wrap(topic, callback), qos)
+
+    # Life cycle
+
+    def _on_first(self) -> None:
+        self._first.cancel()
+        self.trigger_configure()
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Command the robot, from where it is; refused with a reason that ~/status carries."""
+        self._refusal = self._activate()
+        self._report.publish_status()
+        if self._refusal:
+            self.get_logger().error(f'not activated: {self._refusal}')
+            return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f'active: commands go to {self._command.name}')
+        return super().on_activate(state)
+
+    def _activate(self) -> str:
+        if self._guard.stopped:
+            return f'stopped ({self._guard.stop_reason}): call guard/release_stop first'
+        if refusal := self._rivals.refusal():
+            return refusal
+        if self._beat.simulated and not self._beat.now_ns():
+            return 'no /clock yet: start the simulator, or leave use_sim_time out'
+        with self._lock:
+            refusal = self._guard.activate(self._measured())
+            if refusal:
+                return refusal
+            self._newest_start_ns = None
+            self._silenced = ''
+            self._command.open()
+        self._rivals.begin()
+        self._beat.begin()
+        return ''
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Come to rest, then leave the command topic."""
+        if not self._silenced:
+            with self._lock:
+                self._guard.come_to_rest()
+            self._beat.rest(lambda: self._guard.at_rest)
+            if not self._guard.at_rest and not self._beat.simulated:
+                self.get_logger().error('deactivated before the command had come to rest')
+        self._leave()
+        self.get_logger().info('inactive: nothing is sent')
+        return super().on_deactivate(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End in an orderly way from any state."""
+        self.close()
+        return super().on_shutdown(state)
+
+    def _leave(self) -> None:
+        self._beat.end()
+        with self._lock:
+            self._guard.deactivate()
+            self._command.close()
+        self._report.publish_status()
+
+    def close(self) -> None:
+        """Come to rest, leave the command topic, and see the latch written."""
+        if self._guard.active:
+            with self._lock:
+                self._guard.come_to_rest()
+            self._beat.rest(lambda: self._guard.at_rest)
+            self._leave()
+        self._latch.close()
+
+    # Who else commands
+
+    def _on_other_message(self) -> None:
+        """A message that is not ours came in on the command topic: be silent at once."""
+        if self._rivals.tolerates_message():
+            return
+        self._give_way(f'{self._rivals.names()} commands {self._command.name}')
+
+    def _give_way(self, why: str) -> None:
+        with self._lock:
+            self._guard.deactivate()  # before anything else: two senders are worse than none
+            self._command.close()
+        self._silenced = (
+            f'{why}: the guard is silent and inactive; end the other publisher, then activate '
+            'the agent again'
+        )
+        self.get_logger().error(self._silenced)
+        self.trigger_deactivate()
+
+    def _look_for_rivals(self) -> None:
+        if not self._guard.active:
+            return
+        text, give_way = self._rivals.look()
+        if give_way:
+            self._give_way(text)
+            return
+        with self._lock:
+            before = self._guard.foreign
+            self._guard.set_foreign(text)
+        if text and not before:
+            self.get_logger().error(text)
 
     # Inputs
 
-    def _robot_s(self) -> float:
-        """The clock that messages of the robot age by: a simulator's may be slow or stand."""
-        return self._clock_ns / NANOSECONDS if self._sim_time else time.monotonic()
+    def _measured(self) -> np.ndarray | None:
+        """Where the joints are; None once nobody has said so for too long: not where they were."""
+        return self._positions.at(self._beat.robot_s()) if self._guard.holds_position else None
 
-    def _steady_s(self) -> float:
-        """What times out: the steady clock; in lockstep the simulator's, which is the only one."""
-        return self._clock_ns / NANOSECONDS if self._lockstep else time.monotonic()
+    def _on_joints(self, message: JointState) -> None:
+        self._positions.take(message.name, message.position, self._beat.robot_s())
+
+    def _on_agent(self, message: Header) -> None:
+        self._report.agent_alive(message.frame_id)
 
     def _on_chunk(self, message: JointTrajectory) -> None:
-        if not message.points:  # the agent gives up its last chunk: an episode ended
+        if message.points:
+            self._take(message, teleop=False)
+            return
+        with self._lock:  # the agent gives up its last chunk: an episode ended
             self._guard.drop_chunks()
             self._newest_start_ns = None
-            return
-        self._take(message, teleop=False)
 
     def _on_teleop(self, message: JointTrajectory) -> None:
         """A person drives. No points: lets go. A stamp of 0 means now, as everywhere in ROS."""
         if not message.points:
-            self._guard.drop_chunks(teleop=True)
+            with self._lock:
+                self._guard.drop_chunks(teleop=True)
             return
         if not _common.to_ns(message.header.stamp):
-            now_ns = self._clock_ns if self._sim_time else self.get_clock().now().nanoseconds
-            message.header.stamp = _common.to_time(now_ns)
+            message.header.stamp = _common.to_time(self._beat.now_ns())
         self._take(message, teleop=True)
 
     def _take(self, message: JointTrajectory, teleop: bool) -> None:
         try:
             names, times, values = _wire.chunk_arrays(self.contract, message)
         except _wire.ChunkError as error:
-            self._guard.refused += 1
-            self._reasons['chunk refused: its points cannot be read'] += 1
-            self._say_refused(f'chunk refused: {error}', teleop)
+            with self._lock:
+                refused = self._guard.refuse(str(error), teleop)
+            self._log_refusal(refused)
             return
-        heard_s = self._steady_s()
-        if self._lockstep:  # it may overtake the /clock that its sender thought at
-            heard_s = max(heard_s, times[0] / NANOSECONDS)
-        refused = self._guard.on_chunk(names, times, values, heard_s, teleop)
-        self._say_refused(refused, teleop)
-        if not teleop and (not refused or self._guard.stopped):
-            self._newest_start_ns = times[0]
-        self._try_pending()
+        with self._lock:
+            heard_s = self._beat.timeout_s(times[0])
+            refused = self._guard.on_chunk(names, times, values, heard_s, teleop)
+            if not teleop:  # a refused one is an answer, too: in lockstep time goes on
+                self._newest_start_ns = times[0]
+        self._log_refusal(refused)
+        self._beat.chunk_came()
 
-    def _say_refused(self, refused: str, teleop: bool) -> None:
-        """Log once whose chunk was refused, and why."""
-        if refused and refused != self._refused:
-            sender = 'teleoperation' if teleop else 'agent'
-            self.get_logger().warning(f'{sender}: {refused}', throttle_duration_sec=1.0)
+    def _log_refusal(self, refused: str) -> None:
+        # An inactive guard refuses everything; the agent in shadow sends nothing anyway.
+        if refused and refused != self._refused and self._guard.active:
+            self.get_logger().warning(refused, throttle_duration_sec=1.0)
         self._refused = refused
 
-    def _on_joints(self, message: JointState) -> None:
-        self._positions.take(message.name, message.position, self._robot_s())
-
-    def _position(self) -> np.ndarray | None:
-        """Where the joints are; None once nobody has said so for too long: not where they were."""
-        return self._positions.at(self._robot_s())
+    # Services
 
     def _on_stop(self, _request, response):
-        self._guard.stop('service call')
+        with self._lock:
+            self._guard.stop('service call')
+        self._latch.save_soon(Latched(self._guard.stop_reason, self._guard.enabled))
         self.get_logger().error('protective stop (software): latched until guard/release_stop')
+        self._report.publish_status()
         response.success, response.message = True, 'stopped'
         return response
 
     def _on_release_stop(self, _request, response):
-        self._guard.release_stop()
-        self.get_logger().info('protective stop released')
-        response.success, response.message = True, 'released; only new chunks count'
+        if not self._guard.stopped:
+            response.success, response.message = True, 'not stopped: nothing to release'
+            return response
+        self._unlatch(
+            response,
+            Latched('', self._guard.enabled),
+            self._guard.release_stop,
+            'released; only new chunks count',
+        )
         return response
 
     def _on_enable(self, request, response):
-        self._guard.enable(request.data)
-        response.success = True
-        response.message = 'enabled' if request.data else 'disabled: the safe action is sent'
+        if request.data:
+            self._unlatch(
+                response,
+                Latched(self._guard.stop_reason, True),
+                lambda measured: self._guard.enable(True, measured),
+                'enabled; only new chunks count',
+            )
+            return response
+        with self._lock:
+            self._guard.enable(False)
+        self._latch.save_soon(Latched(self._guard.stop_reason, False))
+        self._report.publish_status()
+        response.success, response.message = True, 'disabled: the robot comes to rest'
         self.get_logger().info(response.message)
         return response
 
-    # Clocks
-
-    def _on_timer(self) -> None:
-        now_s = time.monotonic()
-        step_s = self._command_period_ns / NANOSECONDS
-        if self._due_s is None or now_s - self._due_s > 1.0:  # first, or the machine slept
-            self._due_s = now_s
-        self._lateness_ms.append(1e3 * (now_s - self._due_s))
-        self._due_s += step_s
-        self._send(self.get_clock().now().nanoseconds)
-
-    def _on_clock(self, message: ClockMessage) -> None:
-        t_ns = _common.to_ns(message.clock)
-        if self._lockstep and t_ns == self._sent_ns and self._last is not None:
-            self._publish(t_ns, self._last)  # the simulator asks again: it may have missed it
-            return
-        same_slot = self._sent_ns is not None and (
-            t_ns // self._command_period_ns == self._sent_ns // self._command_period_ns
-        )
-        self._clock_ns = t_ns
-        if same_slot:
-            return
-        if not self._lockstep:
-            self._send(t_ns)
-        elif t_ns != self._pending_ns:
-            self._pending_ns, self._pending_since_s = t_ns, time.monotonic()
-            self._try_pending()
-
-    def _on_patience(self) -> None:
-        if self._pending_ns is None:
-            return
-        if time.monotonic() - self._pending_since_s > self._patience_s:
-            self.get_logger().warning(
-                'lockstep: no chunk from the agent, moving on with what there is',
-                throttle_duration_sec=5.0,
-            )
-            self._send(self._pending_ns)
-
-    def _try_pending(self) -> None:
-        """Lockstep: send once the chunk that covers the pending time, or a later one, is here."""
-        if self._pending_ns is None or self._newest_start_ns is None:
-            return
-        if self._newest_start_ns > self._pending_ns - self._period_ns:
-            self._send(self._pending_ns)
+    def _unlatch(self, response, state: Latched, act, done: str) -> None:
+        """Allow motion again: first it is on disk, then it happens; refused with the reason."""
+        before = Latched(self._guard.stop_reason, self._guard.enabled)
+        with self._lock:
+            measured = self._measured()
+        refusal = self._guard.refuses_motion(measured)
+        refusal = refusal or self._latch.save_now(state)
+        if not refusal:
+            with self._lock:
+                refusal = act(measured)
+            if refusal:
+                self._latch.save_soon(before)
+        response.success, response.message = not refusal, refusal or done
+        # Two calls: rclpy fixes the severity of each place that logs.
+        if refusal:
+            self.get_logger().error(f'refused: {refusal}')
+        else:
+            self.get_logger().info(done)
+        self._report.publish_status()
 
     # Outputs
 
-    def _send(self, t_ns: int) -> None:
-        self._pending_ns = None
-        command = self._guard.sample(t_ns, self._steady_s(), self._position())
-        before = self._last.source if self._last else None
-        if before is not None and before != command.source:
-            self.get_logger().info(
-                f'{before} -> {command.source} {"; ".join(command.reasons)}'.rstrip(),
-                throttle_duration_sec=1.0,
-            )
-        self._last, self._sent_ns = command, t_ns
+    def _send(self, t_ns: int, timeout_s: float, rest: str) -> None:
+        with self._lock:
+            command = self._guard.sample(t_ns, timeout_s, self._measured(), rest)
+            if not command.send:
+                return
+            before, self._last = self._last, command
+            self._publish(t_ns, command)
         self._counts[command.source] += 1
         self._reasons.update(command.reasons)
-        self._publish(t_ns, command)
+        self._lateness_ms.append(1e3 * self._beat.late_s)
+        if before is not None and before.source != command.source:
+            self.get_logger().info(
+                f'{before.source} -> {command.source} {"; ".join(command.reasons)}'.rstrip(),
+                throttle_duration_sec=1.0,
+            )
+
+    def _send_again(self, t_ns: int) -> None:
+        if self._last is not None:
+            self._publish(t_ns, self._last)
 
     def _publish(self, t_ns: int, command: GuardCommand) -> None:
-        if not command.send:
-            return
         self._command.publish(_wire.command_message(self.contract, t_ns, command.values))
         self._sent.publish(
             _wire.sent_message(
@@ -240,31 +353,47 @@ class GuardNode(Node):
             )
         )
 
-    def _publish_diagnostics(self) -> None:
-        source = self._last.source if self._last else 'no clock yet'
-        level = {
-            'chunk': _common.OK,
-            'chunk_rest': _common.OK,
-            'teleop': _common.OK,
-            'disabled': _common.OK,
-            'stopped': _common.ERROR,
-        }.get(source, _common.WARN)
+    def _status(self) -> GuardStatus:
+        guard = self._guard
+        return GuardStatus(
+            state='active' if guard.active else 'inactive',
+            source=self._last.source if guard.active and self._last else '',
+            stop_reason=guard.stop_reason,
+            enabled=guard.enabled,
+            refusal=self._refusal,
+            silenced=self._silenced,
+            foreign=guard.foreign,
+            outside=guard.outside,
+            problem=self._problem(),
+        )
+
+    def _problem(self) -> str:
+        if self._latch.problem:
+            return f'a stop cannot be kept over a restart: {self._latch.problem}'
+        if self._guard.active and not self._command.listeners:
+            return f'nobody listens on {self._command.name}: is the driver running?'
+        return self._beat.problem or self._boundary.problem
+
+    def _figures(self) -> dict[str, object]:
         values: dict[str, object] = {f'samples.{key}': n for key, n in self._counts.items()}
         values.update({f'reason.{key}': n for key, n in self._reasons.most_common(8)})
         values['refused_chunks'] = self._guard.refused
+        values['enabled'] = self._guard.enabled
+        values.update(self._boundary.values())
         if self._lateness_ms:
             p50, p99 = np.percentile(np.array(self._lateness_ms), (50, 99))
             values['sample_late_ms.p50'], values['sample_late_ms.p99'] = float(p50), float(p99)
-        self._diagnostics.publish(level, source, values)
+        return values
 
-    def close(self) -> None:
-        """The last command of a guard that is asked to end is the safe one."""
-        if self._last is None:
-            return
-        self._guard.enable(False)
-        now = self.get_clock().now().nanoseconds
-        t_ns = max(self._sent_ns or 0, self._clock_ns if self._sim_time else now)
-        self._send(t_ns)
+    @property
+    def finished(self) -> bool:
+        """Whether the metronome broke: the driver's timeout and the agent take over."""
+        return bool(self._beat.failed())
+
+    @property
+    def exit_status(self) -> int:
+        """1 after the metronome broke."""
+        return int(self.finished)
 
 
 def main(args=None) -> None:

@@ -217,6 +217,11 @@ class SimRobotNode(Node):
             return self._t_ns == (arrival_ns if stamp_ns is None else stamp_ns)
 
         with self._wake:
+            if not self.count_publishers(self.contract.action.topic):
+                # Nobody was activated: time goes on all the same, with the safe action.
+                self._timed_out = True
+                step_s = self._step_ns / NANOSECONDS
+                return None if self._wake.wait_for(self._interrupted, step_s) else self._zero
             while not self._wake.wait_for(lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
                 self._publish_clock()
             self._timed_out = False

@@ -30,6 +30,10 @@ class SentHistory:
         self._stamps[i] = stamp_ns
         self._next = (i + 1) % len(self._stamps)
 
+    def rest_at(self, action: np.ndarray) -> None:
+        """What counts as sent where nothing was: the safe action, or where the robot rests."""
+        self._safe = np.asarray(action, np.float32)
+
     def clear(self) -> None:
         """Forget everything; until something is sent the safe action counts as sent."""
         self._stamps.fill(_EMPTY)

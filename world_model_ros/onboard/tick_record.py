@@ -33,6 +33,7 @@ SOURCES = (
     'explore',
     'disabled',
     'stopped',
+    'foreign',
 )
 FLAGS = ('first', 'last', 'terminal', 'truncated', 'intervention', 'explore', 'eval', 'valid')
 _HEAD = (

@@ -1,0 +1,119 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The topic that moves the robot: our publisher, while there is one, and everybody else's.
+
+Owns the rule that nobody but the active guard commands. The publisher exists only between open()
+and close(). Other publishers are found in the graph, by node name; their messages are told from
+our own by content: a message that we did not publish is somebody else's.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rclpy.node import Node
+from rclpy.serialization import serialize_message
+from std_msgs.msg import Empty
+
+from world_model_ros.contract import Contract
+from world_model_ros.nodes import _common, _wire
+
+# Of a DDS GID, the part that all endpoints of one process share.
+PARTICIPANT_BYTES = 12
+# Our own messages that may still be on their way back to us: a second at 64 Hz.
+OWN_MESSAGES = 64
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another process's publisher on the command topic."""
+
+    node: str  # fully qualified name
+    gid: bytes
+    twin: bool  # a guard of ours that was started twice
+    allowed: bool  # listed in allowed_publishers: it may exist, but not send
+
+    def __str__(self) -> str:
+        """The name, as far as it is known yet."""
+        return self.node
+
+
+class CommandTopic:
+    """Publishes commands, and knows who else could or does."""
+
+    def __init__(
+        self,
+        node: Node,
+        contract: Contract,
+        allowed: Sequence[str],
+        on_other_message: Callable[[], None],
+    ) -> None:
+        self._node, self._type = node, _wire.command_type(contract)
+        self.name = node.resolve_topic_name(contract.action.topic)
+        self._allowed = {name.lstrip('/') for name in allowed if name}
+        self._on_other_message = on_other_message
+        self._mine: deque[bytes] = deque(maxlen=OWN_MESSAGES)
+        self._publisher = self._subscription = None
+        self.gid = self._own_gid()
+
+    def open(self) -> None:
+        """Make the publisher, and listen for anybody else's messages."""
+        self._mine.clear()
+        self._subscription = self._node.create_subscription(
+            self._type, self.name, self._on_message, _common.SENSOR_QOS, raw=True
+        )
+        self._publisher = self._node.create_publisher(self._type, self.name, _common.RELIABLE_QOS)
+
+    def close(self) -> None:
+        """Remove both."""
+        if self._publisher is not None:
+            self._node.destroy_publisher(self._publisher)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+        self._publisher = self._subscription = None
+
+    def publish(self, message) -> None:
+        """Send a command, if the topic is open."""
+        if self._publisher is None:
+            return
+        content = serialize_message(message)
+        self._mine.append(content)
+        self._publisher.publish(content)
+
+    @property
+    def listeners(self) -> int:
+        """How many others subscribe to the commands."""
+        if self._publisher is None:
+            return 0
+        ours = 1 if self._subscription is not None else 0
+        return max(0, self._publisher.get_subscription_count() - ours)
+
+    def others(self) -> list[Other]:
+        """Publishers of the topic that are not in this process."""
+        me = self._node.get_fully_qualified_name().lstrip('/')
+        found = []
+        for info in self._node.get_publishers_info_by_topic(self.name):
+            gid = bytes(info.endpoint_gid)
+            if gid[:PARTICIPANT_BYTES] == self.gid:
+                continue
+            name = f'{info.node_namespace.rstrip("/")}/{info.node_name}'.lstrip('/')
+            allowed = name in self._allowed or info.node_name in self._allowed
+            found.append(Other('/' + name, gid, name == me, allowed))
+        return found
+
+    def _on_message(self, content: bytes) -> None:
+        if content not in self._mine and self._publisher is not None:
+            self._on_other_message()
+
+    def _own_gid(self) -> bytes:
+        """This process's part of the GID, read from a topic that only it can have."""
+        topic = self._node.resolve_topic_name(f'~/_id_{uuid.uuid4().hex}')
+        publisher = self._node.create_publisher(Empty, topic, 1)
+        try:
+            infos = self._node.get_publishers_info_by_topic(topic)
+            return bytes(infos[0].endpoint_gid)[:PARTICIPANT_BYTES] if infos else b''
+        finally:
+            self._node.destroy_publisher(publisher)

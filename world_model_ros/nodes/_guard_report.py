@@ -1,0 +1,114 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the guard says of itself: ~/status for the agent, diagnostics for people.
+
+Owns the JSON of ~/status (format 1), which is also the guard's heartbeat, and the words and levels
+of its diagnostics. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from world_model_ros.nodes import _common
+
+STATUS_FORMAT = 1
+DIAGNOSTICS_PERIOD_SEC = 1.0
+# The agent misses the guard after command_timeout: a few heartbeats must fit into it.
+STATUS_SHARE = 0.25
+STATUS_PERIOD_SEC = (0.02, 0.25)  # at least, at most
+AGENT_SILENT_SEC = 2.0
+
+_LEVELS = {
+    'chunk': _common.OK,
+    'chunk_rest': _common.OK,
+    'teleop': _common.OK,
+    'disabled': _common.OK,
+    'outside': _common.ERROR,
+    'stopped': _common.ERROR,
+}
+
+
+@dataclass(frozen=True)
+class GuardStatus:
+    """What ~/status carries; texts are empty where there is nothing to say."""
+
+    state: str  # inactive | active
+    source: str  # of the newest command, '' before the first
+    stop_reason: str
+    enabled: bool
+    refusal: str  # why the last activation was refused
+    silenced: str  # why the guard left the command topic by itself
+    foreign: str  # who else has a publisher, and sends nothing yet
+    outside: str  # which joint is outside of its box
+    problem: str  # with the latch on disk, or /clock
+
+
+class GuardReport:
+    """Publishes both, at their own periods."""
+
+    def __init__(
+        self,
+        node: Node,
+        command_timeout_s: float,
+        robot_id: str,
+        status: Callable[[], GuardStatus],
+        values: Callable[[], dict[str, object]],
+    ) -> None:
+        self._status, self._values = status, values
+        self._instance = uuid.uuid4().hex  # another one after a restart
+        self._agent, self._agent_s = '', 0.0
+        self._publisher = node.create_publisher(String, '~/status', _common.LATCHED_QOS)
+        self._diagnostics = _common.Diagnostics(node, robot_id)
+        least, most = STATUS_PERIOD_SEC
+        period_s = min(max(STATUS_SHARE * command_timeout_s, least), most)
+        node.create_timer(period_s, self.publish_status, clock=_common.STEADY_CLOCK)
+        node.create_timer(
+            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
+        )
+
+    def agent_alive(self, state: str) -> None:
+        """The agent has said that it lives, and whether it acts."""
+        self._agent, self._agent_s = state, time.monotonic()
+
+    def publish_status(self) -> None:
+        """Publish the status; also at once when something changes."""
+        told = {
+            'format': STATUS_FORMAT,
+            'instance': self._instance,
+            **asdict(self._status()),
+        }
+        self._publisher.publish(String(data=json.dumps(told)))
+
+    def _publish_diagnostics(self) -> None:
+        status = self._status()
+        heard = time.monotonic() - self._agent_s < AGENT_SILENT_SEC
+        level, text = _words(status)
+        values = {'agent': self._agent if heard else 'not heard', **self._values()}
+        self._diagnostics.publish(level, text, values)
+
+
+def _words(status: GuardStatus) -> tuple[bytes, str]:
+    """Level and text of the diagnostics, the most urgent first."""
+    if status.stop_reason:
+        return _common.ERROR, f'stopped: {status.stop_reason}'
+    if status.silenced:
+        return _common.ERROR, status.silenced
+    if status.foreign:
+        return _common.ERROR, status.foreign
+    if status.outside:
+        return _common.ERROR, f'outside: {status.outside}'
+    if status.problem:
+        return _common.WARN, status.problem
+    if status.state == 'inactive':
+        if status.refusal:
+            return _common.WARN, f'inactive: not activated: {status.refusal}'
+        return _common.OK, 'inactive: nothing is sent' + ('' if status.enabled else ' (disabled)')
+    return _LEVELS.get(status.source, _common.WARN), status.source or 'active'

@@ -1,0 +1,95 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Other publishers of the command topic, and what the guard does about them.
+
+Owns the rules of docs/guard.md, "Another publisher": refused at activation; one that appears later
+and sends nothing brings the robot to rest; one that sends makes the guard silent. Of two guards of
+one name that were activated at once, the one with the lower GID stays.
+"""
+
+from __future__ import annotations
+
+import time
+
+from world_model_ros.nodes._command_topic import CommandTopic, Other
+
+# Publishers are found within this time after a process has begun; nobody is activated before.
+DISCOVERY_SEC = 1.0
+# Two guards that were activated at once have found each other, and one has left, within this time.
+TWIN_SEC = 1.0
+LOOK_PERIOD_SEC = 0.1  # a look costs 0.2 ms
+
+
+class Rivals:
+    """What the graph says of the command topic."""
+
+    def __init__(self, topic: CommandTopic) -> None:
+        self._topic = topic
+        self._born_s = time.monotonic()
+        self._twins_since_s: float | None = None
+
+    def refusal(self) -> str:
+        """Why the guard must not be activated, ''."""
+        if time.monotonic() - self._born_s < DISCOVERY_SEC:
+            return 'just started: it still looks for other publishers; try again in a second'
+        others = self._unwanted()
+        if not others:
+            return ''
+        if all(other.twin for other in others):
+            return (
+                f'another guard called {others[0]} is active on {self._topic.name}: was '
+                'everything started twice?'
+            )
+        return (
+            f'{_names(others)} has a publisher on {self._topic.name}: two senders would fight; '
+            'end it, or list it in allowed_publishers if it never sends by itself'
+        )
+
+    def begin(self) -> None:
+        """The guard was activated."""
+        self._twins_since_s = None
+
+    def look(self) -> tuple[str, bool]:
+        """What is wrong, '' for nothing; and whether the guard must leave the topic."""
+        others = self._unwanted()
+        if not others:
+            self._twins_since_s = None
+            return '', False
+        if all(other.twin for other in others):
+            if min(other.gid for other in others) < self._topic.gid:
+                return f'another guard called {others[0]} was activated at the same time', True
+            if self._twins_since_s is None:
+                self._twins_since_s = time.monotonic()
+            if self._tolerant():
+                return '', False
+        return (
+            f'{_names(others)} has a publisher on {self._topic.name} and sends nothing yet: the '
+            'robot comes to rest and chunks are refused until it is gone'
+        ), False
+
+    def tolerates_message(self) -> bool:
+        """Whether a message that is not ours is a twin's, which is about to leave."""
+        others = self._unwanted()
+        if not others or not all(other.twin for other in others):
+            return False
+        if min(other.gid for other in others) < self._topic.gid:
+            return False
+        if self._twins_since_s is None:
+            self._twins_since_s = time.monotonic()
+        return self._tolerant()
+
+    def names(self) -> str:
+        """Who else has a publisher, as far as the graph knows."""
+        others = self._topic.others()
+        return _names(others) if others else 'a node that the graph does not name'
+
+    def _tolerant(self) -> bool:
+        since_s = self._twins_since_s
+        return since_s is not None and time.monotonic() - since_s < TWIN_SEC
+
+    def _unwanted(self) -> list[Other]:
+        return [other for other in self._topic.others() if not other.allowed]
+
+
+def _names(others: list[Other]) -> str:
+    return ' and '.join(dict.fromkeys(str(other) for other in others))
