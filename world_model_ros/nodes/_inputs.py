@@ -77,7 +77,7 @@ class Inputs:
             self._notify()
 
     def expect_commands(self, on: bool) -> None:
-        """The guard is active from now on, or no longer: in lockstep its reports are waited for."""
+        """The guard is active from now on, or no longer; lockstep waits for its reports."""
         with self.changed:
             self._commanded, self._first_sent_ns = on, None
             self._notify()
