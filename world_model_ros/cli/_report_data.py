@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from world_model_ros.cli._report_sane import drawable, label, release_trouble
 from world_model_ros.experience import EpisodeError
+from world_model_ros.experience.began import FIRST_UTC_NS
 from world_model_ros.experience.figures import EpisodeFigures, episode_figures
 from world_model_ros.store import (
     EpisodeRef,
@@ -40,8 +41,6 @@ from world_model_ros.store.limits import PICTURE_BYTES
 
 REASON = 500  # characters
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
-# Earlier stamps (2001-09-09) are of a clock that began at zero, as simulators have.
-FIRST_UTC_NS = 10**18
 
 
 class Trouble(NamedTuple):

@@ -19,7 +19,7 @@ import jinja2
 
 from world_model_ros.cli import _report_plots as plots
 from world_model_ros.cli._report_axis import TimeAxis
-from world_model_ros.cli._report_data import FIRST_UTC_NS, REASON, Life, Trouble
+from world_model_ros.cli._report_data import REASON, Life, Trouble
 from world_model_ros.cli._report_sane import label
 from world_model_ros.experience.figures import EpisodeFigures
 from world_model_ros.onboard.tick_record import SOURCES
@@ -197,7 +197,8 @@ def _days(episodes: Sequence[EpisodeFigures]) -> list[dict[str, Any]]:
     """A row for each robot and day, in the order of time."""
     groups: dict[tuple[str, str], list[EpisodeFigures]] = {}
     for episode in episodes:
-        groups.setdefault((_moment(episode)[:10], episode.robot_id), []).append(episode)
+        day = episode.began.utc[:10] or 'own clock'
+        groups.setdefault((day, episode.robot_id), []).append(episode)
     return [{'day': d, **_tick_row(robot, some)} for (d, robot), some in groups.items()]
 
 
@@ -226,11 +227,8 @@ def _tick_row(robot: str, episodes: Sequence[EpisodeFigures]) -> dict[str, Any]:
 
 
 def _moment(episode: EpisodeFigures) -> str:
-    """When it began, where the clock tells; else that it does not."""
-    if episode.t_ns < FIRST_UTC_NS:
-        return 'own clock'
-    began = datetime.fromtimestamp(episode.t_ns * 1e-9, timezone.utc)
-    return began.strftime('%Y-%m-%d %H:%M:%S')
+    """When it began: date and time, and the simulator's time where there is one."""
+    return episode.began.text
 
 
 def _count(count: int, ticks: int) -> str:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +22,7 @@ from world_model_ros.experience import (
     list_episodes,
 )
 from world_model_ros.experience.bag import ACTIVE_SUFFIX
+from world_model_ros.experience.began import began
 from world_model_ros.experience.rebuild import read_ticks
 from world_model_ros.onboard.messages import MessageError
 from world_model_ros.onboard.tick_record import TickRecordError
@@ -61,7 +61,7 @@ def list_command(
     for row in rows:
         table.add_row(
             row['name'].removesuffix(ACTIVE_SUFFIX),  # the state says it, and 80 columns are few
-            row.get('began', '')[5:16],
+            _moment(row),
             str(row.get('ticks', '')),
             f'{row["return"]:.2f}' if row.get('return') is not None else '-',
             f'{row["bytes"] / 1e6:.1f}',
@@ -69,6 +69,12 @@ def list_command(
         )
     console = Console()
     console.print(table, width=None if console.is_terminal else PIPED_WIDTH)
+
+
+def _moment(row: dict[str, Any]) -> str:
+    """Month, day and time, and the simulator's time beside it: 80 columns are few."""
+    parts = (row.get('began', '')[5:16], row.get('simulated_time', ''))
+    return ', '.join(part for part in parts if part)
 
 
 def _describe_now(path: Path) -> dict[str, Any] | None:
@@ -105,10 +111,11 @@ def _described(path: Path) -> dict[str, Any]:
     contents = reader.contents
     rewards = np.array([record.reward for record in ticks])
     measured = rewards[np.isfinite(rewards)]
-    began = datetime.fromtimestamp(contents.start_ns * 1e-9, tz=timezone.utc)
+    start = began(contents.start_ns, reader.info.announced)
     return {
         'robot_id': reader.info.robot_id,
-        'began': began.strftime('%Y-%m-%d %H:%M:%S'),
+        'began': start.utc,
+        'simulated_time': start.simulated_time,
         'seconds': max(0.0, (contents.end_ns - contents.start_ns) * 1e-9),
         'ticks': len(ticks),
         'return': float(measured.sum()) if measured.size else None,

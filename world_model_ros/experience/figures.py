@@ -17,6 +17,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract, ContractError
 from world_model_ros.experience.bag import EpisodeError
+from world_model_ros.experience.began import Began, began
 from world_model_ros.experience.reader import EpisodeReader
 from world_model_ros.experience.rebuild import lost_records, read_ticks
 from world_model_ros.onboard.assembly import NO_CHECKSUM, too_old
@@ -67,6 +68,7 @@ class EpisodeFigures:
     releases: dict[int, int]  # by the release that acted; 0: none of a store
     surprise: dict[int, tuple[float, float]] = field(default_factory=dict)  # p50, p90 in nat
     streams: dict[str, StreamFigures] = field(default_factory=dict)
+    began: Began = field(default_factory=lambda: Began(0, 0, True))
 
     @property
     def whole(self) -> bool:
@@ -132,6 +134,7 @@ def _figures(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> EpisodeFigur
         releases=dict(Counter(tick.release for tick in ticks)),
         surprise=_surprise(ticks),
         streams={name: _stream(ticks, name, contract) for name in ticks[0].streams},
+        began=began(ticks[0].t_ns, reader.info.announced),
     )
 
 

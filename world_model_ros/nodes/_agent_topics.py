@@ -69,6 +69,7 @@ class AgentTopics:
         self._aborted = threading.Event()
         self._episode: Episode | None = None
         self._marks: list[int] = []
+        self._wall_ns = 0
         self._worker: Worker | None = None
         node_qos = _common.RELIABLE_QOS
         self._tick = node.create_publisher(JointState, '~/tick', node_qos)
@@ -226,7 +227,7 @@ class AgentTopics:
     def announce(self, episode: Episode) -> None:
         """Publish who, what and with which model, for everyone who comes later as well."""
         if episode is not self._episode:
-            self._episode, self._marks = episode, []
+            self._episode, self._marks, self._wall_ns = episode, [], time.time_ns()
         self._publish_episode()
 
     def _publish_episode(self) -> None:
@@ -248,6 +249,7 @@ class AgentTopics:
                         'clock': {
                             'source': self._source,
                             'now_ns': self._clock.now_ns(),
+                            'wall_ns': self._wall_ns,  # when the episode began
                             'simulated': self._node.get_parameter('use_sim_time').value,
                         },
                     }
