@@ -139,7 +139,8 @@ class SimBeat:
 
     def _on_clock(self, message: ClockMessage) -> None:
         t_ns = _common.to_ns(message.clock)
-        self._heard_s, self.problem = time.monotonic(), ''
+        if t_ns != self._clock_ns:  # a paused simulator says the same time again and again
+            self._heard_s, self.problem = time.monotonic(), ''
         same_slot = self._sent_ns is not None and (
             t_ns // self._period_ns == self._sent_ns // self._period_ns
         )

@@ -1,0 +1,54 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A guard on simulated time goes on with the safe action when /clock stands still."""
+
+from __future__ import annotations
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+
+from rosgraph_msgs.msg import Clock  # noqa: E402
+
+from world_model_ros.nodes import _common, _guard_beat  # noqa: E402
+from world_model_ros.nodes._guard_beat import CLOCK_SILENT_SEC, SimBeat  # noqa: E402
+
+PERIOD_NS = 20_000_000
+
+
+class Stage:
+    """A node that only remembers its callbacks, a steady clock, and what was sent."""
+
+    def __init__(self, monkeypatch):
+        self.now_s, self.sent = 100.0, []
+        monkeypatch.setattr(_guard_beat.time, 'monotonic', lambda: self.now_s)
+        self.beat = SimBeat(self, PERIOD_NS, 0.1, lambda *what: self.sent.append(what))
+        self.beat.begin()
+
+    def create_subscription(self, _kind, _topic, callback, _qos):
+        self.on_clock = callback
+
+    def create_timer(self, _period_s, callback, clock):
+        self.on_watchdog = callback
+
+    def pass_time(self, seconds, clock_ns=None):
+        """Real time passes, with a message of /clock each 10 ms: this time, or none."""
+        self.sent.clear()
+        for _ in range(round(seconds / 0.01)):
+            self.now_s += 0.01
+            if clock_ns is not None:
+                self.on_clock(Clock(clock=_common.to_time(clock_ns)))
+            self.on_watchdog()
+
+
+@pytest.mark.parametrize('clock_ns', [None, 1_000_000_000], ids=['ended', 'paused'])
+def test_a_clock_that_ends_or_repeats_the_same_time_leads_to_the_safe_action(
+    monkeypatch, clock_ns
+):
+    stage = Stage(monkeypatch)
+    stage.on_clock(Clock(clock=_common.to_time(1_000_000_000)))
+    stage.pass_time(CLOCK_SILENT_SEC + 0.1, clock_ns)
+    assert stage.sent and all(rest for _, _, rest in stage.sent)
+    assert '/clock' in stage.beat.problem
+    stage.pass_time(0.02, 1_020_000_000)
+    assert [rest for _, _, rest in stage.sent] == [''] and not stage.beat.problem
