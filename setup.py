@@ -12,9 +12,9 @@ from setuptools import find_packages, setup
 
 PACKAGE = 'world_model_ros'
 
-# Folders whose files are installed, at any depth, under share/world_model_ros.
+# Folders whose files are installed, at any depth, under share/world_model_ros. The learner files
+# beside the shipped bundles too (10 MB): without them `demo` could not go on learning.
 SHARED_FOLDERS = ('launch', 'config')
-UNSHARED = ('.safetensors',)  # what only learning needs lies beside a bundle and stays here
 
 RENDERING = ['mujoco>=3.3,<4', 'dm-control>=1.0.50']  # mujoco 4.0.0 breaks dm-control 1.0.50
 
@@ -28,7 +28,7 @@ def shared_files():
     by_folder = {}
     for top in SHARED_FOLDERS:
         for path in sorted(Path(top).rglob('*')):
-            if path.is_file() and '__pycache__' not in path.parts and path.suffix not in UNSHARED:
+            if path.is_file() and '__pycache__' not in path.parts:
                 by_folder.setdefault(path.parent, []).append(str(path))
     return rows + [(f'share/{PACKAGE}/{folder}', files) for folder, files in by_folder.items()]
 

@@ -18,7 +18,7 @@ SHARED = [
     path.relative_to(ROOT)
     for top in ('launch', 'config')
     for path in sorted((ROOT / top).rglob('*'))
-    if path.is_file() and '__pycache__' not in path.parts and path.suffix != '.safetensors'
+    if path.is_file() and '__pycache__' not in path.parts
 ]
 EXECUTABLES = (
     'world-model',
@@ -103,6 +103,16 @@ def test_a_robot_is_found_by_name_after_sourcing(installed):
     )
     assert name.startswith('reacher ')
     assert str(installed) in name
+
+
+def test_demo_finds_what_it_goes_on_learning_from_after_sourcing(installed):
+    found = in_sourced_shell(
+        installed,
+        'python -c "from world_model_ros.bundle import find_bundle;'
+        ' from world_model_ros.cli._circle import learner_beside;'
+        " print(learner_beside(find_bundle('cartpole').resolve()))\"",
+    )
+    assert Path(found).is_relative_to(installed)
 
 
 def test_the_installed_command_names_its_verbs(installed):
