@@ -189,6 +189,18 @@ def test_a_second_node_of_a_name_is_refused_and_a_successor_is_not(given_words):
     only_one(node).close()
 
 
+def started_guard(*words):
+    """A guard's process, once it has ended."""
+    return subprocess.run(
+        [sys.executable, '-m', 'world_model_ros.nodes.guard', '--ros-args', *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), PARENT_ENV: str(os.getpid())},
+    )
+
+
 @pytest.mark.parametrize(
     ('words', 'said'),
     [
@@ -198,15 +210,15 @@ def test_a_second_node_of_a_name_is_refused_and_a_successor_is_not(given_words):
     ],
 )
 def test_a_node_that_is_started_wrongly_ends_with_one_line(words, said):
-    ended = subprocess.run(
-        [sys.executable, '-m', 'world_model_ros.nodes.guard', '--ros-args', *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), PARENT_ENV: str(os.getpid())},
-    )
-    assert ended.returncode == 1
+    ended = started_guard(*words)
     *before, line = (ended.stdout + ended.stderr).strip().splitlines()
     assert said in line and 'FATAL' in line
     assert all('[rcl]' in earlier for earlier in before)  # its word on arguments comes first
+
+
+def test_a_second_guard_ends_before_it_has_a_topic(given_words):
+    """Before the first check of its contract, which would be an error of its own here."""
+    with only_one(given_words()):
+        ended = started_guard('-p', 'contract:=nobody', '-p', 'robot_id:=r')
+    assert ended.returncode == 1
+    assert 'a node /guard already runs on this machine' in ended.stdout + ended.stderr

@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import rclpy
 from builtin_interfaces.msg import Time
@@ -42,7 +42,16 @@ STOP_PATIENCE_SEC = 4.0
 STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
 DRAIN_SEC = 1.0
 # Errors in a node's construction whose words suffice.
-_MENDABLE = (ValueError, OSError, ImportError, ParameterException, NameValidationException)
+_MENDABLE = (
+    ValueError,
+    OSError,
+    ImportError,
+    ParameterException,
+    NameValidationException,
+    AlreadyRunning,
+)
+# Names claimed by this process; None where nodes are made without run_node, as tests do.
+_claims: list[IO[str]] | None = None
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -100,9 +109,15 @@ def declare(node: Node, name: str, default, description: str, *, changeable: boo
 def parameters(node: Node, table: Mapping[str, Parameter]) -> dict[str, Any]:
     """Declare the parameters of a table (node_parameters.py) and return their values.
 
+    The first thing that a node does: a second node of its name is refused here, before it has
+    published anything.
+
     Raises:
         ValueError: a value does not fit; in one line, with the remedy.
+        AlreadyRunning: in a process of run_node's, another one runs under this node's name.
     """
+    if _claims is not None and (claim := only_one(node)) is not None:
+        _claims.append(claim)
     return {name: _declared(node, name, parameter) for name, parameter in table.items()}
 
 
@@ -222,12 +237,13 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rcl's, on its arguments and parameter files
         return _refuse(str(error).split(', at /')[0])
-    node = lock = None
+    global _claims
+    _claims = []
+    node = None
     try:
         try:
             node = factory()
-            lock = only_one(node)
-        except (*_MENDABLE, AlreadyRunning) as error:
+        except _MENDABLE as error:
             return _refuse(str(error))
         executor = make_executor()
         executor.add_node(node)
@@ -248,8 +264,8 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
                 close()
             node.destroy_node()
         rclpy.try_shutdown()
-        if lock is not None:
-            lock.close()
+        for claim in _claims:
+            claim.close()
         stop.ignore()
 
 
