@@ -17,12 +17,11 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.experience import EpisodeError, load_arrays, save_arrays
+from world_model_ros.experience import load_arrays, save_arrays
 from world_model_ros.experience.replay import ARRAYS_FORMAT
 from world_model_ros.store import EpisodeRef, Store, StoreDamaged, StoreMissing
 from world_model_ros.store.episodes import download_episode, list_episodes
@@ -75,9 +74,9 @@ class Ingest:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.replay = Replay(self.folder / 'replay', contract, 1, capacity)
         self.ledger = Ledger(self.folder / 'ledger.jsonl')
-        self.key = secret_of(self.folder)
+        self.key, key_damage = secret_of(self.folder)
         self.attempts = Attempts(self.folder)
-        for damage in (self.ledger.damaged, self.attempts.damaged):
+        for damage in (self.ledger.damaged, self.attempts.damaged, key_damage):
             if damage:
                 say('state_damaged', reason=damage)
         self.parser = parser or Parser(contract, self.folder / 'parsed')
@@ -183,7 +182,7 @@ class Ingest:
         for entry in newest(self.ledger.of('held_out'), most):
             try:
                 rows = load_arrays(self._file(entry))
-            except (EpisodeError, ValueError, OSError, BadZipFile) as error:
+            except Exception as error:  # noqa: BLE001 - a damaged file costs one episode of many
                 self.say('held_out_unreadable', uuid=entry.uuid, reason=str(error))
                 continue
             del rows['format']

@@ -26,6 +26,7 @@ from world_model_ros.training.ledger import Entry, Ledger
 Side = Literal['ingested', 'held_out']
 KEY_FILE = 'held_out.key'
 KEY_BYTES = 32
+KEY_FILE_BYTES = 1_000
 # With so many episodes to learn from, one must be there to judge by: of ten, the hash alone holds
 # none out in 35 % of the cases, and without any nothing is ever published.
 INGESTED_BEFORE_HELD_OUT = 4
@@ -37,24 +38,28 @@ _PART = re.compile(
 _T = TypeVar('_T')
 
 
-def secret_of(folder: Path) -> bytes:
-    """Return the secret of a trainer's folder; made once, readable by its owner only.
+def secret_of(folder: Path) -> tuple[bytes, str]:
+    """Return the secret of a trainer's folder, and what was wrong with it.
 
-    A damaged one is set aside and made again: what is settled keeps its side by the ledger.
+    It is made once, readable by its owner only. A damaged one is set aside and made again: what is
+    settled keeps its side by the ledger.
 
     Raises:
         OSError: it can be neither read nor written.
     """
-    path = folder / KEY_FILE
+    path, problem = folder / KEY_FILE, ''
     try:
-        key = bytes.fromhex(read_regular(path, 1_000).decode().strip())
+        key = bytes.fromhex(read_regular(path, KEY_FILE_BYTES).decode().strip())
         if len(key) == KEY_BYTES:
             os.chmod(path, 0o600)
-            return key
-        os.replace(path, path.with_name(f'{KEY_FILE}.damaged'))
+            return key, ''
+        problem = f'{len(key)} bytes, expected {KEY_BYTES}'
     except FileNotFoundError:
         pass
-    except ValueError:
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        problem = f'{path}: damaged ({problem}), made again'
         os.replace(path, path.with_name(f'{KEY_FILE}.damaged'))
     key = secrets.token_bytes(KEY_BYTES)
     temporary = path.with_name(f'{KEY_FILE}.partial')
@@ -66,7 +71,7 @@ def secret_of(folder: Path) -> bytes:
         os.fsync(file.fileno())
     os.replace(temporary, path)
     sync_folder(folder)
-    return key
+    return key, problem
 
 
 def side(ledger: Ledger, key: bytes, robot_id: str, uuid: str, share: float) -> Side:
