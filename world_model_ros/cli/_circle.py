@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from world_model_ros.contract import Contract, interface_hash
-from world_model_ros.store import Release, StoreError, open_store, releases
+from world_model_ros.store import Release, open_store, releases
 from world_model_ros.store.layout import status_key, trainer_key
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Circle:
             if store.exists(updater):
                 self.updater = json.loads(store.get(updater))
             self.error = ''
-        except (StoreError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever lies there, this thread goes on asking
             self.error = str(error)
 
     def figures(self, view: RobotView) -> list[dict[str, Any]]:
