@@ -85,6 +85,7 @@ def test_an_episode_larger_than_was_guessed_waits_for_room_before_replay_is_touc
     tmp_path, bags, store
 ):
     recorded.upload(store, bags[recorded.TRAINED[0]])
+    recorded.keep_secret(tmp_path / 'out')
     told, now, rooms = Told(), [0.0], [1 << 40, SPARE_BYTES]  # before and after it is fetched
     ingest = Ingest(
         recorded.robot(), tmp_path / 'out', 1_000, told.say, clock=lambda: now[0],
