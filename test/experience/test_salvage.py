@@ -27,7 +27,7 @@ from world_model_ros.experience import (
     list_episodes,
     recover_leftovers,
 )
-from world_model_ros.experience.bag import DAMAGE_RECORD
+from world_model_ros.experience.bag import DAMAGE_RECORD, END_RECORD
 from world_model_ros.experience.sink import Locked, hold
 
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
@@ -60,21 +60,23 @@ def make(folder: Path, compression: str) -> Leftover:
         counter.info(),
         min_free_bytes=0,
         compression=compression,
-        sync_period_s=1e-3,
+        chunk_bytes=15_000,
     )
-    for message in counter.run(60):
+    for message in counter.run(16):
         writer.write(counter.TOPICS[message.role], message.cdr, message.t_ns)
-        if message.role == 'tick' and message.t_ns % 10 == 0:
-            while writer._queue:  # a flush now and then: several chunks
-                writer._wake.wait(0.002)
-    writer._wake.wait(0.06)
-    file = folder / f'{counter.UUID}.active' / f'{counter.UUID}.mcap'
-    copied = folder / 'killed' / f'{counter.UUID}.mcap'
-    copied.parent.mkdir()
-    shutil.copy(file, copied)
     writer.close()
     assert writer.join(10)
-    return Leftover(copied)
+    sealed = writer.path / f'{counter.UUID}.mcap'
+    killed = folder / 'killed' / f'{counter.UUID}.mcap'
+    killed.parent.mkdir()
+    # What a killed writer had written: all up to its end record.
+    end = next(
+        index.offset
+        for index, _ in EpisodeReader(writer.path).contents.metadata
+        if index.name == END_RECORD
+    )
+    killed.write_bytes(sealed.read_bytes()[:end])
+    return Leftover(killed)
 
 
 @pytest.fixture(scope='module', params=['zstd', 'none'])
@@ -381,3 +383,17 @@ def test_a_chunk_that_claims_4_tib_takes_no_memory(tmp_path: Path, leftover: Lef
     put(tmp_path, bytes(data))
     [episode] = recover_leftovers(tmp_path).sealed
     assert set(leftover.without(1)) <= set(messages(episode))
+
+
+def test_a_kill_before_the_first_message_of_a_topic_is_on_the_disk_is_no_damage(
+    tmp_path: Path, leftover: Leftover
+) -> None:
+    start, end = leftover.chunks[0]
+    # The definitions stand before the chunk that was not written.
+    put(tmp_path, leftover.data[: start + 20])
+    [(_, reason)] = recover_leftovers(tmp_path).set_aside.items()
+    assert 'damaged' not in reason and 'no message' in reason
+    root = tmp_path / 'next'
+    put(root, leftover.data[:end])
+    [episode] = recover_leftovers(root).sealed
+    assert 'damaged' not in EpisodeReader(episode).end.reason

@@ -82,7 +82,7 @@ def test_the_store_is_told_how_the_robot_stands(fleet):
     updater = fleet.updater(robot_id='arm_07')
     release = take(fleet, updater, 0)
     updater.poll()
-    report = json.loads(fleet.store.get('status/arm_07/updater.json'))
+    report = json.loads(fleet.store.get('robots/arm_07/status/updater.json'))
     assert (report['format'], report['state']) == (1, 'acting')
     assert report['acting']['bundle_sha'] == release.bundle_sha
     assert report['history'][0]['acting_ns'] > report['history'][0]['published_ns']

@@ -66,8 +66,6 @@ def test_the_wrapper_takes_one_argument_as_rclpy_asks():
     assert len(inspect.signature(receive).parameters) == 1
 
 
-# Whose callbacks come at the end of their own work.
-STILL_BARE = {'_agent_topics.py', 'guard.py', 'unfriendly_arm.py'}
 CALLED = [
     path for path in sorted(NODES.glob('*.py')) if '.create_subscription(' in path.read_text()
 ]
@@ -79,8 +77,6 @@ CALLED = [
     ids=lambda path: path.name,
 )
 def test_every_subscription_of_ours_goes_through_a_boundary(path):
-    if path.name in STILL_BARE:
-        pytest.skip('not yet')
     source = path.read_text()
     calls = [
         node

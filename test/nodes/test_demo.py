@@ -140,7 +140,7 @@ def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path
     demo = start_demo(tmp_path, 84, '--robot', 'cartpole', '--from-scratch', '--headless')
 
     def learned_from():
-        for status in stored.glob('status/trainer/*/trainer.json'):
+        for status in stored.glob('trainer/*/trainer.json'):
             episodes = json.loads(status.read_text())['episodes']
             if episodes['ingested'] + episodes['held_out'] >= 1:
                 return True
@@ -160,7 +160,7 @@ def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path
     assert told['contract'] == 'cartpole' and told['episodes']['refused'] == 0
     assert told['episodes']['ingested'] + told['episodes']['held_out'] >= 1
     assert Path(figures['store']) == stored
-    complete = list(stored.glob('episodes/*/cartpole_demo/*/*/complete.json'))
+    complete = list(stored.glob('robots/cartpole_demo/episodes/*/*/*/complete.json'))
     # Nothing was prepared: the first thing in the store is what this run recorded.
     assert complete and min(path.stat().st_mtime_ns for path in complete) > started_ns
     assert not list(stored.glob('releases/*/*.json')) and not list(

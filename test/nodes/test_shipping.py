@@ -48,6 +48,7 @@ def recorded(tmp_path):
     """A folder with two sealed episodes of an earlier process."""
     folder = tmp_path / 'recorded'
     folder.mkdir()
+    open_store(tmp_path / 'store', create=True)
     seal(folder / 'earlier-1')
     seal(folder / 'earlier-2')
     return folder
@@ -100,6 +101,7 @@ def test_what_lies_sealed_goes_up_under_its_contracts_interface(robot, recorded,
 
 
 def test_an_episode_goes_up_as_soon_as_it_is_sealed(robot, tmp_path):
+    open_store(tmp_path / 'store', create=True)
     start(robot, tmp_path / 'recorded', tmp_path / 'store')
     publishers = {
         role: robot.node.create_publisher(
@@ -132,13 +134,13 @@ def test_nothing_is_sent_twice_and_the_rest_goes_after_the_next_start(robot, rec
     assert robot.end('recorder') == 0
     robot.values.clear()
     store = open_store(tmp_path / 'store')
-    before = {e.key: (store.folder / e.key).stat().st_mtime_ns for e in store.list('episodes')}
+    before = {e.key: (store.folder / e.key).stat().st_mtime_ns for e in store.list('robots')}
     seal(recorded / 'later')
 
     start(robot, recorded, tmp_path / 'store')
     robot.until(lambda: values(robot).get('shipped') == '1', 'the episode that was left')
     assert uuids(store) == ['earlier-1', 'earlier-2', 'later']
-    after = {e.key: (store.folder / e.key).stat().st_mtime_ns for e in store.list('episodes')}
+    after = {e.key: (store.folder / e.key).stat().st_mtime_ns for e in store.list('robots')}
     assert {key: after[key] for key in before} == before
 
 
@@ -170,7 +172,7 @@ def test_a_recorder_killed_while_it_ships_leaves_nothing_half_done(robot, record
         seal(recorded / f'more-{number:02}')
     store = open_store(tmp_path / 'store', create=True)
     start(robot, recorded, store.url)
-    robot.until(lambda: len(store.list('episodes')) > 4, 'some objects')
+    robot.until(lambda: len(store.list('robots')) > 4, 'some objects')
     robot.kill('recorder')
     shutil.copytree(FIXTURE, recorded / 'open.active')  # as a killed recorder leaves one
     for ref in complete_episodes(store):

@@ -127,7 +127,7 @@ def test_a_release_reaches_the_agent_and_the_store_hears_of_it(fleet):
     assert (fleet.updater('previous'), fleet.updater('bad')) == ('1', '0')
 
     def reported():
-        report = json.loads(fleet.store.get('status/arm_07/updater.json'))
+        report = json.loads(fleet.store.get('robots/arm_07/status/updater.json'))
         return report if report['state'] == 'acting' else None
 
     report = fleet.robot.until(reported, 'the report')

@@ -29,7 +29,6 @@ from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.experience.figures import episode_figures
 from world_model_ros.onboard.assembly import StreamSample
 from world_model_ros.store import open_store
-from world_model_ros.store.layout import strip_key
 from world_model_ros.store.redact import redact
 
 runner = CliRunner()
@@ -272,11 +271,11 @@ def test_strips_are_shown_with_their_release(tmp_path, store):
     lived.publish(store, tmp_path, 1)
     lived.publish(store, tmp_path, 2)
     png = b'\x89PNG\r\n\x1a\n of release 2'
-    store.put(strip_key(lived.INTERFACE, 2), png)
-    store.put(strip_key(lived.INTERFACE, 1), b'<html>')
+    store.put(store.layout.strip_key(lived.INTERFACE, 2), png)
+    store.put(store.layout.strip_key(lived.INTERFACE, 1), b'<html>')
     page = report(store)
     assert 'data:image/png;base64,' + base64.b64encode(png).decode() in page.addresses
-    assert page.row('strip')[1:] == [strip_key(lived.INTERFACE, 1), 'not a PNG']
+    assert page.row('strip')[1:] == [store.layout.strip_key(lived.INTERFACE, 1), 'not a PNG']
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_shown(tmp_path, store):
@@ -297,7 +296,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(tmp_path, store):
     troubles = {
         row[1]: row for row in page.rows if row[0] in ('half-copied', 'damaged', 'unreadable')
     }
-    by_episode = {key.split('/')[4]: row for key, row in troubles.items()}
+    by_episode = {key.split('/')[5]: row for key, row in troubles.items()}
     assert set(by_episode) == {lived.uuid(number) for number in (0, 1, 2, 9)}
     assert 'complete.json' in by_episode[lived.uuid(1)][2]
     assert '.mcap' in by_episode[lived.uuid(9)][2]

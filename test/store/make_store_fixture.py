@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Wrote test/fixtures/store_format1; run again only for a new format, under a new name."""
+"""Wrote test/fixtures/store_format1 and 2; run again only for a new format, under a new name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from world_model_ros.store import open_store, publish_release, upload_episode
 
 INTERFACE = 'a' * 64
+STARTED_NS = 1_795_305_600_000_000_000  # 2026-11-22
 
 
 def main(target: Path) -> None:
@@ -20,11 +21,16 @@ def main(target: Path) -> None:
         episode.mkdir()
         (episode / 'uuid-1.mcap').write_bytes(b'messages')
         (episode / 'metadata.yaml').write_bytes(b'rosbag2_bagfile_information: {}\n')
-        upload_episode(store, episode, 'arm_07', INTERFACE, ticks=12)
+        upload_episode(store, episode, 'arm_07', INTERFACE, started_ns=STARTED_NS, ticks=12)
         half = Path(folder, 'uuid-2')
         half.mkdir()
         (half / 'uuid-2.mcap').write_bytes(b'half')
-        store.put(f'episodes/{INTERFACE}/arm_07/2026-01-01/uuid-2/uuid-2.mcap', b'half')
+        begun = store.layout.episode_prefix(INTERFACE, 'arm_07', '2026-01-01', 'uuid-2')
+        store.put(f'{begun}/uuid-2.mcap', b'half')
+        updater = store.layout.status_key('arm_07', 'updater')
+        store.put(updater, b'{"format": 1, "robot_id": "arm_07", "state": "idle"}\n')
+        trainer = store.layout.trainer_key(INTERFACE)
+        store.put(trainer, b'{"format": 1, "doing": "learn"}\n')
         for seed in (1, 2):
             bundle = Path(folder, f'bundle{seed}')
             bundle.mkdir()

@@ -118,7 +118,7 @@ def test_a_store_that_was_not_begun_is_named(tmp_path):
     assert store.get('a') == b'1'
 
 
-@pytest.mark.parametrize('content', [b'{"format": 2}', b'{"format": true}', b'[1]', b'', b'\xff'])
+@pytest.mark.parametrize('content', [b'{"format": 3}', b'{"format": true}', b'[1]', b'', b'\xff'])
 def test_a_store_of_another_format_is_refused_by_name(store, content):
     (store.folder / 'format').write_bytes(content)
     for call in (
@@ -133,7 +133,7 @@ def test_a_store_of_another_format_is_refused_by_name(store, content):
 
 def test_the_other_format_is_said_with_its_number(store):
     (store.folder / 'format').write_text('{"format": 7}')
-    with pytest.raises(StoreError, match='format 7: this version reads format 1'):
+    with pytest.raises(StoreError, match='format 7: this version reads format 1 and 2'):
         store.list('')
 
 

@@ -114,7 +114,7 @@ def test_a_half_copied_episode(tmp_path, bags, store, learner_file):
 
     def whole(service, status):
         text = shown(circle)
-        assert f'trainer: episodes half copied: {name}: episodes/' in text
+        assert f'trainer: episodes half copied: {name}: robots/' in text
         assert 'no complete.json yet' in text
         complete.write_bytes(kept)
         return True

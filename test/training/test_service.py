@@ -23,7 +23,6 @@ from served import QUIET, TICKS, Told, fill, reach, serve
 from world_model_ros.contract import interface_hash
 from world_model_ros.folder_lock import FolderInUse
 from world_model_ros.store import latest_release, open_store
-from world_model_ros.store.layout import strip_key
 from world_model_ros.training import checkpoint
 from world_model_ros.training.gate import GateConfig
 from world_model_ros.training.ingest import HELD_OUT_SHARE
@@ -119,7 +118,7 @@ def test_a_release_judged_on_an_episode_too_short_to_draw_is_published_without_a
     serve(store.url, tmp_path / 'out', learner_file, told, config).run()
     assert told.statuses[-1]['episodes']['held_out'] == 2
     assert told.of('store_lost') == [] and len(told.of('published')) == 1
-    assert not store.exists(strip_key(interface_hash(recorded.robot()), 1))
+    assert not store.exists(store.layout.strip_key(interface_hash(recorded.robot()), 1))
 
 
 def test_updates_wait_for_the_ticks_that_pay_for_them(tmp_path, bags, store, learner_file):

@@ -21,7 +21,6 @@ from served import PATIENCE_SEC, TICKS, Child, fill
 from world_model_ros.bundle import check_bundle
 from world_model_ros.contract import interface_hash
 from world_model_ros.store import fetch_release, latest_release
-from world_model_ros.store.layout import strip_key, trainer_key
 from world_model_ros.store.limits import PICTURE_BYTES
 from world_model_ros.training import checkpoint
 from world_model_ros.training.ledger import Ledger
@@ -75,8 +74,10 @@ def test_killed_twice_without_ros_or_simulator_it_learns_and_publishes(
     assert any(not torch.equal(acting.tensors[k], v) for k, v in start.tensors.items())
     verdicts = (out / 'gate.jsonl').read_text().splitlines()
     assert json.loads(verdicts[0])['passed'] and list((out / 'strips').glob('*.png'))
-    assert store.get(strip_key(ours, release.number), PICTURE_BYTES).startswith(b'\x89PNG')
-    status = json.loads(store.get(trainer_key(ours)))
+    assert store.get(store.layout.strip_key(ours, release.number), PICTURE_BYTES).startswith(
+        b'\x89PNG'
+    )
+    status = json.loads(store.get(store.layout.trainer_key(ours)))
     assert status['doing'] == 'left' and status['published'] >= 1
     assert status['release']['bundle_sha'] == release.bundle_sha
 
@@ -146,6 +147,6 @@ def test_the_command_learns_from_a_store_and_says_so_line_by_line(tmp_path, bags
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith('{')]
     start = next(line for line in lines if line.get('event') == 'start')
     assert start['origin'] == 'scratch' and 'another interface' in start['reason']
-    status = json.loads(store.get(trainer_key(interface_hash(recorded.robot()))))
+    status = json.loads(store.get(store.layout.trainer_key(interface_hash(recorded.robot()))))
     assert status['doing'] == 'left' and status['episodes']['ingested'] == 1
     assert lines[-1]['status']['updates'] == status['updates']

@@ -21,7 +21,6 @@ import typer
 
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.store import Release, open_store, releases
-from world_model_ros.store.layout import status_key, trainer_key
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import RobotView
@@ -94,10 +93,10 @@ class Circle:
         try:
             store = open_store(self.store)
             self.releases = releases(store, interface_hash(self.contract))
-            trainer = trainer_key(interface_hash(self.contract))
+            trainer = store.layout.trainer_key(interface_hash(self.contract))
             if store.exists(trainer):
                 self.trainer = json.loads(store.get(trainer))
-            updater = status_key(self.robot_id, 'updater')
+            updater = store.layout.status_key(self.robot_id, 'updater')
             if store.exists(updater):
                 self.updater = json.loads(store.get(updater))
             self.error = ''

@@ -34,7 +34,6 @@ from world_model_ros.contract import Contract, interface_hash, load_contract
 from world_model_ros.experience import list_episodes
 from world_model_ros.nodes_table import SIM, UPDATER, Settings
 from world_model_ros.store import StoreError, latest_release, open_store
-from world_model_ros.store.layout import trainer_key
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import Monitor
@@ -240,7 +239,8 @@ class Run:
     def _trainer(self) -> dict[str, Any]:
         """The trainer's newest status; {} before the first."""
         try:
-            return dict(json.loads(self.store.get(trainer_key(self.interface))))
+            key = self.store.layout.trainer_key(self.interface)
+            return dict(json.loads(self.store.get(key)))
         except (StoreError, ValueError):
             return {}
 

@@ -35,7 +35,6 @@ from world_model_ros.store.layout import (
     RELEASES,
     record_number,
     releases_prefix,
-    strip_key,
 )
 from world_model_ros.store.limits import PICTURE_BYTES
 
@@ -181,7 +180,7 @@ def _strips(store: Store, life: Life) -> dict[int, bytes]:
     strips: dict[int, bytes] = {}
     troubles = life.troubles
     for release in life.releases:
-        key = strip_key(life.interface, release.number)
+        key = store.layout.strip_key(life.interface, release.number)
         try:
             if not store.exists(key):
                 continue

@@ -64,3 +64,9 @@ def _print(result: Result, as_json: bool) -> NoReturn:
 def ingest(runs: RUNS = 200, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
     """Upload forged and damaged episodes to a trainer (needs a source tree's fixtures)."""
     run_part('ingest', runs, seed, as_json, jobs)
+
+
+@app.command()
+def recorder(runs: RUNS = 2000, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
+    """Damaged leftovers, odd messages and disks that refuse, against the recorder."""
+    run_part('recorder', runs, seed, as_json, jobs)

@@ -31,6 +31,7 @@ VERBS = {
     'chaos': Verb(f'{_HERE}.chaos', 'app', 'Try to break it: guard, ingest, recorder, …'),
     'contract': Verb(f'{_HERE}.contract', 'app', 'Check a robot file, and say what it means.'),
     'bundle': Verb(f'{_HERE}.bundle', 'app', 'Check an exported model.'),
+    'store': Verb(f'{_HERE}.store', 'app', 'Make a store; clear old things away.'),
     'episodes': Verb(f'{_HERE}.episodes', 'app', 'List, check and export recordings.'),
     'report': Verb(f'{_HERE}.report', 'report_command', 'Write a page on what was lived.'),
     'doctor': Verb(f'{_HERE}.doctor', 'doctor_command', 'Say what this machine lacks.'),

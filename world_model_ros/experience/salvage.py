@@ -16,17 +16,19 @@ import mmap
 import os
 import re
 import struct
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mcap.data_stream import ReadDataStream, RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, ChunkIndex, Header, Message, MessageIndex, Schema
 
-from world_model_ros.experience.bag import BEGIN_RECORD
+from world_model_ros.experience.bag import BEGIN_RECORD, read_qos, typestore
+from world_model_ros.experience.limits import CHUNK_BYTES, RECORD_BYTES
 from world_model_ros.experience.scan import (
     DAMAGE,
     MAGIC,
@@ -47,14 +49,18 @@ _BEGIN = re.compile(
 _FRAME = struct.Struct('<BQ')
 _CHUNK_HEAD = struct.Struct('<QQQI')  # start, end, uncompressed size, CRC
 _KNOWN = frozenset(Opcode)
+_INDEX = struct.Struct('<HI')  # channel, bytes of its records
 _DATA_END_BYTES = 4
 # A chunk by its inside: two times, a size, a CRC, then the name of its compression.
+# Looks ahead only: what is found first may be no chunk, and overlap one.
 _CHUNK = re.compile(
-    rb'\x06.{8}.{24}.{4}(?:\x00\x00\x00\x00|\x03\x00\x00\x00lz4|\x04\x00\x00\x00zstd)', re.DOTALL
+    rb'(?=\x06.{8}.{24}.{4}(?:\x00\x00\x00\x00|\x03\x00\x00\x00lz4|\x04\x00\x00\x00zstd))',
+    re.DOTALL,
 )
 # Opcode -> bytes before its texts, and how many texts (a map counts as one) make up the content.
 _SMALL = {int(Opcode.METADATA): (0, 2), int(Opcode.SCHEMA): (2, 3), int(Opcode.CHANNEL): (4, 3)}
 _HEADER = (0, 2)
+_DATA = {*_SMALL, int(Opcode.CHUNK), int(Opcode.MESSAGE_INDEX), int(Opcode.DATA_END)}
 _HEAD_BYTES = _FRAME.size + _CHUNK_HEAD.size
 
 
@@ -131,6 +137,8 @@ class _Walk:
         self.file, self.data, self.size = file, data, len(data)
         self.result, self.contents = result, result.contents
         self.used: set[int] = set()  # channels with messages
+        # Schemas and channels outside of chunks: no CRC says whether they are right.
+        self.copies: list[tuple[Frame, Schema | Channel]] = []
 
     def run(self) -> None:
         if self.data[: len(MAGIC)] != MAGIC:
@@ -142,6 +150,7 @@ class _Walk:
             offset, torn = self._step(offset)
             if torn:
                 break
+        self._settle_copies()
         self.contents.end = offset
         self.result.torn = 0 if self.contents.whole else self.size - offset
         self.result.lost_channels = self.used - set(self.contents.channels)
@@ -218,7 +227,9 @@ class _Walk:
         if len(head) < _FRAME.size:
             return True
         opcode, length = _FRAME.unpack(head)
-        if opcode not in _KNOWN or offset + _FRAME.size + length <= self.size:
+        if opcode not in _DATA or offset + _FRAME.size + length <= self.size:
+            return False
+        if length > CHUNK_BYTES + RECORD_BYTES:  # nobody was going to write that
             return False
         if opcode != Opcode.CHUNK:
             return True
@@ -249,7 +260,11 @@ class _Walk:
             if inner is None or not right or (right < 2 and not self._plausible(frame.end)):
                 continue
             try:
-                _take(self.contents, self.file, frame)
+                if kind == Opcode.METADATA:
+                    _take(self.contents, self.file, frame)
+                else:
+                    read = Schema.read if kind == Opcode.SCHEMA else Channel.read
+                    self.copies.append((frame, read(self._content(frame))))
             except DAMAGE:
                 continue
             head = _FRAME.pack(kind, inner)
@@ -269,6 +284,35 @@ class _Walk:
             (length,) = struct.unpack_from('<I', self.data, at)
             at += 4 + int(length)
         return at - start if at <= self.size else None
+
+    def _settle_copies(self) -> None:
+        """Definitions: of the chunks, else what most copies say; other copies are damaged."""
+        contents = self.contents
+        for kind in (Schema, Channel):
+            known: dict[int, Any] = contents.schemas if kind is Schema else contents.channels
+            copies = [(frame, each) for frame, each in self.copies if isinstance(each, kind)]
+            counts = Counter((each.id, repr(each)) for _, each in copies)
+            said = {(each.id, repr(each)): each for _, each in copies}
+            for (number, text), _ in counts.most_common():
+                if number not in known and self._is_sound(said[number, text]):
+                    known[number] = said[number, text]
+            for frame, each in copies:
+                if repr(known.get(each.id)) != repr(each):
+                    self._bad(frame.offset, frame.end, 'another copy says otherwise, or senseless')
+
+    def _is_sound(self, each: Schema | Channel) -> bool:
+        """Whether a definition without a CRC can be one: its number may be damaged, too."""
+        if isinstance(each, Schema):
+            return each.name in typestore().fielddefs
+        if each.id not in self.used and any(
+            each.topic == other.topic for other in self.contents.channels.values()
+        ):
+            return False
+        try:
+            read_qos(each.metadata.get('offered_qos_profiles', ''))
+        except ValueError:
+            return False
+        return each.schema_id in self.contents.schemas
 
     # Chunks.
 
@@ -397,7 +441,30 @@ class _Walk:
 
     def _plausible(self, offset: int) -> bool:
         """Whether a record, whole or cut off, or the end of the file is at an offset."""
-        return offset == self.size or self._frame(offset) is not None or self._is_cut(offset)
+        if offset == self.size:
+            return True
+        frame = self._frame(offset)
+        return self._is_cut(offset) if frame is None else self._agrees(frame)
+
+    def _agrees(self, frame: Frame) -> bool:
+        """Whether what is in a record of the data section agrees with its length."""
+        if frame.opcode >= PRIVATE_OPCODE:
+            return self._is_sane(frame.end)
+        if frame.opcode == Opcode.CHUNK:
+            return self._inner_length(frame.offset) == frame.length
+        if frame.opcode in _SMALL:
+            return self._inner_small(frame.opcode, frame.offset) == frame.length
+        if frame.opcode == Opcode.DATA_END:
+            return frame.length == _DATA_END_BYTES
+        if frame.opcode != Opcode.MESSAGE_INDEX or frame.length < _INDEX.size:
+            return False
+        (records,) = _INDEX.unpack_from(self.data, frame.offset + _FRAME.size)[1:]
+        return int(records) == frame.length - _INDEX.size
+
+    def _is_sane(self, offset: int) -> bool:
+        """Whether a record could begin at an offset, by its head alone."""
+        frame = self._frame(offset)
+        return offset == self.size or frame is not None or self._is_cut(offset)
 
     def _next(self, offset: int) -> int | None:
         """The next chunk that can be read, at or behind an offset."""

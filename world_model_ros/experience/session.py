@@ -97,10 +97,12 @@ def tick_head(cdr: bytes) -> TickHead:
         reward = float(values['reward'])
         if math.isinf(reward):
             raise MessageError('a tick record with an infinite reward')
+        if values['last'] not in (0.0, 1.0):
+            raise MessageError(f'a tick record whose flag last is {values["last"]}')
         return TickHead(
             message.header.frame_id.split('/')[0],
             whole_number('tick', values['tick']),
-            bool(whole_number('last', values['last'])),
+            bool(values['last']),
             reward,
         )
     except KeyError as error:

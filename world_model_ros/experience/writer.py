@@ -74,6 +74,7 @@ SEAL_NICENESS = 10  # of an episode's thread once nothing else is left to do
 QUEUE_BYTES = 64 << 20  # 2 s of 640x480 rgb8 at 30 Hz
 QUEUE_MESSAGES = 20_000  # small messages are bounded by number: each costs far more than its bytes
 CHUNK_BYTES = 1 << 20
+REPEAT_CHUNKS = 8  # 10 kB of definitions in 8 MiB
 MIN_FREE_BYTES = 512 << 20  # below this the disk belongs to the robot's other needs
 # Given back when the disk is full: room for the summary and metadata.yaml of a long episode.
 RESERVE_BYTES = 1 << 20
@@ -91,6 +92,7 @@ class EpisodeWriter:
         queue_bytes: int = QUEUE_BYTES,
         min_free_bytes: int = MIN_FREE_BYTES,
         sync_period_s: float = SYNC_PERIOD_SEC,
+        chunk_bytes: int = CHUNK_BYTES,
         sink: Callable[[Path], Sink] = FileSink,
     ) -> None:
         if compression not in COMPRESSIONS:
@@ -115,12 +117,15 @@ class EpisodeWriter:
         self._min_free_bytes = min_free_bytes
         self._sync_period_s = sync_period_s
         self._queue_bytes = queue_bytes
+        self._chunk_bytes = chunk_bytes
         self._queue: deque[tuple[Topic, bytes, int, int]] = deque()
         self._put_bytes = 0  # by the caller's thread only
         self._taken_bytes = 0  # by the writer thread only
         self._channels: dict[str, int] = {}
         self._schemas: dict[str, int] = {}
         self._topics: list[Topic] = []
+        self._definitions: list[bytes] = []  # of schemas and channels, as records
+        self._repeat_at = REPEAT_CHUNKS * chunk_bytes
         self._start_ns = self._end_ns = 0
         self._status: tuple[str, str] | None = None
         self._wake = threading.Event()
@@ -149,7 +154,7 @@ class EpisodeWriter:
             opened = self._sink = sink(new / self._file.name)
             self._writer = Writer(
                 self._sink,  # type: ignore[arg-type]  # needs write, tell and flush only
-                chunk_size=CHUNK_BYTES,
+                chunk_size=self._chunk_bytes,
                 compression=compression,
             )
             self._writer.start(profile='ros2', library='world_model_ros')
@@ -161,7 +166,7 @@ class EpisodeWriter:
             sync_directory(root)
             with self._reserve.open('xb') as reserve:
                 os.posix_fallocate(reserve.fileno(), 0, RESERVE_BYTES)
-        except (OSError, ValueError) as error:  # ValueError: a text that no file could hold
+        except Exception as error:  # OSError, a text that no file could hold, no memory
             if opened is not None:
                 with contextlib.suppress(OSError):
                     remove_own(made, {self._file.name, RESERVE_FILE})
@@ -272,6 +277,8 @@ class EpisodeWriter:
             self._start_ns = min(self._start_ns, log_ns)
             self._end_ns = max(self._end_ns, log_ns)
             self.bytes_written += len(data)
+            if self.bytes_written >= self._repeat_at:
+                self._repeat_definitions()
 
     def _register(self, topic: Topic) -> int:
         schema = self._schemas.get(topic.type)
@@ -294,7 +301,13 @@ class EpisodeWriter:
         """What a channel is, outside of the chunks, too: the first chunk may be damaged."""
         builder = RecordBuilder()
         record.write(builder)
-        self._sink.write(builder.end())
+        self._definitions.append(bytes(builder.end()))
+        self._sink.write(self._definitions[-1])
+
+    def _repeat_definitions(self) -> None:
+        """All of them again, far from the first: damage is seldom in one byte alone."""
+        self._repeat_at = self.bytes_written + REPEAT_CHUNKS * self._chunk_bytes
+        self._sink.write(b''.join(self._definitions))
 
     def _seal(self) -> None:
         if sys.platform.startswith('linux'):  # the robot acts on meanwhile

@@ -34,7 +34,7 @@ from world_model_ros.store import (
     latest_release,
     open_store,
 )
-from world_model_ros.store.layout import STORE_FORMAT, status_key, to_json
+from world_model_ros.store.layout import RECORD_FORMAT, to_json
 
 REPORTED_BAD = 20  # entries of the bad list that go to the store, the newest
 
@@ -335,7 +335,7 @@ class Updater:
         told['bad'] = dict(list(state.bad.items())[-REPORTED_BAD:])
         record: dict[str, Any] = {
             **{key: told[key] for key in _REPORTED},
-            'format': STORE_FORMAT,
+            'format': RECORD_FORMAT,
             'newest_bad': next(reversed(state.bad), ''),
             'bad_count': len(state.bad),
             'robot_id': self._robot_id,
@@ -346,7 +346,7 @@ class Updater:
         if content == self._reported or status.state == 'unreachable':
             return
         try:
-            self._store.put(status_key(self._robot_id, 'updater'), content)
+            self._store.put(self._store.layout.status_key(self._robot_id, 'updater'), content)
         except StoreError:
             return
         self._reported = content

@@ -20,6 +20,7 @@ from std_msgs.msg import Empty
 
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes._boundary import Boundary
 
 # Of a DDS GID, the part that all endpoints of one process share.
 PARTICIPANT_BYTES = 12
@@ -63,7 +64,11 @@ class CommandTopic:
         """Make the publisher, and listen for anybody else's messages."""
         self._mine.clear()
         self._subscription = self._node.create_subscription(
-            self._type, self.name, self._on_message, _common.SENSOR_QOS, raw=True
+            self._type,
+            self.name,
+            Boundary(self._node).wrap(self.name, self._on_message),
+            _common.SENSOR_QOS,
+            raw=True,
         )
         self._publisher = self._node.create_publisher(self._type, self.name, _common.RELIABLE_QOS)
 

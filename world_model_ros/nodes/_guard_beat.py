@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._metronome import Metronome
 
@@ -97,7 +98,8 @@ class SimBeat:
         self._heard_s = time.monotonic()
         self.late_s = 0.0
         self.problem = ''
-        node.create_subscription(ClockMessage, '/clock', self._on_clock, 10)
+        on_clock = Boundary(node).wrap('/clock', self._on_clock)
+        node.create_subscription(ClockMessage, '/clock', on_clock, 10)
         node.create_timer(period_ns / NANOSECONDS, self._on_watchdog, clock=_common.STEADY_CLOCK)
 
     def robot_s(self) -> float:
@@ -186,7 +188,8 @@ class LockstepBeat:
         self._pending_since_s = 0.0
         self.late_s = 0.0
         self.problem = ''
-        node.create_subscription(ClockMessage, '/clock', self._on_clock, 10)
+        on_clock = Boundary(node).wrap('/clock', self._on_clock)
+        node.create_subscription(ClockMessage, '/clock', on_clock, 10)
         node.create_timer(0.05, self._on_patience, clock=_common.STEADY_CLOCK)
 
     def robot_s(self) -> float:

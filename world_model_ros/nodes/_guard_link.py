@@ -20,6 +20,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header, String
 
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._guard_report import STATUS_FORMAT, GuardStatus
 from world_model_ros.strict_json import strict_json
 
@@ -62,9 +63,8 @@ class GuardLink:
             enable_rosout=False,
             start_parameter_services=False,
         )
-        self._node.create_subscription(
-            String, 'guard/status', self._on_status, _common.LATCHED_QOS
-        )
+        on_status = Boundary(owner).wrap('guard/status', self._on_status)
+        self._node.create_subscription(String, 'guard/status', on_status, _common.LATCHED_QOS)
         self._alive = self._node.create_publisher(Header, 'agent/alive', _common.RELIABLE_QOS)
         self._client = self._node.create_client(ChangeState, 'guard/change_state')
         self._node.create_timer(ALIVE_PERIOD_SEC, self._tell, clock=_common.STEADY_CLOCK)

@@ -22,6 +22,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._publishers import COMPRESSED_IMAGE, publishers_text
 from world_model_ros.nodes.recorder_topics import message_class
 from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
@@ -75,7 +76,7 @@ class _Listener:
         node.create_subscription(
             message_class(kind),
             topic,
-            self._receive,
+            Boundary(node).wrap(topic, self._receive),
             _common.SENSOR_QOS,
             raw=True,
             event_callbacks=SubscriptionEventCallbacks(message_lost=self._lost),

@@ -180,6 +180,7 @@ class RecorderNode(Node):
             'waiting': shipping.waiting,
             'unshippable': shipping.refused,
             'of_other_robots': shipping.foreign,
+            'postponed': shipping.postponed,
             'shipping_error': shipping.error,
             'shipping_failures': shipping.failures,
             'last_shipping_error': shipping.last_error,

@@ -33,6 +33,7 @@ from std_srvs.srv import Trigger
 
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.nodes import _common, _unfriendly_faults, _wire
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS, declare
 from world_model_ros.nodes._unfriendly_foreign import OtherController
 from world_model_ros.nodes._unfriendly_time import RobotTime
@@ -119,7 +120,7 @@ class UnfriendlyArmNode(Node):
         self.create_subscription(
             _wire.command_type(contract),
             contract.action.topic,
-            self._on_command,
+            Boundary(self).wrap(contract.action.topic, self._on_command),
             _common.RELIABLE_QOS,
         )
         self.create_service(Trigger, 'hardware_stop', self._on_hardware_stop)

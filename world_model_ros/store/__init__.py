@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The object store, the only link between robots and trainers, format 1 (docs/store.md).
+"""The object store, the only link between robots and trainers, formats 1 and 2 (docs/store.md).
 
 Owns keys, records and the order in which they are written: what a reader finds is whole. Objects
 are moved by obstore; a folder is the default. May import contract only; must not import ROS,
@@ -19,7 +19,7 @@ from world_model_ros.store.errors import (
     StoreMissing,
     StoreUrlError,
 )
-from world_model_ros.store.layout import STORE_FORMAT
+from world_model_ros.store.layout import NEWEST_FORMAT
 from world_model_ros.store.releases import (
     Release,
     fetch_release,
@@ -32,7 +32,7 @@ from world_model_ros.store.store import Entry, Store, open_store
 from world_model_ros.store.url import parse_url
 
 __all__ = [
-    'STORE_FORMAT',
+    'NEWEST_FORMAT',
     'Entry',
     'EpisodeRef',
     'Release',

@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from world_model_ros.store.errors import StoreDamaged
 from world_model_ros.store.layout import check_name
 from world_model_ros.store.limits import TooLarge, check_folder, check_room
 from world_model_ros.store.store import Store, StoreError
 
 STAGING_SUFFIX = '.part'
+ASIDE_SUFFIX = '.aside-'  # and a number: a folder in the way that holds what is not ours
 READ_BYTES = 1 << 20
 
 
@@ -50,6 +51,34 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
+def put_files(
+    store: Store, prefix: str, folder: Path, files: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """Put a folder's files under a prefix; what is there stays, whatever it is.
+
+    Returns:
+        The key of an object that is there with other content; None: all are there now.
+
+    Raises:
+        StoreError: unreachable, or a file cannot be read.
+    """
+    for name, entry in files.items():
+        key = f'{prefix}/{name}'
+        size = store.size(key)
+        if size is None:
+            store.put_file(key, folder / name)
+        elif size != entry['size'] or not _same(store, key, entry):
+            return key
+    return None
+
+
+def _same(store: Store, key: str, entry: Mapping[str, Any]) -> bool:
+    try:
+        return store.digest(key, int(entry['size'])) == entry['sha256']
+    except StoreDamaged:  # a link, or it grows
+        return False
+
+
 def fetch_folder(
     store: Store,
     prefix: str,
@@ -78,10 +107,13 @@ def fetch_folder(
     """
     staging = target.with_name(f'{target.name}{STAGING_SUFFIX}')
     try:
+        for folder in (target, staging):
+            if folder.is_symlink():
+                raise OSError(f'{folder} is a link; nothing is written or removed through it')
         if target.is_dir():
             if not folder_problems(target, files):
                 return target
-            shutil.rmtree(target)
+            _clear(target, files)
         check_folder(files, limit)
         staging.mkdir(parents=True, exist_ok=True)
         _only(staging, files)
@@ -138,9 +170,23 @@ def _lacking(path: Path, entry: Mapping[str, Any]) -> int:
     return max(0, int(entry['size']) - there)
 
 
+def _clear(target: Path, files: Mapping[str, Any]) -> None:
+    """Make room: remove what is ours, one file at a time; what holds more is set aside."""
+    entries = list(os.scandir(target))
+    if all(entry.name in files and entry.is_file(follow_symlinks=False) for entry in entries):
+        for entry in entries:
+            os.unlink(entry.path)
+        target.rmdir()
+        return
+    number = 1
+    while os.path.lexists(aside := target.with_name(f'{target.name}{ASIDE_SUFFIX}{number}')):
+        number += 1
+    target.rename(aside)
+
+
 def _only(staging: Path, files: Mapping[str, Any]) -> None:
     for path in staging.iterdir():
-        if path.name not in files:
+        if path.name not in files or path.is_symlink():
             with contextlib.suppress(IsADirectoryError):
                 path.unlink()
 

@@ -19,7 +19,7 @@ from typing import Any
 from world_model_ros.store.files import describe_files, fetch_folder
 from world_model_ros.store.layout import (
     MANIFEST,
-    STORE_FORMAT,
+    RECORD_FORMAT,
     RecordError,
     files_of,
     from_json,
@@ -65,7 +65,7 @@ class Release:
     def to_record(self) -> dict[str, Any]:
         """As the store holds it."""
         return {
-            'format': STORE_FORMAT,
+            'format': RECORD_FORMAT,
             'number': self.number,
             'bundle_sha': self.bundle_sha,
             'files': {name: dict(entry) for name, entry in self.files.items()},
@@ -155,7 +155,7 @@ def publish_release(
 def _point(store: Store, release: Release) -> None:
     latest = latest_release(store, release.interface_hash)
     if latest is None or latest.number < release.number:
-        pointer = {'format': STORE_FORMAT, 'number': release.number}
+        pointer = {'format': RECORD_FORMAT, 'number': release.number}
         store.put(latest_key(release.interface_hash), to_json(pointer))
 
 

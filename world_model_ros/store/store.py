@@ -10,11 +10,12 @@ when it is back. Nothing remembers a failure.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,7 +24,14 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
 from world_model_ros.store.errors import StoreDamaged, StoreError, StoreMissing
-from world_model_ros.store.layout import FORMAT_KEY, STORE_FORMAT, RecordError, from_json, to_json
+from world_model_ros.store.layout import (
+    FORMAT_KEY,
+    NEWEST_FORMAT,
+    Layout,
+    RecordError,
+    read_format,
+    to_json,
+)
 from world_model_ros.store.limits import RECORD_BYTES, TooLarge, limited
 from world_model_ros.store.url import client_options, credentials_hint, parse_url
 
@@ -34,6 +42,7 @@ _FAILURES = (BaseError, OSError, ValueError, NotImplementedError)
 # In the answers of S3, GCS and Azure, which obstore shows.
 _NO_BUCKET = ('NoSuchBucket', 'The specified bucket does not exist', 'ContainerNotFound')
 _SERVERS_WORDS = re.compile(r'<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>')
+MAKE_ONE = 'A new store is made with: world-model store create URL'
 _T = TypeVar('_T')
 
 
@@ -69,12 +78,30 @@ class Store:
         self._parsed = parse_url(url)
         self.url, self.scheme, self.folder = self._parsed
         self._backend: Any = None
-        self._known = False  # only ever whether a *remote* store's format was read
+        # Of a *remote* store, once its format was read; a folder is asked at every operation.
+        self._layout: Layout | None = None
         if self.folder is None:
             self._backend = self._do('', self._remote)
 
-    def begin(self) -> None:
+    @property
+    def layout(self) -> Layout:
+        """Where things lie in this store, by its format.
+
+        Raises:
+            StoreError: unreachable, or no store.
+        """
+        if self._layout is None:
+            self._ready()
+        assert self._layout is not None
+        return self._layout
+
+    def begin(self, number: int = NEWEST_FORMAT) -> None:
         """Make the folder and the object `format`, where there are none.
+
+        For trainers, operators and tests: a robot never makes a store.
+
+        Args:
+            number: the format of a new store; one that is there keeps its own.
 
         Raises:
             StoreError: it cannot be made, or a store of another format is there.
@@ -85,7 +112,7 @@ class Store:
             except OSError as error:
                 raise self._error('', error) from error
         backend = self._connect()
-        content = to_json({'format': STORE_FORMAT})
+        content = to_json({'format': number})
         with contextlib.suppress(AlreadyExistsError):
             self._do(FORMAT_KEY, lambda: obstore.put(backend, FORMAT_KEY, content, mode='create'))
         self._check(backend)
@@ -136,11 +163,44 @@ class Store:
 
         self._do(key, fetch)
 
+    def folders(self, prefix: str) -> list[str]:
+        """Names of what lies directly below a prefix and has objects below it, sorted."""
+        backend = self._ready()
+        found = self._do(prefix, lambda: obstore.list_with_delimiter(backend, prefix or None))
+        return sorted(
+            str(each).rstrip('/').rpartition('/')[2] for each in found['common_prefixes']
+        )
+
     def list(self, prefix: str) -> list[Entry]:
         """All objects below a prefix (whole parts of keys), sorted by key."""
         backend = self._ready()
         found = self._do(prefix, lambda: obstore.list(backend, prefix or None).collect())
         return sorted(Entry(str(meta['path']), int(meta['size'])) for meta in found)
+
+    def ages(self, prefix: str) -> dict[str, tuple[int, datetime]]:
+        """Key -> size and time of the last change, of all objects below a prefix."""
+        backend = self._ready()
+        found = self._do(prefix, lambda: obstore.list(backend, prefix or None).collect())
+        return {str(meta['path']): (int(meta['size']), meta['last_modified']) for meta in found}
+
+    def size(self, key: str) -> int | None:
+        """An object's size in bytes; None if there is none."""
+        backend = self._ready()
+        try:
+            return int(self._do(key, lambda: obstore.head(backend, key))['size'])
+        except StoreMissing:
+            return None
+
+    def digest(self, key: str, limit: int) -> str:
+        """The sha256 of an object, read in pieces; StoreDamaged beyond `limit` bytes."""
+        backend, digest = self._ready(), hashlib.sha256()
+
+        def read() -> None:
+            for piece in self._pieces(backend, key, limit):
+                digest.update(piece)
+
+        self._do(key, read)
+        return digest.hexdigest()
 
     def exists(self, key: str) -> bool:
         """Whether there is an object of this key."""
@@ -192,7 +252,7 @@ class Store:
 
     def _ready(self) -> Any:
         backend = self._connect()
-        if self.folder is not None or not self._known:
+        if self.folder is not None or self._layout is None:
             self._check(backend)
         return backend
 
@@ -201,9 +261,7 @@ class Store:
             return self._backend
         # A LocalStore would make a folder that is gone anew, and fill a disk's empty mount point.
         if not self.folder.is_dir():
-            raise StoreError(
-                self.url, '', 'no such folder; is the disk mounted, has anyone begun the store?'
-            )
+            raise StoreError(self.url, '', f'no such folder; is the disk mounted? {MAKE_ONE}')
         if self._backend is None:
             self._backend = self._do('', lambda: LocalStore(self.folder))
         return self._backend
@@ -217,13 +275,12 @@ class Store:
             raise StoreError(
                 self.url,
                 FORMAT_KEY,
-                'missing, so this is no store; is the disk mounted, has anyone begun the store?',
+                f'missing, so this is no store; is the disk mounted? {MAKE_ONE}',
             ) from None
         try:
-            from_json(b''.join(pieces))
+            self._layout = Layout(read_format(b''.join(pieces)))
         except RecordError as error:
             raise StoreError(self.url, FORMAT_KEY, str(error)) from error
-        self._known = True
 
     def _remote(self) -> Any:
         if self.scheme == 'memory':

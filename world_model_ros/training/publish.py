@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from world_model_ros.store import Release, Store, publish_release
-from world_model_ros.store.layout import strip_key
 from world_model_ros.training.checkpoint import NOT_WRITTEN
 from world_model_ros.training.export import export_bundle
 from world_model_ros.training.gate import GateConfig, Verdict, append_verdict, judge
@@ -98,7 +97,7 @@ class Publisher:
             gate={'passed': verdict.passed, 'against': verdict.against, **verdict.figures},
         )
         if self.strip is not None:
-            store.put_file(strip_key(interface, release.number), self.strip)
+            store.put_file(store.layout.strip_key(interface, release.number), self.strip)
         self.pending = None
         self.state.counters['published'] += 1
         self.say(

@@ -24,7 +24,6 @@ from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.folder_lock import hold
 from world_model_ros.models.dreamer import DreamerConfig
 from world_model_ros.store import Release, StoreError, latest_release
-from world_model_ros.store.layout import trainer_key
 from world_model_ros.training.aligner import SAVED, Aligner
 from world_model_ros.training.board import Board
 from world_model_ros.training.checkpoint import NOT_WRITTEN
@@ -305,4 +304,4 @@ class Service:
             if latest is not None:
                 self._acts(latest)
             status = json.dumps(status_of(self), allow_nan=False)
-            store.put(trainer_key(self.interface), status.encode())
+            store.put(store.layout.trainer_key(self.interface), status.encode())
