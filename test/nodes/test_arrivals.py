@@ -231,3 +231,14 @@ def test_chunks_given_up_are_a_warning_then_an_error_with_counts():
     assert 'usable again' in logged[-1]
     given_up.note('camera', 'gone')
     assert given_up.report()[0] == WARN and given_up.report()[1].startswith('no usable camera (1')
+
+
+def test_the_stream_that_is_to_blame_is_named_not_the_one_that_seems_old():
+    contract = make_contract(0.04, (50.0, 0.06), (50.0, 0.06))
+    robot = Robot(contract, START_NS)
+    robot.arrive('s0', START_NS - 10**9, START_NS)
+    sample = robot.inputs.assembler.assemble(START_NS).samples['s0']
+    sample.blamed = 's1'
+    robot.commands.miss('s0', START_NS, sample)
+    assert robot.commands.given_up.counts == {'s1': 1}
+    assert robot.commands.given_up.report()[1].startswith('no usable s1 (1 chunk ')

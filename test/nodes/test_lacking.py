@@ -82,8 +82,9 @@ def test_an_error_names_the_type_of_the_topic_too_and_all_well_says_nothing(node
     inputs = Inputs(CONTRACT)
     lacking = Lacking(node, CONTRACT, inputs, {})
     assert lacking.status('running', given_up) == (CALM, '')
-    given_up.note('camera', 'none')
+    given_up.note('camera', 'got none; check the QoS')
     now[0] = 1.5
-    given_up.note('camera', 'none')
+    given_up.note('camera', 'got none; check the QoS')
     level, text = lacking.status('no usable camera', given_up)
-    assert level == ERROR and '/camera/image_raw has no publisher' in text
+    assert level == ERROR and text.startswith('no usable camera (2 chunks')
+    assert '/camera/image_raw has no publisher' in text and 'QoS' not in text

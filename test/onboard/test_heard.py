@@ -57,8 +57,13 @@ def test_camera_ahead_of_time_is_blamed_for_the_joints_that_seem_old():
     assembler = Assembler(contract)
     assembler.store('joints', joints_cdr(NOW - 5 * MS), NOW - 4 * MS)
     assembler.store('camera', image_cdr(NOW + 500 * MS), NOW)
-    error = assembler.assemble(NOW + 500 * MS).samples['joints'].error
-    assert error.startswith("stream 'camera'") and '0.500 s after it' in error
+    sample = assembler.assemble(NOW + 500 * MS).samples['joints']
+    error = sample.error
+    assert (
+        sample.blamed == 'camera'
+        and error.startswith("stream 'camera'")
+        and '0.500 s after it' in error
+    )
     assert 'joints seems 0.505 s old' in error and 'stamp: receive' in error
 
 

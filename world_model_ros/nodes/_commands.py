@@ -16,7 +16,7 @@ import numpy as np
 from world_model_ros.contract import Contract, Stream
 from world_model_ros.nodes._episodes import Port
 from world_model_ros.nodes._given_up import GivenUp
-from world_model_ros.onboard.assembly import NO_CHECKSUM, Observation
+from world_model_ros.onboard.assembly import NO_CHECKSUM, Observation, StreamSample
 from world_model_ros.onboard.ticker import Tick
 
 # Stamp of a stream's newest message that is not later than a time, None where there is none.
@@ -84,9 +84,9 @@ class Commands:
     def _is_old(stream: Stream, stamp_ns: int | None, now_ns: int) -> bool:
         return stamp_ns is None or now_ns - stamp_ns > round(stream.max_age_s * 1e9)
 
-    def miss(self, name: str, now_ns: int, error: str = '') -> None:
-        """Count a chunk that was given up, or not sent, because of this stream."""
-        error = error or self._broken.get(name, '')
+    def miss(self, name: str, now_ns: int, sample: StreamSample | None = None) -> None:
+        """Count a chunk that was given up, or not sent, because of what this stream gave."""
+        error = (sample.error if sample else '') or self._broken.get(name, '')
         if not error:
             arrived_ns = self._arrived(name, now_ns)
             max_age_s = self._contract.stream(name).max_age_s
@@ -94,7 +94,7 @@ class Commands:
             if arrived_ns is not None:
                 age_s = (now_ns - arrived_ns) * 1e-9
                 error = f'its newest message is {age_s:.3f} s old, max_age is {max_age_s:g} s'
-        self.given_up.note(name, error)
+        self.given_up.note((sample.blamed if sample else '') or name, error)
 
     def send(self, tick: Tick, chunk: np.ndarray) -> None:
         """Send the chunk [H, A] decided at a tick."""

@@ -27,7 +27,7 @@ class GivenUp:
         self._first_s = self._last_s = self._logged_s = 0.0
         self._spell = 0  # chunks in this spell; 0: there is none
         self._logged = CALM
-        self._stream = self._reason = ''
+        self.stream = self._reason = ''
 
     def note(self, stream: str, reason: str) -> None:
         """A chunk was given up or not sent, because of this stream."""
@@ -35,7 +35,7 @@ class GivenUp:
         if not self._spell or now_s - self._last_s > CALM_SEC:
             self._spell, self._first_s, self._logged = 0, now_s, CALM
         self.counts[stream] = self.counts.get(stream, 0) + 1
-        self._stream, self._reason = stream, reason
+        self.stream, self._reason = stream, reason
         self._spell += 1
         self._last_s = now_s
         level, text = self.report()
@@ -46,16 +46,18 @@ class GivenUp:
     def sent(self) -> None:
         """A chunk was sent; the log says so where a spell is over."""
         if self._spell and self._clock() - self._last_s > CALM_SEC:
-            self._log(f'{self._stream} is usable again; {self._spell} chunks were given up')
+            self._log(f'{self.stream} is usable again; {self._spell} chunks were given up')
             self._spell = 0
 
     def report(self) -> tuple[int, str]:
         """Level (CALM, WARN or ERROR) and the reason in words."""
         if not self._spell or self._clock() - self._last_s > CALM_SEC:
             return CALM, ''
+        lasted = self._last_s - self._first_s >= LASTING_SEC
+        return (ERROR if lasted else WARN), f'{self.head()}: {self._reason}'
+
+    def head(self) -> str:
+        """The report without its reason."""
         lasted_s = self._last_s - self._first_s
         chunks = f'{self._spell} chunk{"s" if self._spell > 1 else ""} given up or not sent'
-        return (
-            ERROR if lasted_s >= LASTING_SEC else WARN,
-            f'no usable {self._stream} ({chunks} in {lasted_s:.1f} s): {self._reason}',
-        )
+        return f'no usable {self.stream} ({chunks} in {lasted_s:.1f} s)'

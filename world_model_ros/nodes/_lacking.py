@@ -42,6 +42,8 @@ class Lacking:
             if what:
                 self._node.get_logger().warning(text, throttle_duration_sec=_LOG_SEC)
         elif level and silent:
+            if any(stream.name == given_up.stream for stream in silent):
+                text = given_up.head()  # who publishes says more than that nothing came
             text = '; '.join([text, *(self._why(stream) for stream in silent)])
         if lossy := self._loss.look():
             level, text = max(level, WARN), f'{text}; {lossy}' if text else lossy

@@ -286,7 +286,7 @@ class Worker:
             self.state = f'{NO_GUARD}: {trouble}'
         elif missing:
             self.state = f'no usable {missing}'
-            self._commands.miss(missing, tick.t_ns, observation.samples[missing].error)
+            self._commands.miss(missing, tick.t_ns, observation.samples[missing])
         self.stats.add(tick, time.monotonic() - begun_s, lateness_s, decision, observation)
         self._previous = tick
         if record.last:

@@ -51,6 +51,7 @@ class StreamSample:
     age_s: float
     valid: bool
     error: str
+    blamed: str = ''  # another stream that is to blame for the error
 
 
 @dataclass(slots=True)
@@ -226,16 +227,16 @@ class Assembler:
             samples[stream.name] = sample
         return Observation(t_ns, arrays, ages, samples, all(s.valid for s in samples.values()))
 
-    def _blame(self, stream: Stream, t_ns: int, stamp_ns: int) -> str:
-        """Whether a clock, not a silent driver, makes the newest message too old; the words."""
+    def _blame(self, stream: Stream, t_ns: int, stamp_ns: int) -> tuple[str, str]:
+        """Which clock, not a silent driver, makes the newest message too old: words and stream."""
         age_s = (t_ns - stamp_ns) * 1e-9
         limit_s = age_limit_s(stream)
         trigger = self._by_name.get(self._trigger)
         if trigger is not None and trigger is not stream and self.has_stamp(trigger.name, t_ns):
             ahead_s = -self._rings[trigger.name].heard.delay_ns * 1e-9
             if ahead_s > 0.0 and (words := leads(stream, trigger, age_s, limit_s, ahead_s)):
-                return words
-        return self._rings[stream.name].heard.lateness(stream, limit_s, age_s)
+                return words, trigger.name
+        return self._rings[stream.name].heard.lateness(stream, limit_s, age_s), ''
 
     def _sample(
         self,
@@ -249,14 +250,16 @@ class Assembler:
         fresh = self._used.get(stream.name) != identity
         self._used[stream.name] = identity
         age_s = min((t_ns - pick.stamp_ns) * 1e-9, MISSING_AGE_S)
+        blamed = ''
         try:
             arrays[stream.name] = decode_stream(stream, pick.cdr)
             error = too_old(stream, age_s, fresh)
             if error and live:
-                error = self._blame(stream, t_ns, pick.stamp_ns) or error
+                words, blamed = self._blame(stream, t_ns, pick.stamp_ns)
+                error = words or error
         except StreamError as problem:
             error = str(problem)
-        return StreamSample(*identity, fresh, age_s, not error, error)
+        return StreamSample(*identity, fresh, age_s, not error, error, blamed)
 
 
 def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
