@@ -21,7 +21,7 @@ from world_model_ros.experience import EpisodeReader, to_arrays
 from world_model_ros.store import open_store, upload_episode
 from world_model_ros.training.attempts import MOST, Attempts
 from world_model_ros.training.ingest import Ingest
-from world_model_ros.training.parser import Parser, ParserEnded, ParserRefused
+from world_model_ros.training.parser import Parser, ParserEnded, ParserRefused, ParserStopped
 
 SOURCE = parts_of.fixture('episode_v1')
 CONTRACT = EpisodeReader(SOURCE).contract
@@ -98,6 +98,14 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path, kind):
     code, reason = ANSWERS[kind]
     parser = fake(tmp_path, code, wall_factor=0.01)
     with pytest.raises(ParserEnded, match=reason):
+        parser.read(SOURCE)
+    assert parser.pid == 0
+
+
+def test_reading_is_broken_off_when_the_trainer_leaves(tmp_path):
+    asked = iter([False, False, True])
+    parser = fake(tmp_path, 'time.sleep(100)', stop=lambda: next(asked), stop_after_s=0.0)
+    with pytest.raises(ParserStopped):
         parser.read(SOURCE)
     assert parser.pid == 0
 

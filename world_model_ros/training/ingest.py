@@ -49,7 +49,7 @@ class Ingest:
     """Follows a store for one contract; ``folder`` holds replay, held-out episodes and ledger.
 
     ``say(event, **fields)`` is told what happened, once per event. ``parser`` is for tests; it is
-    made and owned otherwise.
+    made and owned otherwise. ``stop`` breaks off the reading of an episode, which is taken later.
 
     Raises:
         ValueError: the folder holds replay or ledger of another format.
@@ -66,6 +66,7 @@ class Ingest:
         free: Free = free_bytes,
         robot_episodes: int = ROBOT_EPISODES,
         parser: Parser | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.contract, self.folder, self.say = contract, Path(folder), say
         self.share, self.clock, self.free = held_out_share, clock, free
@@ -79,7 +80,7 @@ class Ingest:
         for damage in (self.ledger.damaged, self.attempts.damaged, key_damage):
             if damage:
                 say('state_damaged', reason=damage)
-        self.parser = parser or Parser(contract, self.folder / 'parsed')
+        self.parser = parser or Parser(contract, self.folder / 'parsed', stop=stop)
         self.incoming = self.folder / 'incoming'
         shutil.rmtree(self.incoming, ignore_errors=True)
         self.held_out_folder = self.folder / 'held_out'

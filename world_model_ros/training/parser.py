@@ -18,6 +18,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ from world_model_ros.training.parse_limits import (
 )
 
 Rows = dict[str, np.ndarray]
+STOP_SEC = 0.2  # between two looks whether to stop
+STOP_AFTER_SEC = 5.0  # most episodes are read by then, and need not be read again
 CHILD = 'world_model_ros.training.parse_child'
 # All that the child gets of the environment: credentials of the store are none of it.
 _ENVIRONMENT = ('PATH', 'LD_LIBRARY_PATH', 'LANG', 'TMPDIR')
@@ -46,6 +49,10 @@ class ParserRefused(ValueError):
 
 class ParserEnded(RuntimeError):
     """The process that read the episode died, hung or answered nonsense; the text says which."""
+
+
+class ParserStopped(OSError):
+    """Asked to stop before there was an answer; nothing is known of the episode."""
 
 
 class Parser:
@@ -61,10 +68,13 @@ class Parser:
         *,
         memory_bytes: int = MEMORY_BYTES,
         wall_factor: float = WALL_FACTOR,
+        stop: Callable[[], bool] = lambda: False,
+        stop_after_s: float = STOP_AFTER_SEC,
         command: tuple[str, ...] = (sys.executable, '-m', CHILD),
     ) -> None:
         self.contract, self.folder = contract, Path(folder).absolute()
         self.memory_bytes, self.wall_factor, self.command = memory_bytes, wall_factor, command
+        self.stop, self.stop_after_s = stop, stop_after_s
         self.spec = answer_spec(contract)
         self.started = 0  # processes so far
         self._child: subprocess.Popen[bytes] | None = None
@@ -76,7 +86,8 @@ class Parser:
         Raises:
             ParserRefused: it cannot be used.
             ParserEnded: reading it ended the process, took too long, or the answer is nonsense.
-            OSError: the disk here is full, or no process can be started.
+            ParserStopped: `stop` said so meanwhile.
+        OSError: the disk here is full, or no process can be started.
         """
         if self.folder.is_symlink():
             raise OSError(f'{self.folder}: a link; the folder must be our own')
@@ -169,13 +180,18 @@ class Parser:
     def _answer(self, patience_s: float) -> dict[str, object]:
         """One line of the child, which may be killed by somebody, hang, or never stop writing."""
         assert self._child is not None and self._child.stdout is not None
-        pipe, give_up = self._child.stdout.fileno(), time.monotonic() + patience_s
+        pipe, began = self._child.stdout.fileno(), time.monotonic()
         while b'\n' not in self._rest:
             if len(self._rest) > ANSWER_BYTES:
                 raise ParserEnded('the parser did not stop answering')
-            left = give_up - time.monotonic()
-            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+            waited = time.monotonic() - began
+            if waited >= self.stop_after_s and self.stop():
+                raise ParserStopped('leaving; it is read after the next start')
+            left = patience_s - waited
+            if left <= 0:
                 raise ParserEnded(f'the parser gave no answer within {patience_s:.0f} s')
+            if not select.select([pipe], [], [], min(left, STOP_SEC))[0]:
+                continue
             piece = os.read(pipe, ANSWER_BYTES)
             if not piece:
                 raise ParserEnded(self._end())

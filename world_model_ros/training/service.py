@@ -94,6 +94,7 @@ class Service:
             say,
             config.held_out,
             robot_episodes=config.robot_episodes,
+            stop=lambda: self._leaving,
         )
         # A resumed run draws other windows than the ones it drew before.
         self.rng = np.random.default_rng([config.seed, self.learner.updates])
