@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from world_model_ros.contract import load_contract, parse_contract
 
@@ -76,44 +73,3 @@ def exploding_observe(contract, planner):
         'one': np.ones((1, 6), np.float32),
         'shape': np.array([1]),
     }
-
-
-def with_square(bundle: Path, side: int, work: bool = False) -> Path:
-    """Let the policy make a square of so many rows and columns, multiplied by itself if asked.
-
-    Nothing of it is in the file: the memory and the time are asked for when the graph runs.
-    """
-    path = bundle / 'policy.onnx'
-    model = onnx.load(path, load_external_data=False)
-    graph = model.graph
-    graph.initializer.append(numpy_helper.from_array(np.array([side, side]), 'square_shape'))
-    graph.initializer.append(numpy_helper.from_array(np.float32(0), 'square_zero'))
-    for node in graph.node:
-        node.output[:] = ['mean_before' if n == 'action_mean' else n for n in node.output]
-        node.input[:] = ['mean_before' if n == 'action_mean' else n for n in node.input]
-    square = 'square_product' if work else 'square'
-    graph.node.extend(
-        [
-            helper.make_node('ReduceMax', ['belief'], ['square_one'], keepdims=1),
-            helper.make_node('Expand', ['square_one', 'square_shape'], ['square']),
-            *([helper.make_node('MatMul', ['square', 'square'], [square])] if work else []),
-            helper.make_node('ReduceMax', [square], ['square_max'], keepdims=0),
-            helper.make_node('Mul', ['square_max', 'square_zero'], ['square_nothing']),
-            helper.make_node('Add', ['mean_before', 'square_nothing'], ['action_mean']),
-        ]
-    )
-    path.write_bytes(model.SerializeToString())
-    sign(bundle, 'policy.onnx')
-    return bundle
-
-
-def sign(bundle: Path, *names: str) -> None:
-    """Make the manifest agree with changed files, as a hostile trainer would."""
-    manifest = json.loads((bundle / 'manifest.json').read_text())
-    for name in names:
-        content = (bundle / name).read_bytes()
-        manifest['files'][name] = {
-            'sha256': hashlib.sha256(content).hexdigest(),
-            'bytes': len(content),
-        }
-    (bundle / 'manifest.json').write_text(json.dumps(manifest))

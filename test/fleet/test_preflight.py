@@ -18,6 +18,7 @@ import pytest
 
 pytest.importorskip('onnxruntime')
 
+from world_model_ros.bench.chaos.updater_bundles import sign, with_square
 from world_model_ros.contract import parse_contract
 from world_model_ros.fleet import preflight
 from world_model_ros.fleet.preflight import COMMAND, examine, run_preflight
@@ -198,7 +199,7 @@ def test_examine_lists_everything_that_is_wrong(bundle, contract_file):
 
 
 def test_a_bundle_that_asks_for_all_memory_is_refused_and_takes_none(bundle, contract_file):
-    verdict = run_preflight(fleet_bundles.with_square(bundle, 40_000), contract_file)
+    verdict = run_preflight(with_square(bundle, 40_000), contract_file)
     assert not verdict.ok and verdict.final
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB, of all so far
     assert largest < 2_000_000
@@ -253,7 +254,7 @@ def test_a_preflight_that_floods_its_output_is_a_refusal(bundle, contract_file):
 def test_an_operator_that_is_not_allowed_is_refused_by_name(bundle, contract_file):
     path = bundle / 'policy.onnx'
     path.write_bytes(path.read_bytes().replace(b'Tanh', b'Loop'))
-    fleet_bundles.sign(bundle, 'policy.onnx')
+    sign(bundle, 'policy.onnx')
     verdict = run_preflight(bundle, contract_file)
     assert verdict.final
     assert "policy.onnx: operators that are not allowed: 'Loop'" in verdict.reason

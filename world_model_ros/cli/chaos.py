@@ -70,3 +70,9 @@ def ingest(runs: RUNS = 200, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOB
 def recorder(runs: RUNS = 2000, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
     """Damaged leftovers, odd messages and disks that refuse, against the recorder."""
     run_part('recorder', runs, seed, as_json, jobs)
+
+
+@app.command()
+def updater(runs: RUNS = 500, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
+    """Attack a robot's updater through its store, its disk and the agent's topic."""
+    run_part('updater', runs, seed, as_json, jobs)
