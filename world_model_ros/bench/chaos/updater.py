@@ -22,6 +22,7 @@ import numpy as np
 from world_model_ros.bench.chaos import updater_attacks as attacks
 from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.bench.chaos.updater_bundles import HOSTILE, contract_text, sound
+from world_model_ros.bench.chaos.updater_rows import ROWS
 from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.fleet.agent_word import read_word
 from world_model_ros.fleet.preflight import Verdict, run_preflight
@@ -47,7 +48,7 @@ class Case:
         self.contract.write_text(contract_text())
         self.interface = interface_hash(load_contract(self.contract))
         self.store = open_store(folder / 'store', create=True)
-        self.slots = folder / 'slots'
+        self.store_folder, self.slots = folder / 'store', folder / 'slots'
         self.now_s = 0.0
         self.hostile: set[str] = set()  # bundles that the real preflight must judge
         self.tried: set[str] = set()  # what preflight found no fault in
@@ -229,7 +230,7 @@ def one_run(
     """Attack one robot; the first runs are the hand-written rows, the others are drawn."""
     before = _rss_bytes()
     case = Case(folder, rng, checked)
-    rows: list[tuple[str, Callable[[Case], None]]] = list(attacks.ROWS.items())
+    rows: list[tuple[str, Callable[[Case], None]]] = list(ROWS.items())
     if index < len(rows):
         name, row = rows[index]
         checked[f'row: {name}'] += 1

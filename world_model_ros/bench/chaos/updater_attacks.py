@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from world_model_ros.bench.chaos.updater_bundles import HOSTILE, ODD
-from world_model_ros.fleet.slot import SlotsError, vouched
+from world_model_ros.fleet.slot import SlotsError
 from world_model_ros.store import publish_release
 from world_model_ros.store.layout import latest_key, record_key, to_json
 
@@ -46,7 +46,7 @@ def put_foreign(case: Case, folder: Path) -> None:
 
 def mend_store(case: Case) -> None:
     """Somebody removes what cannot be read from the store: pointer and records of no release."""
-    releases = case.store.folder / 'releases' / case.interface
+    releases = case.store_folder / 'releases' / case.interface
     numbers = [0]
     for path in sorted(releases.rglob('*')) if releases.is_dir() else []:
         if path.is_symlink() or not path.is_dir():
@@ -59,13 +59,14 @@ def mend_store(case: Case) -> None:
     newest = state.newest.get(case.interface) if state is not None else None
     top = max([*numbers, newest.release if newest is not None else 0, case.newest])
     if top:
-        path = publish_release(case.store, case.bundle(), case.interface)
-        record = {**path.to_record(), 'number': top}
+        release = publish_release(case.store, case.bundle(), case.interface)
+        record = {**release.to_record(), 'number': top}
         case.store.put(record_key(case.interface, top), to_json(record))
-        _point(case, top)
+        point(case, top)
 
 
-def _point(case: Case, number: int) -> None:
+def point(case: Case, number: int) -> None:
+    """Let the pointer name a release."""
     case.store.put(latest_key(case.interface), to_json({'format': 1, 'number': number}))
 
 
@@ -82,18 +83,18 @@ def _publish_hostile(case: Case) -> None:
 
 
 def _set_back(case: Case) -> None:
-    _point(case, int(case.rng.integers(1, case.bundles + 2)))
+    point(case, int(case.rng.integers(1, case.bundles + 2)))
 
 
 def _damage_object(case: Case) -> None:
-    releases = case.store.folder / 'releases'
+    releases = case.store_folder / 'releases'
     files = sorted(p for p in releases.rglob('*') if p.is_file() and not p.is_symlink())
     if files:
         _damage(case, files[case.rng.integers(len(files))])
 
 
 def _damage_record(case: Case) -> None:
-    releases = case.store.folder / 'releases' / case.interface
+    releases = case.store_folder / 'releases' / case.interface
     files = sorted(p for p in releases.glob('*.json') if p.is_file() and not p.is_symlink())
     if not files:
         return
@@ -201,7 +202,8 @@ def _restart(case: Case) -> None:
 # In the agent's name, and the operator's.
 
 
-def _swap(case: Case) -> None:
+def swap(case: Case) -> None:
+    """The agent takes what it is offered."""
     assert case.updater is not None
     offered = case.updater.offered
     if offered is not None:
@@ -278,7 +280,7 @@ def _damage(case: Case, path: Path) -> None:
     elif kind == 4:
         path.unlink()
         path.symlink_to(case.folder / 'outside' / 'bundle' / 'foreign_weights.bin')
-    elif case.store.folder in path.parents:
+    elif case.store_folder in path.parents:
         os.truncate(path, len(content) + (32 << 20))
     else:
         path.write_bytes(DEEP.encode())
@@ -298,148 +300,8 @@ _STEPS: dict[str, tuple[float, Callable[[Case], None]]] = {
     'foreign in place': (0.7, _foreign_slot),
     'foreign inside': (0.7, _foreign_inside),
     'restart': (1, _restart),
-    'swap': (3, _swap),
+    'swap': (3, swap),
     'left': (0.7, _left),
     'forged words': (2, _forged),
     'rollback': (1, _rollback),
-}
-
-
-# By hand: the findings of the review.
-
-
-def _row_foreign_folder(case: Case) -> None:
-    put_foreign(case, case.slots / 'recordings')
-    put_foreign(case, case.slots / ('f' * 64))
-    if case.start():
-        case.wrong('foreign folder taken', str(case.slots))
-    case.check_foreign()
-
-
-def _row_forged_release(case: Case) -> None:
-    case.start()
-    case.publish()
-    _until_ready(case)
-    for number in (1, 2):
-        told = {'bundle_sha': f'{number:064x}', 'release': 9, 'bundle': str(case.folder)}
-        case.hear(json.dumps({'format': 1, 'acting': told, 'rolled_back': told}))
-        case.poll()
-    case.hear(json.dumps({'format': 1, 'acting': None}))
-    case.poll()
-
-
-def _row_one_byte_object(case: Case) -> None:
-    case.start()
-    release = case.publish()
-    assert release is not None and case.updater is not None
-    record = release.to_record()
-    record['files'] = {**record['files'], 'weights.bin': {'sha256': 'a' * 64, 'size': 1}}
-    case.store.put(record_key(case.interface, 1), to_json(record))
-    objects = case.store.folder / 'releases' / case.interface / 'objects'
-    path = objects / release.bundle_sha / 'weights.bin'
-    os.truncate(path, 32 << 20)
-    fetched: list[str] = []
-    get_file = case.updater._store.get_file
-
-    def counted(key: str, target: Path | str, limit: int) -> None:
-        fetched.append(key)
-        get_file(key, target, limit)
-
-    case.updater._store.get_file = counted  # type: ignore[method-assign]
-    for _ in range(50):
-        case.updater.poll()
-        case.now_s += 1.0
-    weights = sum(key.endswith('weights.bin') for key in fetched)
-    if weights > 10:
-        case.wrong('an item that is fetched for ever', f'{weights} times in 50 polls')
-    case.check()
-
-
-def _row_huge_records(case: Case) -> None:
-    case.start()
-    case.publish()
-    for key in (latest_key(case.interface), record_key(case.interface, 1)):
-        path = case.store.folder / key
-        before = path.read_bytes()
-        for content in (DEEP.encode() * 20, b'[' + b'1,' * 20_000_000 + b'1]', b' ' * (64 << 20)):
-            path.write_bytes(content)
-            case.poll()
-        path.write_bytes(before)
-
-
-def _row_pointer_set_back(case: Case) -> None:
-    case.start()
-    for _ in range(3):
-        case.publish()
-        _until_ready(case)
-        _swap(case)
-    for number in (1, 2):
-        _point(case, number)
-        case.poll()
-        _restart(case)
-        case.poll()
-
-
-def _row_state_lost(case: Case) -> None:
-    case.start()
-    case.publish()
-    _until_ready(case)
-    _swap(case)
-    for name in STATES:
-        (case.slots / name).unlink()
-    if not case.start():
-        case.wrong('process ended', 'a lost state ends the updater')
-        return
-    case.poll()
-    assert case.updater is not None
-    if case.updater.offered is not None or case.updater.status.state != 'refused':
-        case.wrong('offered without a memory', repr(case.updater.status))
-
-
-def _row_agent_takes_vouched_only(case: Case) -> None:
-    case.start()
-    case.publish()
-    _until_ready(case)
-    assert case.updater is not None and case.updater.offered is not None
-    slot = Path(case.updater.offered.bundle)
-    copy = case.folder / 'copy' / slot.parent.name
-    shutil.copytree(slot.parent, copy)
-    (case.slots / ('d' * 64)).symlink_to(slot.parent)
-    for path in (copy / 'bundle', case.slots / ('d' * 64) / 'bundle', slot.parent, case.folder):
-        try:
-            vouched(path, case.slots)
-        except (OSError, ValueError):
-            continue
-        case.wrong('unverified bundle taken', str(path))
-
-
-def _row_hostile(name: str) -> Callable[[Case], None]:
-    def row(case: Case) -> None:
-        case.start()
-        case.publish(name)
-        for _ in range(4):
-            case.poll()
-        assert case.updater is not None
-        if case.updater.offered is not None and name != 'odd number':
-            case.wrong('unverified bundle offered', name)
-
-    return row
-
-
-def _until_ready(case: Case) -> None:
-    assert case.updater is not None
-    case.updater._preflight = case.passes
-    case.poll()
-    case.updater._preflight = case.preflight
-
-
-ROWS: dict[str, Callable[[Case], None]] = {
-    'a foreign folder as slots': _row_foreign_folder,
-    'two forged releases': _row_forged_release,
-    'one byte recorded, 32 MiB there': _row_one_byte_object,
-    'huge records': _row_huge_records,
-    'the pointer set back': _row_pointer_set_back,
-    'the state lost': _row_state_lost,
-    'other directories than slots': _row_agent_takes_vouched_only,
-    **{name: _row_hostile(name) for name in sorted(HOSTILE)},
 }
