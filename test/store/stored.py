@@ -40,7 +40,7 @@ class Interrupted:
 
     def __getattr__(self, name):
         method = getattr(self.store, name)
-        if name not in ('put', 'put_new', 'put_file'):
+        if name not in ('put', 'put_new', 'put_file', 'replace'):
             return method
 
         def call(*args):

@@ -22,6 +22,7 @@ from world_model_ros.store.errors import (
 from world_model_ros.store.layout import NEWEST_FORMAT
 from world_model_ros.store.releases import (
     Release,
+    StoreConflict,
     fetch_release,
     latest_release,
     publish_release,
@@ -37,6 +38,7 @@ __all__ = [
     'EpisodeRef',
     'Release',
     'Store',
+    'StoreConflict',
     'StoreDamaged',
     'StoreError',
     'StoreMissing',

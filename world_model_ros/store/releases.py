@@ -4,7 +4,8 @@
 
 Owns `releases/…` of the store. A publisher killed at any point leaves the pointer where it was or
 at a whole release. A bundle is a folder with manifest.json here; what is in it is bundle's. One
-publisher per interface is expected; two never overwrite each other's record.
+publisher per interface is expected; of two, the slower one is refused and told so: records are
+created once, and the pointer moves only forward, by compare-and-swap.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from world_model_ros.store.layout import (
     to_json,
 )
 from world_model_ros.store.limits import RELEASE_BYTES
-from world_model_ros.store.store import Store, StoreMissing
+from world_model_ros.store.store import Store, StoreError, StoreMissing
 
 MAX_EPISODES = 200  # named in a record, the newest; episode_count counts them all
 _FIELDS = {
@@ -43,7 +44,14 @@ _FIELDS = {
     'gate': dict,
     'note': str,
 }
+POINTER_BYTES = 4096
+MAX_NUMBER = 1 << 52  # exact also for readers that hold numbers as float64
+MAX_NS = 1 << 63  # as ROS holds it
 _PUBLISH_TRIES = 16  # numbers taken by another publisher meanwhile
+
+
+class StoreConflict(StoreError):
+    """Another publisher was faster; publish again, with what it published in mind."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,8 @@ def publish_release(
         The release; the latest one, unchanged, if that already is this bundle.
 
     Raises:
+        StoreConflict: another publisher's release is newer by now; the next call takes a number
+            above it.
         StoreError: the store, or a file of the bundle, cannot be used.
         ValueError: `gate` holds NaN or what JSON cannot hold.
     """
@@ -153,10 +163,33 @@ def publish_release(
 
 
 def _point(store: Store, release: Release) -> None:
-    latest = latest_release(store, release.interface_hash)
-    if latest is None or latest.number < release.number:
-        pointer = {'format': RECORD_FORMAT, 'number': release.number}
-        store.put(latest_key(release.interface_hash), to_json(pointer))
+    key = latest_key(release.interface_hash)
+    content = to_json({'format': RECORD_FORMAT, 'number': release.number})
+    for _ in range(_PUBLISH_TRIES):
+        before, number = _pointer(store, key)
+        if number > release.number:
+            raise StoreConflict(
+                store.url,
+                key,
+                f'release {number} of another trainer was published while release '
+                f'{release.number} was; publish again: it gets a number above. Is a second '
+                'trainer of this robot at work?',
+            )
+        if number == release.number or store.replace(key, content, before):
+            return
+    raise store.error(key, f'changed {_PUBLISH_TRIES} times; is another trainer publishing?')
+
+
+def _pointer(store: Store, key: str) -> tuple[bytes | None, int]:
+    """The pointer as it is, and its number; (None, 0) before the first release."""
+    try:
+        content = store.get(key, POINTER_BYTES)
+    except StoreMissing:
+        return None, 0
+    try:
+        return content, _positive(from_json(content), 'number')
+    except RecordError as error:
+        raise store.damaged(key, str(error)) from error
 
 
 def latest_release(store: Store, interface_hash: str) -> Release | None:
@@ -165,16 +198,8 @@ def latest_release(store: Store, interface_hash: str) -> Release | None:
     Raises:
         StoreError: unreachable, or pointer or record is missing or damaged.
     """
-    key = latest_key(interface_hash)
-    try:
-        content = store.get(key)
-    except StoreMissing:
-        return None
-    try:
-        number = _positive(from_json(content), 'number')
-    except RecordError as error:
-        raise store.damaged(key, str(error)) from error
-    return read_release(store, interface_hash, number)
+    number = _pointer(store, latest_key(interface_hash))[1]
+    return read_release(store, interface_hash, number) if number else None
 
 
 def read_release(store: Store, interface_hash: str, number: int) -> Release:
@@ -193,7 +218,7 @@ def read_release(store: Store, interface_hash: str, number: int) -> Release:
         files = files_of(record)
         if files.get(MANIFEST, {}).get('sha256') != record['bundle_sha']:
             raise RecordError(f'bundle_sha is not the sha256 of {MANIFEST}, damaged')
-        _positive(record, 'published_ns')
+        _positive(record, 'published_ns', MAX_NS)
         for name, kind in _FIELDS.items():
             if not isinstance(record.get(name), kind):
                 raise RecordError(
@@ -242,8 +267,8 @@ def fetch_release(store: Store, release: Release, target: Path | str) -> Path:
     return fetch_folder(store, prefix, release.files, Path(target), RELEASE_BYTES)
 
 
-def _positive(record: Mapping[str, Any], key: str) -> int:
+def _positive(record: Mapping[str, Any], key: str, limit: int = MAX_NUMBER) -> int:
     value = record.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise RecordError(f'{key} {value!r}: expected a whole number from 1 on, damaged')
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < limit:
+        raise RecordError(f'{key} {repr(value)[:40]}: expected a whole number from 1 on, damaged')
     return value

@@ -10,6 +10,7 @@ when it is back. Nothing remembers a failure.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, from_url
 
 from world_model_ros.store.errors import StoreDamaged, StoreError, StoreMissing
@@ -126,6 +127,32 @@ class Store:
         try:
             self._put(key, content, {'mode': 'create'})
         except AlreadyExistsError:
+            return False
+        return True
+
+    def replace(self, key: str, content: bytes, before: bytes | None) -> bool:
+        """Store an object if its content still is `before` (None: not there); whether it was.
+
+        Of several that replace the same content at once, one succeeds. A folder is locked
+        meanwhile, where its file system can lock.
+        """
+        if before is None:
+            return self.put_new(key, content)
+        backend = self._ready()
+        if self.folder is not None:
+            with locked((self.folder / key).parent):
+                if self.get(key) != before:
+                    return False
+                self.put(key, content)
+            return True
+        found = self._do(key, lambda: obstore.get(backend, key))
+        if self._do(key, lambda: bytes(found.bytes())) != before:
+            return False
+        tags = {name: found.meta.get(name) for name in ('e_tag', 'version')}
+        try:
+            mode = {name: tag for name, tag in tags.items() if tag is not None}
+            self._put(key, content, {'mode': mode})
+        except PreconditionError:
             return False
         return True
 
@@ -291,7 +318,7 @@ class Store:
     def _do(self, key: str, action: Callable[[], _T]) -> _T:
         try:
             return action()
-        except (StoreError, AlreadyExistsError):
+        except (StoreError, AlreadyExistsError, PreconditionError):
             raise
         except _FAILURES as error:
             raise self._error(key, error) from error
@@ -312,6 +339,22 @@ class Store:
         if hint := credentials_hint(self._parsed, reason):
             reason = f'{hint}: {reason}'
         return StoreError(self.url, key, reason)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder alone; some network file systems cannot, there nothing is held."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _sync(folder: Path | None, key: str) -> None:

@@ -20,7 +20,20 @@ from typing import Any
 import numpy as np
 
 FIXTURE = Path(__file__).parents[3] / 'test' / 'fixtures' / 'bundle_format1'
-ODD: tuple[Any, ...] = (0, -1, 1 << 40, 10**30, 1e300, None, True, '', 'x' * 10_000, [], {}, [[[[]]]])
+ODD: tuple[Any, ...] = (
+    0,
+    -1,
+    1 << 40,
+    10**30,
+    1e300,
+    None,
+    True,
+    '',
+    'x' * 10_000,
+    [],
+    {},
+    [[[[]]]],
+)
 
 
 def sound(folder: Path, name: str) -> Path:
