@@ -236,6 +236,7 @@ def one_run(
         checked[f'row: {name}'] += 1
         row(case)
     elif case.start():
+        case.publish()
         for _ in range(int(rng.integers(*STEPS))):
             attacks.step(case)
             if case.updater is None:

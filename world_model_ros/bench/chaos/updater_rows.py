@@ -7,9 +7,11 @@ Owns the rows; the rules that must hold are in updater.py. Must not import ROS o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 from world_model_ros.bench.chaos.updater_attacks import DEEP, STATES, point, put_foreign, swap
 from world_model_ros.bench.chaos.updater_bundles import HOSTILE
 from world_model_ros.fleet.slot import vouched
+from world_model_ros.store import StoreConflict, latest_release, publish_release
 from world_model_ros.store.layout import latest_key, record_key, to_json
 
 if TYPE_CHECKING:
@@ -128,6 +131,27 @@ def _row_agent_takes_vouched_only(case: Case) -> None:
         case.wrong('unverified bundle taken', str(path))
 
 
+def _row_two_trainers(case: Case) -> None:
+    case.start()
+    bundles = [[case.bundle() for _ in range(4)] for _ in range(2)]
+    pointer: list[int] = []
+
+    def publish(mine: list[Path]) -> None:
+        for path in mine:
+            with contextlib.suppress(StoreConflict):
+                publish_release(case.store, path, case.interface)
+
+    threads = [threading.Thread(target=publish, args=(mine,)) for mine in bundles]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        latest = latest_release(case.store, case.interface)
+        pointer.append(latest.number if latest is not None else 0)
+    if pointer != sorted(pointer):
+        case.wrong('the pointer moved backwards', repr(pointer))
+    case.poll()
+
+
 def _row_hostile(name: str) -> Callable[[Case], None]:
     def row(case: Case) -> None:
         case.start()
@@ -155,6 +179,7 @@ ROWS: dict[str, Callable[[Case], None]] = {
     'huge records': _row_huge_records,
     'the pointer set back': _row_pointer_set_back,
     'the state lost': _row_state_lost,
+    'two trainers at once': _row_two_trainers,
     'other directories than slots': _row_agent_takes_vouched_only,
     **{name: _row_hostile(name) for name in sorted(HOSTILE)},
 }
