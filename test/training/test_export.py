@@ -241,3 +241,14 @@ def test_a_bundle_from_before_filters_had_names_has_none(exported, tmp_path):
     del manifest['provenance']['filter_sha256']
     (older / 'manifest.json').write_text(json.dumps(manifest))
     assert load_bundle(older, contract, graphs=[]).filter_hash == ''
+
+
+def test_a_folder_that_is_no_bundle_is_refused_and_untouched(exported, tmp_path):
+    learner = exported[1]
+    folder = tmp_path / 'recordings'
+    folder.mkdir()
+    (folder / 'episode.mcap').write_text('mine')
+    with pytest.raises(FileExistsError, match=r"'episode\.mcap', which would be lost"):
+        export_bundle(learner, folder, {}, PlannerConfig(horizon=2, batch_size=4))
+    assert (folder / 'episode.mcap').read_text() == 'mine'
+    assert [path.name for path in tmp_path.iterdir()] == ['recordings']

@@ -30,6 +30,11 @@ REQUIRED_FILES = (
     GOLDEN,
 )
 KNOWN_FILES = (*REQUIRED_FILES, *(f'{graph}.onnx' for graph in OPTIONAL_GRAPHS))
+# What lies in a bundle's folder, half written or half fetched too: with anything else it is not
+# ours to replace or to delete.
+OWN_FILES = frozenset(
+    f'{name}{end}' for name in (MANIFEST, *KNOWN_FILES) for end in ('', '.part', '.partial')
+)
 MAX_BUNDLE_BYTES = 6_000_000  # a whole bundle: it goes to robots over mobile links
 FIXED_CANDIDATES = 4  # policy rollout, previous plan, safe action, mean; samples come after
 

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from world_model_ros.bundle.layout import OWN_FILES
 from world_model_ros.cli._arguments import new_file
 from world_model_ros.cli._results import INTERRUPTED
 from world_model_ros.contract import find_robot, load_contract, unlearnable
+from world_model_ros.own_folder import check_own
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +80,10 @@ def train_in_simulation(
         new_file(bundle.absolute().with_name(f'{bundle.name}.tmp'), '--bundle')
         if bundle.exists() and not bundle.is_dir():
             raise typer.BadParameter(f'--bundle {bundle}: is a file; give a folder')
+        try:
+            check_own(bundle, OWN_FILES)
+        except FileExistsError as error:
+            raise typer.BadParameter(f'--bundle {error}') from None
 
     def realities(rng: np.random.Generator) -> Reality:
         return body if ranges is None else sample_reality(rng, ranges)

@@ -18,7 +18,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.layout import KNOWN_FILES, MANIFEST
+from world_model_ros.bundle.layout import OWN_FILES
 from world_model_ros.durable import sync_folder, write_atomic
 from world_model_ros.fleet.slot import (
     BUNDLE,
@@ -47,9 +47,6 @@ _OWN_FILES = {
     f'{MARKER}.partial',
     *(f'{STATE}.{n}.json{end}' for n in (0, 1) for end in ('', '.partial', '.damaged')),
 }
-_OWN_IN_BUNDLE = [
-    f'{name}{end}' for name in (MANIFEST, *KNOWN_FILES) for end in ('', '.part', '.partial')
-]
 
 
 class Slots:
@@ -185,11 +182,11 @@ def _remove_if_broken(folder: Path) -> None:
         if os.path.lexists(path) and not is_folder(path):
             raise OSError(f'{path}: not a folder of ours; move it away')
     if is_folder(bundle) and slot_problems(bundle, folder.name):
-        _remove_files(bundle, _OWN_IN_BUNDLE)
+        _remove_files(bundle, OWN_FILES)
     if is_folder(bundle) and slot_problems(bundle, folder.name):
         raise OSError(f'{bundle}: holds what is not ours; move it away')
     staging = folder / STAGING
-    if is_folder(staging) and not set(os.listdir(staging)) <= set(_OWN_IN_BUNDLE):
+    if is_folder(staging) and not set(os.listdir(staging)) <= OWN_FILES:
         raise OSError(f'{staging}: holds what is not ours; move it away')
 
 
@@ -197,7 +194,7 @@ def _remove(folder: Path) -> None:
     """Delete one of our slots, the marker last: killed halfway, it is still ours."""
     for name in (BUNDLE, STAGING):
         if is_folder(folder / name):
-            _remove_files(folder / name, _OWN_IN_BUNDLE)
+            _remove_files(folder / name, OWN_FILES)
     if set(os.listdir(folder)) <= {SLOT_MARKER, f'{SLOT_MARKER}.partial'}:
         _remove_files(folder, [f'{SLOT_MARKER}.partial', SLOT_MARKER])
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from world_model_ros.own_folder import check_own, remove_own
 from world_model_ros.training.learner import Learner
 
 FORMAT = 1
 STATE, WEIGHTS = 'state.json', 'learner.safetensors'
+FILES = (STATE, WEIGHTS)
 # What writing weights raises where the disk is full; safetensors has an error of its own.
 NOT_WRITTEN = (OSError, SafetensorError)
 
@@ -50,10 +51,15 @@ def shipped_tensors(learner: Learner) -> dict[str, torch.Tensor]:
 
 
 def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
-    """Write a checkpoint; readers see the old one or the new one, never a mixture."""
+    """Write a checkpoint; readers see the old one or the new one, never a mixture.
+
+    Raises:
+        FileExistsError: something else lies in its place; nothing of that is touched.
+        OSError, SafetensorError: it cannot be written; the one before is whole.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(folder.name + '.tmp')
-    shutil.rmtree(temporary, ignore_errors=True)
+    remove_own(temporary, FILES)
     temporary.mkdir()
     save_file(learner_tensors(learner), temporary / WEIGHTS)
     full = {'format': FORMAT, 'updates': learner.updates, **state}
@@ -63,12 +69,13 @@ def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
             os.fsync(file.fileno())
     old = folder.with_name(folder.name + '.old')
     if _is_whole(folder):
-        shutil.rmtree(old, ignore_errors=True)
+        remove_own(old, FILES)
+        check_own(folder, FILES)
         folder.rename(old)
     else:  # after a kill between the two renames the old one is all there is
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_own(folder, FILES)
     temporary.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    remove_own(old, FILES)
 
 
 def find(folder: Path) -> Path | None:

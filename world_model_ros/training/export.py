@@ -23,8 +23,10 @@ import onnx
 import torch
 
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
+from world_model_ros.bundle.layout import OWN_FILES
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.own_folder import check_own, remove_own
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.golden import golden_cases
 from world_model_ros.training.graphs import bundle_graphs
@@ -51,15 +53,17 @@ def export_bundle(
 
     Raises:
         BundleError: if the bundle does not pass its own check; nothing is left in place then.
+        FileExistsError: the folder is there and is not a bundle; nothing of it is touched.
     """
+    folder = Path(folder)
+    check_own(folder, OWN_FILES)
     model = copy.deepcopy(learner.average).float().eval().requires_grad_(False)
     contract: Contract = model.contract
     planner = planner or PlannerConfig(gamma=learner.discount)
     scale = float(learner.return_scale.clamp(min=1.0))
     graphs = bundle_graphs(model, contract, planner, scale)
-    folder = Path(folder)
     temporary = folder.with_name(folder.name + '.tmp')
-    shutil.rmtree(temporary, ignore_errors=True)
+    remove_own(temporary, OWN_FILES)
     temporary.mkdir(parents=True)
     shared, traced = _Weights(), traced or Traced()
     shape = (interface_hash(contract), model.config, planner)
@@ -98,11 +102,12 @@ def export_bundle(
         raise BundleError(temporary, problems)
     write_shipped(folder.with_name(folder.name + SUFFIX), learner)
     old = folder.with_name(folder.name + '.old')
-    shutil.rmtree(old, ignore_errors=True)
+    remove_own(old, OWN_FILES)
+    check_own(folder, OWN_FILES)
     if folder.exists():
         folder.rename(old)
     os.replace(temporary, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    remove_own(old, OWN_FILES)
     return folder
 
 

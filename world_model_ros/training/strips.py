@@ -70,7 +70,7 @@ def draw_strip(model: Dreamer, contract: Contract, rows: Rows, target: Path, tit
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target)
     plt.close(figure)
-    for old in sorted(target.parent.glob('*.png'))[:-KEPT]:
+    for old in sorted(target.parent.glob(f'{"[0-9]" * 8}.png'))[:-KEPT]:  # ours by name
         old.unlink()
     return True
 

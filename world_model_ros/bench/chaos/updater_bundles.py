@@ -59,10 +59,10 @@ def all_time(folder: Path, _: np.random.Generator) -> None:
 
 
 def golden_bomb(folder: Path, _: np.random.Generator) -> None:
-    """Golden vectors of a few kilobytes that unpack to 400 MB."""
+    """Golden vectors of a few kilobytes that unpack to 100 MB."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr('observe/in/ages.npy', bytes(400_000_000))
+        archive.writestr('observe/in/ages.npy', bytes(100_000_000))
     (folder / 'golden.npz').write_bytes(buffer.getvalue())
     sign(folder, 'golden.npz')
 
