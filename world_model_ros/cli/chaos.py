@@ -76,3 +76,9 @@ def recorder(runs: RUNS = 2000, seed: SEED = 0, as_json: AS_JSON = False, jobs: 
 def updater(runs: RUNS = 500, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
     """Attack a robot's updater through its store, its disk and the agent's topic."""
     run_part('updater', runs, seed, as_json, jobs)
+
+
+@app.command()
+def store(runs: RUNS = 2000, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
+    """Odd episodes, foreign objects, damaged records and stores that are away."""
+    run_part('store', runs, seed, as_json, jobs)

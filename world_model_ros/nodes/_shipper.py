@@ -98,7 +98,8 @@ class Shipper:
         check_robot_id(robot_id)
         parse_url(store_url)
         self._root, self._url, self._robot_id = root, store_url, robot_id
-        self._first_retry_s = first_retry_s
+        self._first_retry_s = self._retry_s = first_retry_s
+        self._store: Store | None = None
         self._interface = interface
         self._foreign: dict[str, str] = {}  # episode -> whose it is; refused, and no fault
         self._done = Shipped(root, store_url)
@@ -125,25 +126,29 @@ class Shipper:
         if sys.platform.startswith('linux'):
             # Of this thread, and of those that obstore starts from it.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        store: Store | None = None
-        retry_s, wait_s = self._first_retry_s, 0.0
+        wait_s = 0.0
         while not self._stopping.wait(wait_s):
-            try:
-                if store is None:
-                    self._left = len(self._waiting())
-                    opened = open_store(self._url)
-                    opened.layout  # noqa: B018 - a store that is none is said at once
-                    store = opened
-                self._ship(store)
-            except Exception as error:  # noqa: BLE001 - a thread that ends unseen ships nothing
-                known = isinstance(error, OSError)  # StoreError among them
-                text = str(error) if known else f'fault in the shipper: {describe(error)}'
-                self._failures, self._last_error = self._failures + 1, text
-                self._say(text, broken='' if known else text)
-                wait_s, retry_s = retry_s, min(2 * retry_s, LAST_RETRY_SEC)
-            else:
-                self._say('')
-                wait_s, retry_s = SCAN_PERIOD_SEC, self._first_retry_s
+            wait_s = self.step()
+
+    def step(self) -> float:
+        """One look at the folder, and what is due goes; how long to wait for the next, in s."""
+        try:
+            if self._store is None:
+                self._left = len(self._waiting())
+                opened = open_store(self._url)
+                opened.layout  # noqa: B018 - a store that is none is said at once
+                self._store = opened
+            self._ship(self._store)
+        except Exception as error:  # noqa: BLE001 - a thread that ends unseen ships nothing
+            known = isinstance(error, OSError)  # StoreError among them
+            text = str(error) if known else f'fault in the shipper: {describe(error)}'
+            self._failures, self._last_error = self._failures + 1, text
+            self._say(text, broken='' if known else text)
+            wait_s, self._retry_s = self._retry_s, min(2 * self._retry_s, LAST_RETRY_SEC)
+            return wait_s
+        self._say('')
+        self._retry_s = self._first_retry_s
+        return SCAN_PERIOD_SEC
 
     def _ship(self, store: Store) -> None:
         """What waits and is due: what is new first, then some of what is old.
