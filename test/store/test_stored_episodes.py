@@ -296,7 +296,7 @@ def test_only_the_days_that_are_asked_for_are_listed(store, tmp_path, monkeypatc
     monkeypatch.setattr(
         type(store), 'list', lambda self, prefix: listed.append(prefix) or each(self, prefix)
     )
-    complete, _ = list_episodes(store, INTERFACE, since='1970-01-03')
+    complete, _ = list_episodes(store, INTERFACE, since={'arm_07': '1970-01-03'})
     assert [ref.uuid for ref in complete] == ['uuid-2', 'uuid-3']
     assert all(prefix.endswith(('1970-01-03', '1970-01-04')) for prefix in listed)
 

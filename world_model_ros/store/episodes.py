@@ -174,7 +174,7 @@ def complete_episodes(store: Store, interface_hash: str | None = None) -> list[E
 
 
 def list_episodes(
-    store: Store, interface_hash: str | None = None, since: str = ''
+    store: Store, interface_hash: str | None = None, since: Mapping[str, str] | None = None
 ) -> tuple[list[EpisodeRef], list[EpisodeRef]]:
     """Complete episodes, and those of which only files are there yet; both sorted by key.
 
@@ -183,16 +183,18 @@ def list_episodes(
     Args:
         store: where from.
         interface_hash: of one interface only.
-        since: YYYY-MM-DD; only episodes of this day on, of which alone the objects are listed. A
-            robot that was away for weeks brings older ones: look at all of them now and then.
+        since: robot -> YYYY-MM-DD; of this robot only episodes of this day on, of which alone the
+            objects are listed. A robot that was away for weeks brings older ones: look at all of
+            them now and then.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    layout = store.layout
+    layout, days = store.layout, since or {}
     found: dict[str, bool] = {}
     for prefix in _prefixes(store, interface_hash):
-        for entry in _entries(store, prefix, since):
+        robot_id = prefix.split('/')[2 if layout.format == 1 else 1]
+        for entry in _entries(store, prefix, days.get(robot_id, '')):
             parts = layout.episode_key(entry.key)
             if parts is None or interface_hash not in (None, parts.interface_hash):
                 continue
@@ -201,7 +203,7 @@ def list_episodes(
     refs: tuple[list[EpisodeRef], list[EpisodeRef]] = ([], [])
     for key, complete in sorted(found.items()):
         each = layout.episode_key(f'{key}/{COMPLETE}')
-        if each is not None and each.date >= since:
+        if each is not None and each.date >= days.get(each.robot_id, ''):
             ref = EpisodeRef(key, each.uuid, each.robot_id, each.date, each.interface_hash)
             refs[not complete].append(ref)
     return refs

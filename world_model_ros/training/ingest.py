@@ -24,11 +24,12 @@ from world_model_ros.contract import Contract
 from world_model_ros.experience import load_arrays, save_arrays
 from world_model_ros.experience.replay import ARRAYS_FORMAT
 from world_model_ros.store import EpisodeRef, Store, StoreDamaged, StoreMissing
-from world_model_ros.store.episodes import download_episode, list_episodes
+from world_model_ros.store.episodes import download_episode
 from world_model_ros.store.files import STAGING_SUFFIX
 from world_model_ros.training.attempts import MOST, Attempts, Kind
 from world_model_ros.training.disk import Free, check_room, free_bytes
 from world_model_ros.training.ledger import Entry, Ledger, episode_key
+from world_model_ros.training.listing import Listing
 from world_model_ros.training.parser import Parser, ParserEnded, ParserRefused
 from world_model_ros.training.pieces import Rows
 from world_model_ros.training.replay import Replay
@@ -86,6 +87,7 @@ class Ingest:
         self.held_out_folder = self.folder / 'held_out'
         self.held_out_folder.mkdir(exist_ok=True)
         self.waiting: list[EpisodeRef] = []
+        self._listing = Listing(clock)
         self.deferred = 0  # episodes that wait for the next look: their robot has had its turns
         self.failing: dict[str, tuple[str, float, float]] = {}  # key: reason, not before, pause
         self.half_copied: set[str] = set()  # keys in the store
@@ -120,7 +122,7 @@ class Ingest:
         """
         now = self.clock()
         known = self.ledger.entries
-        complete, begun = list_episodes(store)
+        complete, begun = self._listing.look(store)
         self._wait_for(begun, now)
         self._give_up({_key(ref) for ref in complete})
         found = [
