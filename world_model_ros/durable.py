@@ -87,17 +87,18 @@ class DurableState:
         counter = max(copy.counter for copy in copies) + 1
         content = self._encode(counter, value)
         order = sorted(range(COPIES), key=lambda number: copies[number].counter)
-        for written, number in enumerate(order):
+        errors = []
+        for number in order:
             path = self.paths[number]
             try:
                 if copies[number].problem:
                     os.replace(path, path.with_name(path.name + DAMAGED_SUFFIX))
                 write_atomic(path, content)
             except OSError as error:
-                if not written:
-                    raise
-                return f'{path}: {error.strerror or error}'
-        return ''
+                errors.append((path, error))  # the other one may be writable, and holds as much
+        if len(errors) == COPIES:
+            raise errors[0][1]
+        return '; '.join(f'{path}: {error.strerror or error}' for path, error in errors)
 
     def _encode(self, counter: int, value: Any) -> bytes:
         if counter >= _MAX_COUNTER:

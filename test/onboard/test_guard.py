@@ -428,3 +428,26 @@ def test_a_person_is_limited_and_stopped_like_the_agent():
     assert guard.on_chunk(NAMES, [0], [[0.01, 0.0]], 0.02, teleop=True)
     guard.release_stop()
     assert sample_at(guard, 40 * MS).source == 'safe'
+
+
+def test_huge_numbers_do_not_become_a_command_that_is_no_number():
+    guard = arm([0.0, 0.0])
+    assert guard.on_chunk(NAMES, [0, 40 * MS], [[-1.7e308, 0], [1.7e308, 0]], 0.0) == ''
+    sent = [sample_at(guard, t * MS, [0.0, 0.0]).values[0] for t in range(0, 100, 20)]
+    assert np.all(np.abs(np.diff([0.0, *sent])) <= 0.02 + 1e-9)
+
+
+def test_enabling_while_stopped_moves_no_hold():
+    guard = arm([0.5, 0.0])
+    sample_at(guard, 0, [0.5, 0.0])
+    guard.stop('x')
+    for t in range(20, 420, 40):  # 10 mrad of sag, each time
+        guard.enable(False)
+        assert guard.enable(True, np.array([0.49, 0.0])) == ''
+        sent = sample_at(guard, t * MS, [0.49, 0.0])
+        assert sent.source == 'stopped' and sent.values[0] == 0.5
+
+
+def test_the_reason_of_a_refusal_is_short_whatever_the_sender_wrote(guard):
+    assert len(guard.on_chunk(['x' * 100_000], [0], [[0.0]], 0.0)) < 1000
+    assert sum(map(len, sample_at(guard, 0).reasons)) < 2000

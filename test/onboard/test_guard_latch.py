@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from world_model_ros.durable import DurableState
 from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
 
 NAME = latch_name('/left', 'arm_07')
@@ -99,3 +100,49 @@ def test_no_two_robots_share_a_name(one, other):
     assert latch_name(*one) != latch_name(*other)
     for name in (latch_name(*one), latch_name(*other)):
         assert name.isascii() and '/' not in name
+
+
+def test_a_disk_that_is_full_at_a_later_start_means_stopped(opened, tmp_path, monkeypatch):
+    opened().close()
+
+    def full(self, value):
+        raise OSError(28, 'No space left on device')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DurableState, 'save', full)
+        latch = opened()
+        assert 'No space left' in latch.state.stop_reason
+        assert 'No space left' in latch.save_now(Latched())
+        latch.close()
+    assert opened().state == Latched()  # nobody had stopped it, and a stop can be kept again
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_damage_of_one_copy_keeps_what_the_other_one_holds(opened, tmp_path, number):
+    opened().save_now(Latched('button', enabled=False))
+    opened().close()
+    files(tmp_path)[number].write_bytes(b'{')
+    state = opened().state
+    assert 'button' in state.stop_reason and 'cannot be read' in state.stop_reason
+    assert not state.enabled
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_a_release_that_was_refused_is_not_on_disk(opened, tmp_path, number):
+    latch = opened()
+    assert latch.save_now(Latched('button')) == ''
+    path = files(tmp_path)[number]
+    (path.parent / f'{path.name}.partial').mkdir()  # this copy cannot be written any more
+    assert latch.save_now(Latched())
+    latch.close()
+    (path.parent / f'{path.name}.partial').rmdir()
+    assert 'button' in opened().state.stop_reason
+
+
+def test_an_error_that_nobody_thought_of_ends_no_writing(opened, monkeypatch):
+    latch = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr(latch._durable, 'save', lambda value: 1 / 0)
+        assert 'ZeroDivisionError' in latch.save_now(Latched('button'))
+    assert latch.save_now(Latched('button')) == ''
+    assert opened().state.stop_reason == 'button'

@@ -221,7 +221,11 @@ def test_no_sequence_of_inputs_gets_a_command_out_that_breaks_the_rules(action, 
             here = position(event[2])
             refusal = guard.enable(event[1], here)
             assert bool(refusal) == (
-                event[1] and not enabled and active and judge.position and not usable(here)
+                event[1]
+                and not (enabled or stopped)
+                and active
+                and judge.position
+                and not usable(here)
             )
             enabled = enabled if refusal else event[1]
         elif kind == 'jump':

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # After a pause of so many command periods (a process that was stopped) the driver holds: motion
 # begins from rest again. Fewer are jitter.
 PAUSE_PERIODS = 4
+MAX_REASON = 500  # characters of a refusal: a sender may write anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,8 @@ class Guard:
 
     def enable(self, on: bool, measured: np.ndarray | None = None) -> str:
         """Let chunks through, or (False) come to rest whatever comes."""
-        if on and not self._enabled and (refusal := self._hold_here(measured)):
+        begins = on and not self._enabled and not self.stopped  # a stop keeps its one target
+        if begins and (refusal := self._hold_here(measured)):
             return refusal
         if on != self._enabled:
             self._clear()
@@ -247,7 +249,7 @@ class Guard:
         """Count a chunk that is not taken; the text that names its sender."""
         sender = "teleoperation's" if teleop else "the agent's"
         self.refused += 1
-        self._refusal = f'{sender} chunk refused: {problem}'
+        self._refusal = f'{sender} chunk refused: {problem}'[:MAX_REASON]
         return self._refusal
 
     def _closed(self, teleop: bool) -> str:

@@ -4,7 +4,7 @@
 
 Owns the state file of one guard, keyed by namespace and robot_id. Rules (docs/guard.md): no file
 means nothing is latched; a folder or file that cannot be used means stopped, and the stop is not
-released until writing works. Whoever asks for a stop never waits for the disk.
+released until writing works; each start proves it. Whoever asks for a stop waits for no disk.
 """
 
 from __future__ import annotations
@@ -92,19 +92,18 @@ class Latch:
 
     def _load(self) -> Latched:
         value, problem = self._durable.load()
-        if not problem and value is not None:
+        state = Latched()
+        if value is not None:
             try:
-                return _read(value)
+                state = _read(value)
             except ValueError as error:
-                problem = str(error)
-        state = Latched(f'what was latched cannot be read: {problem}'[:MAX_REASON])
-        if not problem:  # a first start
-            state = Latched()
-            self._problem = self._write(state)  # proves that a stop can be written
-            if self._problem:
-                state = Latched(f'a stop could not be kept: {self._problem}'[:MAX_REASON])
-        else:
+                problem = problem or str(error)
+        if problem:
             self._asked = 1  # sets the damaged file aside
+            return _stopped(state, f'what was latched cannot be read: {problem}')
+        self._problem = self._write(state)  # proves that a stop can be written
+        if self._problem:
+            return _stopped(state, f'a stop could not be kept: {self._problem}')
         return state
 
     def _write(self, state: Latched) -> str:
@@ -116,6 +115,8 @@ class Latch:
                 f'{self._folder}: {error.strerror or error}; make the folder writable, or name '
                 'another one with state_directory'
             )
+        except Exception as error:  # noqa: BLE001 - a thread that ends would keep no stop any more
+            return f'{self._folder}: {error!r}'
 
     def _run(self) -> None:
         while True:
@@ -136,6 +137,12 @@ class Latch:
                 if not problem:
                     self._saved = asked
                 self._changed.notify_all()
+
+
+def _stopped(state: Latched, why: str) -> Latched:
+    """Stopped for this reason as well; what is known besides stays."""
+    reason = f'{state.stop_reason}; {why}' if state.stop_reason else why
+    return Latched(reason[:MAX_REASON], state.enabled)
 
 
 def _read(value: Any) -> Latched:

@@ -73,7 +73,9 @@ class Motion:
         inside = np.clip(target, limits.low, limits.high)
         if np.any(inside != target):
             reasons.append('clipped to the limits')
-        self._follow(inside, np.where(inside == target, target_speed, 0.0), dt_s, reasons)
+        # Faster than the rate limit nothing follows; an infinite speed would end as NaN.
+        speed = np.clip(target_speed, -limits.rate, limits.rate)
+        self._follow(inside, np.where(inside == target, speed, 0.0), dt_s, reasons)
 
     def hold(self, target: np.ndarray, dt_s: float) -> None:
         """Step towards a target [A] that stands still, also one outside of the box."""
