@@ -147,6 +147,7 @@ def prepare(
         return None
     learner = None if model is None else learner_beside(model)
     url = open_store(store or folder / 'store', create=True).url
+    folder.mkdir(parents=True, exist_ok=True)  # the updater makes its slots, not what is above
     out = folder / 'trainer'
     return Circle(url, contract_file.resolve(), contract, robot_id(contract), out, learner)
 
