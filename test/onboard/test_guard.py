@@ -127,6 +127,16 @@ def test_a_pause_of_the_guard_buys_no_larger_step():
     assert sample_at(guard, 500 * MS).values == pytest.approx([0.02, 0.02])
 
 
+def test_a_clock_that_goes_back_is_no_reason_for_a_dead_stop():
+    guard = arm(acceleration_limit=(2.0, 2.0))
+    guard.on_chunk(NAMES, chunk_times(0, 20), np.linspace([0, 0], [0.6, 0.6], 20), 0.0)
+    sent = [sample_at(guard, t * MS).values[0] for t in range(0, 200, 20)]
+    speed = (sent[-1] - sent[-2]) / 0.02
+    assert speed > 0.3
+    after = sample_at(guard, -5000 * MS).values[0]
+    assert (after - sent[-1]) / 0.02 == pytest.approx(speed - 2.0 * 0.02, abs=1e-6)
+
+
 def test_the_old_chunk_is_in_force_until_the_new_one_starts(guard):
     guard.on_chunk(NAMES, chunk_times(0, 2), [[0.01, 0.01]] * 2, 0.0)
     guard.on_chunk(NAMES, chunk_times(PERIOD_NS, 2), [[0.02, 0.02]] * 2, 0.01)

@@ -82,3 +82,9 @@ def updater(runs: RUNS = 500, seed: SEED = 0, as_json: AS_JSON = False, jobs: JO
 def store(runs: RUNS = 2000, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
     """Odd episodes, foreign objects, damaged records and stores that are away."""
     run_part('store', runs, seed, as_json, jobs)
+
+
+@app.command('guard')
+def guard(runs: RUNS = 100, seed: SEED = 0, as_json: AS_JSON = False) -> None:
+    """Random events against the real guard on the unfriendly arm and two other robots."""
+    run_part('guard', runs, seed, as_json)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Empty
@@ -24,6 +25,8 @@ from world_model_ros.nodes._boundary import Boundary
 
 # Of a DDS GID, the part that all endpoints of one process share.
 PARTICIPANT_BYTES = 12
+# For a driver that hangs a deactivation waits no longer than this.
+DELIVER_SEC = 0.25
 # Our own messages that may still be on their way back to us: a second at 64 Hz.
 OWN_MESSAGES = 64
 
@@ -71,6 +74,11 @@ class CommandTopic:
             raw=True,
         )
         self._publisher = self._node.create_publisher(self._type, self.name, _common.RELIABLE_QOS)
+
+    def deliver(self) -> None:
+        """Wait until what was sent has arrived: with its publisher the last command may go."""
+        if self._publisher is not None:
+            self._publisher.wait_for_all_acked(Duration(seconds=DELIVER_SEC))
 
     def close(self) -> None:
         """Remove both."""

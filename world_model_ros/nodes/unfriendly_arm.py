@@ -69,7 +69,8 @@ class UnfriendlyArmNode(Node):
         self._arm = self._make_arm(start)
         self._time = RobotTime(self.settings['clock'])
         self._other: OtherController | None = None
-        self._commands = 0
+        self._commands = self._faults = 0
+        self._fault_time = 0.0  # when the newest one was, seconds of the wall clock
         self._stopping = threading.Event()
         self._ids = count()
         self._due: list[tuple[float, int, Callable[[], float], Callable[[], None]]] = []
@@ -153,6 +154,8 @@ class UnfriendlyArmNode(Node):
                 self._arm.refuse(f'command without a number for each of {list(self.names)}')
             else:
                 self._arm.command(values, now_s)
+            if self._arm.fault_count != self._faults:
+                self._faults, self._fault_time = self._arm.fault_count, time.time()
 
     def _values(self, message) -> np.ndarray | None:
         """What a command says, by name; NaN passes: the driver faults on it."""
@@ -309,6 +312,7 @@ class UnfriendlyArmNode(Node):
             state = {
                 'fault': arm.fault,
                 'fault_count': arm.fault_count,
+                'fault_time': self._fault_time,
                 'hardware_stopped': arm.hardware_stopped,
                 'timed_out': arm.timed_out,
                 'commands': self._commands,

@@ -61,7 +61,7 @@ class Command:
     """One message on the command topic."""
 
     sent_s: float  # when it left its sender
-    stamp_s: float  # the time that it is meant for
+    stamp_s: float  # the time that it is meant for, from any zero
     number: int  # of its publisher
     values: np.ndarray
     foreign: bool
@@ -143,6 +143,17 @@ def sessions(log: RunLog, silent_s: float) -> list[Session]:
             )
         )
     return found
+
+
+def begins_within(log: RunLog, seconds: float) -> bool:
+    """Whether an activation began so soon after other commands that a driver saw no pause."""
+    for session in sessions(log, 0.0):
+        first_s = next((c.sent_s for c in log.commands if c.sent_s >= session.begin_s), None)
+        if first_s is not None and any(
+            first_s - seconds <= c.sent_s < session.begin_s for c in log.commands
+        ):
+            return True
+    return False
 
 
 def spans(begins: Iterable[Mark], ends: Iterable[Mark], end_s: float) -> list[tuple[float, float]]:

@@ -126,7 +126,8 @@ def _steps(log: RunLog, sent: list[Command], checked: Counter[str]) -> list[Viol
                 )
             )
         last, speed = speed, step / dt_s
-        paused = now.sent_s - before.sent_s > PAUSE_PERIODS * facts.period_s
+        gap_s = max(now.sent_s - before.sent_s, meant_s)  # simulated time may jump
+        paused = gap_s > PAUSE_PERIODS * facts.period_s
         if known and not lost and facts.acceleration is not None:
             i, text = _too_sudden(log, before.values, last, speed, dt_s, paused)
             if i >= 0:

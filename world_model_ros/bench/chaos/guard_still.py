@@ -24,6 +24,7 @@ CLOCK_SILENT_S = 0.3  # until a clock that stands must have been noticed
 NEAR = 0.8  # share of hold_tolerance from which a hold may be taken again
 OUT_SHARE = 1.5  # of box_tolerance: surely outside
 EPS = 1e-9
+CLOCK = 'its clock stands'
 BY_HAND = ('without an agent', 'outside of its box')  # teleoperation may move it then
 
 Span = tuple[float, float]
@@ -42,7 +43,7 @@ def rest_spans(log: RunLog, session: Session) -> list[tuple[str, Span]]:
             (done.FOREIGN_OFF, done.FOREIGN_SENDS),
             LOOK_S,
         ),
-        ('its clock stands', (done.CLOCK_BAD,), (done.CLOCK_GOOD,), CLOCK_SILENT_S),
+        (CLOCK, (done.CLOCK_BAD,), (done.CLOCK_GOOD,), CLOCK_SILENT_S),
     ):
         for begin_s, stop_s in done.spans(log.done(*begins), log.done(*ends), end_s):
             found.append((why, (begin_s + after_s, stop_s)))
@@ -62,51 +63,57 @@ def check_still(
         (mark.begin_s, min(mark.begin_s + log.facts.timeout_s, gone_s) + rest_s)
         for mark, gone_s in _by_hand(log)
     ]
+    # While its clock stands, the guard takes a while to notice; motion waits with the clock.
+    stands = [
+        (begin_s, end_s + CLOCK_SILENT_S + rest_s)
+        for begin_s, end_s in done.spans(
+            log.done(done.CLOCK_BAD), log.done(done.CLOCK_GOOD), log.end_s
+        )
+    ]
     for why, (begin_s, end_s) in rest_spans(log, session):
-        holes = hands if why in BY_HAND else []
+        holes = (hands if why in BY_HAND else []) + ([] if why == CLOCK else stands)
         for a, b in done.without((begin_s + rest_s, end_s), holes):
-            held = [c for c in sent if a <= c.sent_s <= b]
-            checked[f'held {why}'] += len(held)
-            text = _moves(log, held, begin_s, react_s)
+            checked[f'held {why}'] += sum(a <= c.sent_s <= b for c in sent)
+            held = [c for c in sent if begin_s <= c.sent_s <= b]
+            text = _moves(log, held, a, react_s)
             if text:
                 since = f'{why} since {begin_s - log.begin_s:.3f} s'
                 return [Violation(f'moves while {why}', f'{since}: {text}')]
     return []
 
 
-def _moves(log: RunLog, held: list[Command], since_s: float, react_s: float) -> str:
-    """How the commands move although they must not, ''."""
+def _moves(log: RunLog, held: list[Command], rest_s: float, react_s: float) -> str:
+    """How the commands move after `rest_s` although they must not, ''."""
     facts = log.facts
     if not facts.position:
         for command in held:
-            if np.any(np.abs(command.values) > EPS):
+            if command.sent_s >= rest_s and np.any(np.abs(command.values) > EPS):
                 return f'{command.values.round(4).tolist()} at {command.sent_s - log.begin_s:.3f}'
         return ''
     taken = [
         (m.begin_s, m.end_s + react_s) for m in log.done(done.RELEASE, done.ENABLE, done.ACTIVATE)
     ]
-    moving: np.ndarray = np.zeros(len(facts.names), bool)
-    for n, (before, now) in enumerate(pairwise(held)):
+    moving: np.ndarray = np.ones(len(facts.names), bool)
+    excused = ~moving  # began at rest, with a reason
+    for before, now in pairwise(held):
         moves = np.abs(now.values - before.values) > EPS
         begins = moves & ~moving
         if np.any(begins):
-            excused = any(a <= now.sent_s <= b for a, b in taken)
             here = log.position_at(now.sent_s)
-            near = (
-                np.abs(here - before.values) < NEAR * facts.hold_tolerance
-                if here is not None
-                else np.ones(len(moves), bool)
-            )
-            wrong = begins & near
-            if np.any(wrong) and not excused:
-                i = int(np.argmax(wrong))
-                kind = 'still moves' if n == 0 else 'moves again'
-                where = 'unknown' if here is None else f'{here[i]:.4f}'
-                return (
-                    f'{facts.names[i]} {kind}, {before.values[i]:.5f} to {now.values[i]:.5f} at '
-                    f'{now.sent_s - log.begin_s:.3f} s, measured {where}'
-                )
+            far = begins & any(a <= now.sent_s <= b for a, b in taken)
+            if here is not None:
+                far = far | (np.abs(here - before.values) >= NEAR * facts.hold_tolerance)
+            excused = np.where(begins, far, excused)
         moving = moves
+        wrong = moves & ~excused
+        if np.any(wrong) and now.sent_s >= rest_s:
+            i = int(np.argmax(wrong))
+            here = log.position_at(now.sent_s)
+            where = 'unknown' if here is None else f'{here[i]:.4f}'
+            return (
+                f'{facts.names[i]}, {before.values[i]:.5f} to {now.values[i]:.5f} at '
+                f'{now.sent_s - log.begin_s:.3f} s, measured {where}'
+            )
     return ''
 
 

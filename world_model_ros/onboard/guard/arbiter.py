@@ -363,7 +363,8 @@ class Guard:
                 reasons.append('time went back: chunks dropped')
             elif t_ns > self._last_ns:
                 dt_ns = min(t_ns - self._last_ns, period_ns)
-            if not abs(steady_s - self._last_s) <= PAUSE_PERIODS * period_ns * 1e-9:
+            # A clock that goes back is no pause: nothing has stood still meanwhile.
+            if not steady_s - self._last_s <= PAUSE_PERIODS * period_ns * 1e-9:
                 self._motion.start(self._motion.value)
         self._last_ns, self._last_s = t_ns, steady_s
         return dt_ns * 1e-9
