@@ -237,6 +237,7 @@ class Player:
             stage.end('unfriendly_arm', signal.SIGKILL)
             self._mark(done.JOINTS_BAD, begin_s)
             stage.start_driver(here)
+            self._mark(done.DRIVER_AWAY, begin_s)
             self._mark(done.JOINTS_GOOD, time.time())
             return
         killed = name == 'guard killed'

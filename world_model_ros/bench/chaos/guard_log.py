@@ -21,6 +21,9 @@ CHUNK, TELEOP, LET_GO = 'chunk', 'teleop', 'let go'
 FOREIGN_SILENT, FOREIGN_SENDS, FOREIGN_OFF = 'foreign silent', 'foreign sends', 'foreign off'
 JOINTS_BAD, JOINTS_GOOD = 'joints bad', 'joints good'
 CLOCK_BAD, CLOCK_GOOD = 'clock bad', 'clock good'
+DRIVER_AWAY = 'driver away'
+
+GRAPH_S = 1.5  # until a new process has found all others, and they it
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,12 @@ class Session:
     foreign: bool  # ended by somebody else's command
 
 
+def knows_graph_s(log: RunLog, at_s: float) -> float:
+    """When the guard that is there at a time must have found all others: discovery takes a while."""
+    started = [m.begin_s for m in log.done(GUARD_STARTED) if m.begin_s <= at_s]
+    return started[-1] + GRAPH_S if started else -np.inf
+
+
 def sessions(log: RunLog, silent_s: float) -> list[Session]:
     """Each successful activation, and when its commands must have ended.
 
@@ -130,7 +139,8 @@ def sessions(log: RunLog, silent_s: float) -> list[Session]:
         end_s = log.end_s if end is None else end.end_s
         if end is not None and end.name == GUARD_KILLED:
             end_s = end.begin_s
-        others = (c.sent_s for c in log.commands if c.foreign and c.sent_s >= mark.end_s)
+        known_s = max(mark.end_s, knows_graph_s(log, mark.begin_s))
+        others = (c.sent_s for c in log.commands if c.foreign and c.sent_s >= known_s)
         other_s = next(others, np.inf) + silent_s
         foreign = other_s < end_s
         found.append(

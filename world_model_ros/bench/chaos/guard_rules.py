@@ -24,7 +24,7 @@ SILENT_S = 0.10  # after somebody else's command
 SILENCE_S = 0.5  # longer without a command is silence, not jitter
 PAUSE_PERIODS = 3.5  # after such a pause motion may begin again from rest
 START_ROOM = 0.005  # of the first command around the measured position: encoders, rounding
-GRAPH_S = 1.5  # until a new publisher must have been seen
+DDS_S = 1.5  # until shared memory of a dead process is given up
 LATCH_S = 0.2  # until a stop must be on disk
 EPS = 1e-6
 
@@ -196,6 +196,9 @@ def _inside(log: RunLog, sent: list[Command]) -> list[Violation]:
 def _never_silent(log: RunLog, session: Session, sent: list[Command]) -> list[Violation]:
     """A guard that lives and is active sends; a process that was stopped is excused."""
     hung = [(m.begin_s, m.end_s + REACT_S) for m in log.done(done.GUARD_HUNG)]
+    # Nobody receives while the driver's process is away; DDS may block a writer for a second on
+    # the shared memory of a process that was killed.
+    hung += [(m.begin_s, m.end_s + DDS_S) for m in log.done(done.DRIVER_AWAY)]
     end_s = session.end_s - (SILENT_S if session.foreign else 0.0)
     if session.ended_by is not None and session.ended_by.name != done.GUARD_KILLED:
         end_s = session.ended_by.begin_s  # on its way to rest it sends, then not
@@ -236,7 +239,8 @@ def _activations(log: RunLog, checked: Counter[str]) -> list[Violation]:
     for mark in log.done(done.ACTIVATE):
         if _within(mark, stopped, 0.0) and not _forgotten(log, mark):
             found.append(Violation('activated while stopped', _when(log, mark.begin_s)))
-        if _within(mark, others, GRAPH_S):
+        known = mark.begin_s > done.knows_graph_s(log, mark.begin_s)
+        if known and _within(mark, others, done.GRAPH_S):
             found.append(Violation('activated beside another publisher', _when(log, mark.begin_s)))
         if facts.position and _within(mark, lost, facts.max_age_s + REACT_S):
             found.append(Violation('activated without positions', _when(log, mark.begin_s)))
