@@ -122,7 +122,7 @@ class Session:
 
 
 def knows_graph_s(log: RunLog, at_s: float) -> float:
-    """When the guard that is there at a time must have found all others: discovery takes a while."""
+    """When the guard that is there at a time must have found all others."""
     started = [m.begin_s for m in log.done(GUARD_STARTED) if m.begin_s <= at_s]
     return started[-1] + GRAPH_S if started else -np.inf
 
