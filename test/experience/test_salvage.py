@@ -397,3 +397,19 @@ def test_a_kill_before_the_first_message_of_a_topic_is_on_the_disk_is_no_damage(
     put(root, leftover.data[:end])
     [episode] = recover_leftovers(root).sealed
     assert 'damaged' not in EpisodeReader(episode).end.reason
+
+
+def test_a_few_bytes_between_two_records_cost_nothing(tmp_path: Path, leftover: Leftover) -> None:
+    _, end = leftover.chunks[1]
+    put(tmp_path, leftover.data[:end] + b'odd!' + leftover.data[end:])
+    [episode] = recover_leftovers(tmp_path).sealed
+    assert messages(episode) == leftover.every
+
+
+def test_bytes_lost_from_the_record_before_a_chunk_cost_the_chunk_nothing(
+    tmp_path: Path, leftover: Leftover
+) -> None:
+    start, _ = leftover.chunks[0]
+    put(tmp_path, leftover.data[: start - 700] + leftover.data[start - 200 :])
+    [episode] = recover_leftovers(tmp_path).sealed
+    assert messages(episode) == leftover.every

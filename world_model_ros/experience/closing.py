@@ -20,6 +20,7 @@ from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.reader import make_reader
 from mcap.records import (
+    ChunkIndex,
     DataEnd,
     Footer,
     Message,
@@ -62,7 +63,7 @@ def close_in_place(contents: Contents, metadata: Mapping[str, Mapping[str, str]]
         raise McapError(f'{path}: {contents.damage}')
     with path.open('r+b') as file:
         if contents.chunks:
-            _complete_last_index(contents, file)
+            _complete_indexes(contents, file)
         file.truncate(contents.end)
         file.seek(contents.end)
         for name, data in metadata.items():
@@ -83,28 +84,42 @@ def close_in_place(contents: Contents, metadata: Mapping[str, Mapping[str, str]]
     contents.whole = True
 
 
-def _complete_last_index(contents: Contents, file: BinaryIO) -> None:
-    """Write the message indexes of the last chunk again: the cut may have gone through them."""
+def _complete_indexes(contents: Contents, file: BinaryIO) -> None:
+    """Write message indexes that the cut, or damage, took away: readers go by them."""
     last = contents.chunks[-1]
+    start = last.chunk_start_offset + last.chunk_length
+    if contents.end <= start + last.message_index_length:  # nothing else follows the last chunk
+        indexes = _indexes(last, file)
+        if set(indexes) != set(last.message_index_offsets):
+            contents.end = _write_indexes(last, indexes, file, start)
+    for chunk in contents.chunks:
+        if not chunk.message_index_offsets:  # there is no room behind it: at the end
+            contents.end = _write_indexes(chunk, _indexes(chunk, file), file, contents.end)
+
+
+def _indexes(chunk: ChunkIndex, file: BinaryIO) -> dict[int, MessageIndex]:
     indexes: dict[int, MessageIndex] = {}
-    for offset, record in chunk_records(read_chunk(file, last.chunk_start_offset)):
+    for offset, record in chunk_records(read_chunk(file, chunk.chunk_start_offset)):
         if isinstance(record, Message):
             index = indexes.setdefault(record.channel_id, MessageIndex(record.channel_id, []))
             index.records.append((record.log_time, offset))
+    return indexes
+
+
+def _write_indexes(
+    chunk: ChunkIndex, indexes: Mapping[int, MessageIndex], file: BinaryIO, start: int
+) -> int:
+    """Write a chunk's indexes at `start`; where they end. Their length counts from the chunk."""
     builder = RecordBuilder()
-    start = last.chunk_start_offset + last.chunk_length
-    # Only the end of the file is written again: other records may follow the chunk.
-    follows = contents.end > start + last.message_index_length
-    if follows or set(indexes) == set(last.message_index_offsets):
-        return
-    last.message_index_offsets = {}
+    chunk.message_index_offsets = {}
     for channel_id, index in indexes.items():
-        last.message_index_offsets[channel_id] = start + builder.count
+        chunk.message_index_offsets[channel_id] = start + builder.count
         index.write(builder)
-    last.message_index_length = builder.count
+    end = start + int(builder.count)
+    chunk.message_index_length = end - chunk.chunk_start_offset - chunk.chunk_length
     file.seek(start)
     file.write(builder.end())
-    contents.end = file.tell()
+    return end
 
 
 def _summary(contents: Contents) -> bytes:

@@ -39,7 +39,13 @@ from world_model_ros.experience.bag import (
     read_qos,
 )
 from world_model_ros.experience.closing import close_in_place
-from world_model_ros.experience.salvage import Salvaged, put_right, salvage
+from world_model_ros.experience.salvage import (
+    Region,
+    Salvaged,
+    close_gaps,
+    put_right,
+    salvage,
+)
 from world_model_ros.experience.scan import Contents, scan
 from world_model_ros.experience.sink import (
     FOLDER_MODE,
@@ -164,6 +170,11 @@ def _seal(active: Path, file: Path, final: Path, reason: str, dropped: Mapping[s
             f'{contents.message_count} messages can be read, and the definitions of the channels '
             f'{sorted(salvaged.lost_channels)} are lost{_listed(salvaged)}'
         )
+    removed = close_gaps(salvaged)
+    if removed:
+        salvaged = salvage(file)
+        contents = salvaged.contents
+        contents.whole = False  # its summary names other places now
     end = _end_of(salvaged, reason, dropped)
     custom = custom_data(begin, end)
     counts = contents.topic_counts()
@@ -177,7 +188,8 @@ def _seal(active: Path, file: Path, final: Path, reason: str, dropped: Mapping[s
         }
         if salvaged.damaged:
             put_right(salvaged)
-            records = {DAMAGE_RECORD: _damage_record(salvaged), **records}
+        if salvaged.damaged or removed:
+            records = {DAMAGE_RECORD: _damage_record(salvaged, removed), **records}
         close_in_place(contents, records)
         _check(file, counts)
     write_metadata(active, metadata_text(information))
@@ -216,10 +228,11 @@ def _listed(salvaged: Salvaged) -> str:
     return f'; damaged: {size} bytes in {len(salvaged.regions)} places cannot be read'
 
 
-def _damage_record(salvaged: Salvaged) -> dict[str, str]:
+def _damage_record(salvaged: Salvaged, removed: list[Region]) -> dict[str, str]:
     """What was changed in the file, so that it can be undone."""
     return {
         'regions': json.dumps([vars(region) for region in salvaged.regions]),
+        'removed': json.dumps([vars(region) for region in removed]),
         'patched': json.dumps([[offset, len(new)] for offset, new in salvaged.patches]),
     }
 

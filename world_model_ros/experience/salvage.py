@@ -40,6 +40,7 @@ from world_model_ros.experience.scan import (
 
 PRIVATE_OPCODE = 0x80
 PROFILE = 'ros2'
+COPY_BYTES = 1 << 20
 MAX_HEADER_BYTES = 1024  # ours have 32
 # The head of the first metadata record, and how its content begins.
 _BEGIN = re.compile(
@@ -117,6 +118,35 @@ def salvage(path: Path) -> Salvaged:
     return result
 
 
+def close_gaps(salvaged: Salvaged) -> list[Region]:
+    """Take regions out of the file that are too small to be covered; then `salvage` it again.
+
+    Returns:
+        The regions; their `head` is all that was in them.
+    """
+    gaps = sorted(
+        (region for region in salvaged.regions if region.size < _FRAME.size),
+        key=lambda region: region.start,
+    )
+    if not gaps:
+        return []
+    with salvaged.contents.path.open('r+b') as file:
+        for region in reversed(gaps):
+            source, target = region.end, region.start
+            while True:
+                file.seek(source)
+                piece = file.read(COPY_BYTES)
+                file.seek(target)
+                file.write(piece)
+                source, target = source + len(piece), target + len(piece)
+                if len(piece) < COPY_BYTES:
+                    break
+            file.truncate(target)
+        file.flush()
+        os.fsync(file.fileno())
+    return gaps
+
+
 def put_right(salvaged: Salvaged) -> None:
     """Write the patches and cover the damaged bytes; the file is synced by whoever closes it."""
     with salvaged.contents.path.open('r+b') as file:
@@ -136,6 +166,7 @@ class _Walk:
     def __init__(self, file: BinaryIO, data: mmap.mmap, result: Salvaged) -> None:
         self.file, self.data, self.size = file, data, len(data)
         self.result, self.contents = result, result.contents
+        self.unindexed: list[ChunkIndex] = []  # chunks whose message indexes are damaged
         self.used: set[int] = set()  # channels with messages
         # Schemas and channels outside of chunks: no CRC says whether they are right.
         self.copies: list[tuple[Frame, Schema | Channel]] = []
@@ -152,6 +183,10 @@ class _Walk:
                 break
         self._settle_copies()
         self.contents.end = offset
+        for index in self.unindexed:
+            start = index.chunk_start_offset + index.chunk_length
+            if offset > start + index.message_index_length:  # not at the end: closing.py adds them
+                index.message_index_offsets = {}
         self.result.torn = 0 if self.contents.whole else self.size - offset
         self.result.lost_channels = self.used - set(self.contents.channels)
         if self.result.damaged:
@@ -257,8 +292,13 @@ class _Walk:
             frame = Frame(kind, offset, inner or 0)
             # Where only one of opcode and length is right, a record must follow.
             right = (kind == opcode) + (inner == length)
-            if inner is None or not right or (right < 2 and not self._plausible(frame.end)):
+            if inner is None or not right:
                 continue
+            if not self._plausible(frame.end):
+                # Damage follows; or bytes of this one are lost, and a chunk begins before its end.
+                following = self._next(offset + 1) if right == 2 else None
+                if right < 2 or (following is not None and following < frame.end):
+                    continue
             try:
                 if kind == Opcode.METADATA:
                     _take(self.contents, self.file, frame)
@@ -414,6 +454,8 @@ class _Walk:
             at = frame.end
         if set(found) != set(wanted):
             if end > self.size or not self._plausible(end):
+                self.unindexed.append(index)
+                index.message_index_offsets, index.message_index_length = found, at - offset
                 return at  # cut off, or the walk goes on behind the damage
             self.result.patches.append((offset, b''.join(wanted.values())))
             found, at = {}, offset
@@ -483,7 +525,7 @@ class _Walk:
         return None
 
     def _bad(self, start: int, end: int, why: str) -> None:
-        head = bytes(self.data[start : start + _FRAME.size]).hex()
+        head = bytes(self.data[start : min(end, start + _FRAME.size)]).hex()
         self.result.regions.append(Region(start, end, why, head))
 
 
