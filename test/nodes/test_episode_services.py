@@ -82,7 +82,7 @@ class Session:
     def rests(self):
         """While the guard sends 30 more samples: no tick, and the safe action only."""
         robot = self.robot
-        robot.until(lambda: 'held: call start_episode' in robot.status('/agent')[1], 'held')
+        robot.until(lambda: 'held: nothing moves' in robot.status('/agent')[1], 'held')
         robot.until(lambda: robot.sent[-1][1] == 'safe', 'safe action')
         ticks, sent = len(robot.ticks), len(robot.sent)
         robot.until(lambda: len(robot.sent) >= sent + 30, 'samples')
@@ -144,7 +144,7 @@ def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path
         session.ended(second)
         session.rests()
         folders = session.close()
-        assert [len(e['marks']) for e in robot.announced] == [0, 1, 2, 0]
+        assert [len(e['marks']) for e in robot.announced if e['acting']] == [0, 1, 2, 0]
         assert [e['uuid'] for e in robot.announced] == [first] * 3 + [second]
         assert set(folders) == {first, second}
         for uuid, folder in folders.items():

@@ -101,6 +101,7 @@ class Run:
             directory=str(self.episodes),
             store=str(self.store_folder),
             slots=str(folder / 'slots'),
+            state_directory=str(folder / 'state'),
             use_sim_time=True,
             autostart=True,
         )

@@ -86,6 +86,7 @@ def demo_command(
     if circle is not None and (found := circle.found()):
         typer.echo(f'world-model: {found}', err=True)
     reality = reality or _default_reality(contract.name, learn and not from_scratch)
+    logs = Path(tempfile.mkdtemp(prefix='world_model_demo_'))
     settings = Settings(
         contract=str(find_robot(robot).resolve()),
         bundle='' if model is None else str(model),
@@ -98,6 +99,7 @@ def demo_command(
         directory=str(recorded.resolve()),
         store='' if circle is None else circle.store,
         slots='' if circle is None else str(circle.out.with_name('slots')),
+        state_directory=str(logs / 'state'),  # a stop of this demo does not stop the next one
         use_sim_time=True,
         autostart=not shadow,
         plan=plan,
@@ -109,7 +111,6 @@ def demo_command(
     keep_dds_on_this_machine()
     stop = StopRequest()
     console = Console(stderr=headless)
-    logs = Path(tempfile.mkdtemp(prefix='world_model_demo_'))
     supervisor = Supervisor(logs)
     try:
         figures = _run(contract, settings, supervisor, stop, console, minutes, headless, circle)

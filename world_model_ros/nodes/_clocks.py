@@ -26,6 +26,7 @@ class RobotClock(Protocol):
     """The time that stamps this robot's messages."""
 
     speed: float
+    silent_s: float  # for which the clock has stood still; 0 for one that cannot
 
     def now_ns(self) -> int:
         """Nanoseconds; 0 while the time is not known yet."""
@@ -35,6 +36,7 @@ class WallTime:
     """The system's clock, which stamps a real robot's messages."""
 
     speed = 1.0  # seconds of this clock per second of the steady one
+    silent_s = 0.0
 
     def now_ns(self) -> int:
         """Nanoseconds since the epoch."""
@@ -57,6 +59,12 @@ class SimTime:
     def speed(self) -> float:
         """Simulated seconds per second, as measured lately."""
         return self._state[2]
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds of the steady clock since the last step of /clock; 0 before the first."""
+        steady_ns = self._state[1]
+        return (time.monotonic_ns() - steady_ns) * 1e-9 if steady_ns else 0.0
 
     def now_ns(self) -> int:
         """The simulated time; between two steps, carried on by no more than one step."""

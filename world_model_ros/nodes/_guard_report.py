@@ -25,6 +25,7 @@ DIAGNOSTICS_PERIOD_SEC = 1.0
 STATUS_SHARE = 0.25
 STATUS_PERIOD_SEC = (0.02, 0.25)  # at least, at most
 AGENT_SILENT_SEC = 2.0
+TWIN_SILENT_SEC = 1.0  # four heartbeats at the slowest
 
 _LEVELS = {
     'chunk': _common.OK,
@@ -66,6 +67,9 @@ class GuardReport:
         self._instance = uuid.uuid4().hex  # another one after a restart
         self._agent, self._agent_s = '', 0.0
         self._publisher = node.create_publisher(String, '~/status', _common.LATCHED_QOS)
+        self._twin_s = -float('inf')  # when another guard of this name was heard
+        # Volatile: what a guard said last before it was killed is no sign of life.
+        node.create_subscription(String, '~/status', self._on_status, _common.RELIABLE_QOS)
         self._diagnostics = _common.Diagnostics(node, robot_id)
         least, most = STATUS_PERIOD_SEC
         period_s = min(max(STATUS_SHARE * command_timeout_s, least), most)
@@ -77,6 +81,14 @@ class GuardReport:
     def agent_alive(self, state: str) -> None:
         """The agent has said that it lives, and whether it acts."""
         self._agent, self._agent_s = state, time.monotonic()
+
+    def twin_alive(self) -> bool:
+        """Whether another guard of this name speaks."""
+        return time.monotonic() - self._twin_s < TWIN_SILENT_SEC
+
+    def _on_status(self, message: String) -> None:
+        if self._instance not in message.data:
+            self._twin_s = time.monotonic()
 
     def publish_status(self) -> None:
         """Publish the status; also at once when something changes."""

@@ -10,6 +10,7 @@ one name that were activated at once, the one with the lower GID stays.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from world_model_ros.nodes._command_topic import CommandTopic, Other
 
@@ -23,8 +24,9 @@ LOOK_PERIOD_SEC = 0.1  # a look costs 0.2 ms
 class Rivals:
     """What the graph says of the command topic."""
 
-    def __init__(self, topic: CommandTopic) -> None:
-        self._topic = topic
+    def __init__(self, topic: CommandTopic, twin_alive: Callable[[], bool]) -> None:
+        """Ask `twin_alive` whether another guard of our name has a heartbeat."""
+        self._topic, self._twin_alive = topic, twin_alive
         self._born_s = time.monotonic()
         self._twins_since_s: float | None = None
 
@@ -88,7 +90,12 @@ class Rivals:
         return since_s is not None and time.monotonic() - since_s < TWIN_SEC
 
     def _unwanted(self) -> list[Other]:
-        return [other for other in self._topic.others() if not other.allowed]
+        # A guard that was killed stays in the graph for twenty seconds; it has no heartbeat.
+        return [
+            other
+            for other in self._topic.others()
+            if not other.allowed and (not other.twin or self._twin_alive())
+        ]
 
 
 def _names(others: list[Other]) -> str:

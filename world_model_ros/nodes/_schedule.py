@@ -36,6 +36,8 @@ class Schedule:
         self.source = source or contract.tick_source
         self._stream = contract.tick_stream or contract.streams[0].name
         self._period_ns = contract.period_ns
+        # In lockstep a simulator that waits is no further ahead of us than this.
+        self._ahead_ticks = contract.offset_ticks + 2
         self._inputs = inputs
         self._clock = clock
         self._now_ns = clock.now_ns
@@ -119,9 +121,17 @@ class Schedule:
     def _next_in_lockstep(self) -> Tick | None:
         assert self._last is not None
         t_ns = self._last.t_ns + self._period_ns
-        if not self._inputs.complete_at(self._last.t_ns, t_ns, False):
+        if self._inputs.complete_at(self._last.t_ns, t_ns, False):
+            return Tick(self._last.index + 1, t_ns, 0)
+        # A simulator that nobody commands does not wait: what it said then may be gone.
+        newest_ns = self._inputs.assembler.newest_stamp_ns(self._stream) or 0
+        missed = (newest_ns - self._last.t_ns) // self._period_ns
+        if missed <= self._ahead_ticks:
             return None
-        return Tick(self._last.index + 1, t_ns, 0)
+        t_ns = self._last.t_ns + missed * self._period_ns
+        if not self._inputs.complete_at(t_ns - self._period_ns, t_ns, False):
+            return None
+        return Tick(self._last.index + missed, t_ns, missed - 1)
 
     def _next_of_stream(self) -> Tick | None:
         assert self._last is not None

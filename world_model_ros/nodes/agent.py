@@ -46,8 +46,10 @@ from world_model_ros.onboard.model import Model
 
 DIAGNOSTICS_PERIOD_SEC = 1.0
 JOIN_SEC = 2.0  # longer than any tick
+CLOCK_SILENT_SEC = 2.0  # a simulator that is slow to step is not paused
 WATCH_PERIOD_SEC = 0.1  # between looks at the guard
 GUARD_GONE_SEC = 1.0  # of silence: it will not come back as it was
+TAKE_IN_SEC = 0.1
 GUARD_HEARS_SEC = 2.0
 RETRY_SEC = 1.0  # with autostart, between tries to act
 END_SEC = 1.5  # for the guard to come to rest when the agent ends
@@ -71,6 +73,7 @@ class AgentNode(LifecycleNode):
         self._pictures: Pictures | None = None
         self._topics: AgentTopics | None = None
         self._link: GuardLink | None = None
+        self._begin = None  # the timer that lets it act, shortly after its activation
         self._not_acting = ''  # why the agent does not act although it was asked to
         self._wants_to_act = self._value['autostart']  # until a person decides otherwise
         self._acted_with = ''  # the guard's process that was activated
@@ -117,13 +120,28 @@ class AgentNode(LifecycleNode):
         self._wants_to_act = self._value['autostart']
         self._acted_with = self._link.instance
         self._link.state = 'active'
-        self._topics.allow_chunks()
-        self._worker.acting = True  # ends the episode in shadow
-        self._think()
-        self.get_logger().info(
-            f'active, but {HELD}' if self._worker.held else 'active: chunks go to the guard'
+        # What came in while this waited for the guard is taken in first: it is not the present.
+        self._begin = self.create_timer(
+            TAKE_IN_SEC, self._start_acting, clock=_common.STEADY_CLOCK
         )
+        self.get_logger().info('active')
         return result
+
+    def _start_acting(self) -> None:
+        """From now on chunks go to the guard; ends the episode in shadow."""
+        self._cancel_begin()
+        if self._topics is None or self._worker is None:
+            return
+        self._topics.allow_chunks()
+        self._worker.acting = True
+        self._think()
+        self.get_logger().info(HELD if self._worker.held else 'chunks go to the guard')
+
+    def _cancel_begin(self) -> None:
+        if self._begin is not None:
+            self._begin.cancel()
+            self.destroy_timer(self._begin)
+        self._begin = None
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to shadow: stop sending, let the robot come to rest, then the guard leaves."""
@@ -150,6 +168,7 @@ class AgentNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _stop_acting(self) -> None:
+        self._cancel_begin()
         if self._topics is not None:
             self._topics.forbid_chunks()
         if self._worker is not None:
@@ -233,6 +252,7 @@ class AgentNode(LifecycleNode):
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
         self._link = GuardLink(self, contract.command_timeout_s)
+        self._clock = clock
         self._topics = AgentTopics(
             self, contract, inputs, clock, value['robot_id'], source, self._link
         )
@@ -327,6 +347,9 @@ class AgentNode(LifecycleNode):
             level, text = _common.ERROR, f'{text}: {self._not_acting}'
         elif worker.state.startswith(NO_GUARD):
             level = _common.ERROR
+        elif self._clock.silent_s > CLOCK_SILENT_SEC:
+            level = _common.WARN
+            text = f'{text}: /clock stands still for {self._clock.silent_s:.0f} s'
         elif lacking:
             level = (_common.OK, _common.WARN, _common.ERROR)[lacking]
             text = f'{text.split(":")[0]}: {why}'

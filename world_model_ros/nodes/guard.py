@@ -71,13 +71,13 @@ class GuardNode(LifecycleNode):
         self._command = CommandTopic(
             self, self.contract, value['allowed_publishers'], self._on_other_message
         )
-        self._rivals = Rivals(self._command)
         self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
         self._boundary = Boundary(self)
         self._create_topics()
         self._report = GuardReport(
             self, self.contract.command_timeout_s, robot_id, self._status, self._figures
         )
+        self._rivals = Rivals(self._command, self._report.twin_alive)
         self.create_timer(LOOK_PERIOD_SEC, self._look_for_rivals, clock=_common.STEADY_CLOCK)
         self._first = self.create_timer(0.0, self._on_first, clock=_common.STEADY_CLOCK)
 
