@@ -70,6 +70,7 @@ class Worker:
         self._start_asked = False
         self._end_asked: tuple[str, float] | None = None  # reason, time of the steady clock
         self._retry_s = 0.0
+        self._not_before_s = 0.0
         self._episodes = 0
         self._acted = 0  # episodes that were not shadow
         self.stopping = False
@@ -100,6 +101,10 @@ class Worker:
         """End the thread, after the last tick of an episode that was asked to end."""
         self.stopping = True
         self._inputs.wake()
+
+    def begin_not_before(self, steady_s: float) -> None:
+        """Begin no episode before this time of the steady clock."""
+        self._not_before_s = steady_s
 
     @property
     def held(self) -> bool:
@@ -138,6 +143,8 @@ class Worker:
             if self.held:
                 self._say_held()
                 return idle_s
+            if time.monotonic() < self._not_before_s:
+                return self._not_before_s
             if time.monotonic() < self._retry_s:
                 self.state = 'waiting for reset'
                 return idle_s

@@ -73,7 +73,6 @@ class AgentNode(LifecycleNode):
         self._pictures: Pictures | None = None
         self._topics: AgentTopics | None = None
         self._link: GuardLink | None = None
-        self._begin = None  # the timer that lets it act, shortly after its activation
         self._not_acting = ''  # why the agent does not act although it was asked to
         self._wants_to_act = self._value['autostart']  # until a person decides otherwise
         self._acted_with = ''  # the guard's process that was activated
@@ -120,28 +119,15 @@ class AgentNode(LifecycleNode):
         self._wants_to_act = self._value['autostart']
         self._acted_with = self._link.instance
         self._link.state = 'active'
-        # What came in while this waited for the guard is taken in first: it is not the present.
-        self._begin = self.create_timer(
-            TAKE_IN_SEC, self._start_acting, clock=_common.STEADY_CLOCK
-        )
-        self.get_logger().info('active')
-        return result
-
-    def _start_acting(self) -> None:
-        """From now on chunks go to the guard; ends the episode in shadow."""
-        self._cancel_begin()
-        if self._topics is None or self._worker is None:
-            return
         self._topics.allow_chunks()
-        self._worker.acting = True
+        # What came in while this waited for the guard is taken in first: it is not the present.
+        self._worker.begin_not_before(time.monotonic() + TAKE_IN_SEC)
+        self._worker.acting = True  # ends the episode in shadow
         self._think()
-        self.get_logger().info(HELD if self._worker.held else 'chunks go to the guard')
-
-    def _cancel_begin(self) -> None:
-        if self._begin is not None:
-            self._begin.cancel()
-            self.destroy_timer(self._begin)
-        self._begin = None
+        self.get_logger().info(
+            f'active, but {HELD}' if self._worker.held else 'active: chunks go to the guard'
+        )
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to shadow: stop sending, let the robot come to rest, then the guard leaves."""
@@ -168,7 +154,6 @@ class AgentNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _stop_acting(self) -> None:
-        self._cancel_begin()
         if self._topics is not None:
             self._topics.forbid_chunks()
         if self._worker is not None:
