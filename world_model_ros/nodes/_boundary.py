@@ -4,7 +4,8 @@
 
 Owns the one broad catch around callbacks of topics. Any process on the robot may publish
 anything; a message that raises is settled: refused, counted by its topic, reported in diagnostics,
-and the next one is handled. Services and timers are the node's own code and are not wrapped.
+and the next one is handled. Services and timers are the node's own code; where the node must
+outlive their faults too, it wraps them in ends_nothing().
 """
 
 from __future__ import annotations
@@ -71,6 +72,20 @@ class Boundary:
         """A node's level and words, raised to WARN with the newest refusal if it was OK."""
         problem = self.problem
         return (_common.WARN, problem) if problem and level == _common.OK else (level, text)
+
+
+def ends_nothing(node: Any, callback: Callable[[], object]) -> Callable[[], None]:
+    """`callback` without arguments for create_timer; what it raises is logged and ends nothing."""
+
+    def call() -> None:
+        try:
+            callback()
+        except Exception:  # noqa: BLE001 - rclpy would end the node, and leave the robot to itself
+            node.get_logger().error(
+                f'a fault of this node: {traceback.format_exc()}', throttle_duration_sec=1.0
+            )
+
+    return call
 
 
 def _words(error: Exception) -> str:

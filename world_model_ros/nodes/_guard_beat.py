@@ -8,6 +8,7 @@ the robot's time, the clock that times out, and why the safe action must be take
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -15,12 +16,16 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from world_model_ros.nodes import _common
-from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._metronome import Metronome
 
 Send = Callable[[int, float, str], None]
-REST_SEC = 3.0  # the longest time that coming to rest may take before a deactivation
+REST_SEC = 3.0  # coming to rest may take so long before a deactivation; longer for slow robots
+REST_SHARE = 1.5  # of the time that the limits allow a stop to take
+# Samples that fail one after the other before the metronome is given up: a driver that hears
+# nothing for so long has its own timeout.
+FAILED_SAMPLES = 5
 # /clock is silent: the simulator is paused, or gone. Never shorter, since simulators stutter.
 CLOCK_SILENT_SEC = 0.2
 
@@ -33,6 +38,7 @@ class WallBeat:
     def __init__(self, node: Node, period_ns: int, send: Send) -> None:
         self._clock, self._period_ns, self._send = node.get_clock(), period_ns, send
         self._metronome: Metronome | None = None
+        self._failed_samples = 0
         self.late_s = 0.0
         self.problem = ''
 
@@ -50,6 +56,7 @@ class WallBeat:
 
     def begin(self) -> None:
         """Sample from now on."""
+        self._failed_samples, self.problem = 0, ''
         self._metronome = Metronome(self._period_ns / NANOSECONDS, self._beat)
 
     def end(self) -> None:
@@ -63,16 +70,32 @@ class WallBeat:
         metronome = self._metronome
         return '' if metronome is None or metronome.alive else repr(metronome.error)
 
-    def rest(self, at_rest: Callable[[], bool]) -> None:
-        """Wait until the robot is at rest; the metronome goes on meanwhile."""
-        give_up_s = time.monotonic() + REST_SEC
-        while not at_rest() and time.monotonic() < give_up_s and not self.failed():
-            time.sleep(self._period_ns / NANOSECONDS / 2.0)
+    def rest(self, at_rest: Callable[[], bool], seconds: float) -> None:
+        """Wait until the robot is at rest, which the limits allow to take `seconds`.
+
+        The metronome goes on meanwhile; if it broke, this thread takes its place.
+        """
+        give_up_s = time.monotonic() + max(REST_SEC, REST_SHARE * seconds)
+        while not at_rest() and time.monotonic() < give_up_s:
+            time.sleep(self._period_ns / NANOSECONDS)
+            if self.failed():
+                with contextlib.suppress(Exception):
+                    self._sample(time.monotonic())
 
     def chunk_came(self) -> None:
         """A chunk was taken; it is looked at when the next sample is due."""
 
     def _beat(self, due_s: float) -> None:
+        try:
+            self._sample(due_s)
+            self._failed_samples = 0
+        except Exception as error:
+            self._failed_samples += 1
+            self.problem = f'a sample failed: {error!r}'
+            if self._failed_samples >= FAILED_SAMPLES:
+                raise
+
+    def _sample(self, due_s: float) -> None:
         now_s = time.monotonic()
         self.late_s = now_s - due_s
         # The time of the grid, not of the moment: commands are spaced evenly.
@@ -100,7 +123,8 @@ class SimBeat:
         self.problem = ''
         on_clock = Boundary(node).wrap('/clock', self._on_clock)
         node.create_subscription(ClockMessage, '/clock', on_clock, 10)
-        node.create_timer(period_ns / NANOSECONDS, self._on_watchdog, clock=_common.STEADY_CLOCK)
+        watch = ends_nothing(node, self._on_watchdog)
+        node.create_timer(period_ns / NANOSECONDS, watch, clock=_common.STEADY_CLOCK)
 
     def robot_s(self) -> float:
         """The clock that measurements age by."""
@@ -127,10 +151,11 @@ class SimBeat:
         """What ended the sampling, ''."""
         return ''
 
-    def rest(self, at_rest: Callable[[], bool]) -> None:
+    def rest(self, at_rest: Callable[[], bool], seconds: float) -> None:
         """Sample until the robot is at rest, without the clock: it cannot come in meanwhile."""
         period_s = self._period_ns / NANOSECONDS
-        t_ns, give_up_s = self._clock_ns, time.monotonic() + REST_SEC
+        give_up_s = time.monotonic() + max(REST_SEC, REST_SHARE * seconds)
+        t_ns = self._clock_ns
         while not at_rest() and time.monotonic() < give_up_s:
             t_ns += self._period_ns
             self._send(t_ns, t_ns / NANOSECONDS, 'coming to rest')
@@ -190,7 +215,8 @@ class LockstepBeat:
         self.problem = ''
         on_clock = Boundary(node).wrap('/clock', self._on_clock)
         node.create_subscription(ClockMessage, '/clock', on_clock, 10)
-        node.create_timer(0.05, self._on_patience, clock=_common.STEADY_CLOCK)
+        look = ends_nothing(node, self._on_patience)
+        node.create_timer(0.05, look, clock=_common.STEADY_CLOCK)
 
     def robot_s(self) -> float:
         """The clock that measurements age by."""
@@ -218,7 +244,7 @@ class LockstepBeat:
         """What ended the sampling, ''."""
         return ''
 
-    def rest(self, at_rest: Callable[[], bool]) -> None:
+    def rest(self, at_rest: Callable[[], bool], seconds: float) -> None:
         """Nothing: the simulator takes the safe action itself."""
 
     def chunk_came(self) -> None:

@@ -18,6 +18,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import ends_nothing
 
 STATUS_FORMAT = 1
 DIAGNOSTICS_PERIOD_SEC = 1.0
@@ -73,10 +74,11 @@ class GuardReport:
         self._diagnostics = _common.Diagnostics(node, robot_id)
         least, most = STATUS_PERIOD_SEC
         period_s = min(max(STATUS_SHARE * command_timeout_s, least), most)
-        node.create_timer(period_s, self.publish_status, clock=_common.STEADY_CLOCK)
-        node.create_timer(
-            DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
-        )
+        for seconds, callback in (
+            (period_s, lambda: self.publish_status()),
+            (DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics),
+        ):
+            node.create_timer(seconds, ends_nothing(node, callback), clock=_common.STEADY_CLOCK)
 
     def agent_alive(self, state: str) -> None:
         """The agent has said that it lives, and whether it acts."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import Counter, deque
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -28,17 +27,16 @@ from trajectory_msgs.msg import JointTrajectory
 from world_model_ros.contract import contract_warnings, find_robot, load_contract
 from world_model_ros.node_parameters import GUARD
 from world_model_ros.nodes import _common, _wire
-from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._command_topic import CommandTopic
 from world_model_ros.nodes._guard_beat import LockstepBeat, SimBeat, WallBeat
 from world_model_ros.nodes._guard_report import GuardReport, GuardStatus
+from world_model_ros.nodes._guard_tally import Tally
 from world_model_ros.nodes._lifecycle import refuse_impossible_transitions
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
 from world_model_ros.onboard.guard import Guard, GuardCommand
 from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
 from world_model_ros.onboard.joint_positions import JointPositions
-
-LATENESS_WINDOW = 500  # samples; 10 s at 50 Hz
 
 
 class GuardNode(LifecycleNode):
@@ -62,9 +60,7 @@ class GuardNode(LifecycleNode):
         self._positions = JointPositions(self.contract)
         self._newest_start_ns: int | None = None
         self._last: GuardCommand | None = None
-        self._counts: Counter[str] = Counter()
-        self._reasons: Counter[str] = Counter()
-        self._lateness_ms: deque[float] = deque(maxlen=LATENESS_WINDOW)
+        self._tally = Tally()
         self._refused = ''  # the newest refusal of a chunk, as it was logged
         self._refusal = ''  # why the last activation was refused
         self._silenced = ''  # why the guard left the command topic by itself
@@ -78,7 +74,8 @@ class GuardNode(LifecycleNode):
             self, self.contract.command_timeout_s, robot_id, self._status, self._figures
         )
         self._rivals = Rivals(self._command, self._report.twin_alive)
-        self.create_timer(LOOK_PERIOD_SEC, self._look_for_rivals, clock=_common.STEADY_CLOCK)
+        look = ends_nothing(self, self._look_for_rivals)
+        self.create_timer(LOOK_PERIOD_SEC, look, clock=_common.STEADY_CLOCK)
         self._first = self.create_timer(0.0, self._on_first, clock=_common.STEADY_CLOCK)
 
     def _make_beat(self, source: str, patience_s: float):
@@ -102,15 +99,23 @@ class GuardNode(LifecycleNode):
         self._subscribe(JointTrajectory, 'agent/chunk', self._on_chunk, qos)
         self._subscribe(JointTrajectory, '~/teleop', self._on_teleop, qos)
         self._subscribe(Header, 'agent/alive', self._on_agent, qos)
-        self.create_service(Trigger, '~/stop', self._on_stop)
-        self.create_service(Trigger, '~/release_stop', self._on_release_stop)
-        self.create_service(SetBool, '~/enable', self._on_enable)
+        self._serve(Trigger, '~/stop', self._on_stop)
+        self._serve(Trigger, '~/release_stop', self._on_release_stop)
+        self._serve(SetBool, '~/enable', self._on_enable)
         if self._guard.holds_position:
             for topic in self._positions.topics:
                 self._subscribe(JointState, topic, self._on_joints, _common.SENSOR_QOS)
 
     def _subscribe(self, kind, topic: str, callback, qos) -> None:
         self.create_subscription(kind, topic, self._boundary.wrap(topic, callback), qos)
+
+    def _serve(self, kind, name: str, callback) -> None:
+        def answer(request, response):
+            ends_nothing(self, lambda: callback(request, response))()
+            response.message = response.message or 'failed: see the log of the guard'
+            return response
+
+        self.create_service(kind, name, answer)
 
     # Life cycle
 
@@ -151,7 +156,7 @@ class GuardNode(LifecycleNode):
         if not self._silenced:
             with self._lock:
                 self._guard.come_to_rest()
-            self._beat.rest(lambda: self._guard.at_rest)
+            self._beat.rest(lambda: self._guard.at_rest, self._guard.rest_s)
             if not self._guard.at_rest and not self._beat.simulated:
                 self.get_logger().error('deactivated before the command had come to rest')
         self._leave()
@@ -159,9 +164,17 @@ class GuardNode(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """End in an orderly way from any state."""
-        self.close()
+        """Leave in an orderly way from any state; a stop is kept until the process ends."""
+        self._rest_and_leave()
         return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """A transition failed halfway, which rclpy does not say: nothing is sent any more."""
+        self.get_logger().error(
+            f'a transition from {state.label} failed: the guard leaves the command topic'
+        )
+        self._rest_and_leave()
+        return TransitionCallbackReturn.SUCCESS
 
     def _leave(self) -> None:
         self._beat.end()
@@ -171,14 +184,21 @@ class GuardNode(LifecycleNode):
             self._command.close()
         self._report.publish_status()
 
+    def _rest_and_leave(self) -> None:
+        if not self._guard.active:
+            return
+        with self._lock:
+            self._guard.come_to_rest()
+        rest = self._beat.rest
+        ends_nothing(self, lambda: rest(lambda: self._guard.at_rest, self._guard.rest_s))()
+        self._leave()
+
     def close(self) -> None:
         """Come to rest, leave the command topic, and see the latch written."""
-        if self._guard.active:
-            with self._lock:
-                self._guard.come_to_rest()
-            self._beat.rest(lambda: self._guard.at_rest)
-            self._leave()
-        self._latch.close()
+        try:
+            self._rest_and_leave()
+        finally:
+            self._latch.close()
 
     # Who else commands
 
@@ -270,9 +290,9 @@ class GuardNode(LifecycleNode):
         with self._lock:
             self._guard.stop('service call')
         self._latch.save_soon(Latched(self._guard.stop_reason, self._guard.enabled))
+        response.success, response.message = True, 'stopped'
         self.get_logger().error('protective stop (software): latched until guard/release_stop')
         self._report.publish_status()
-        response.success, response.message = True, 'stopped'
         return response
 
     def _on_release_stop(self, _request, response):
@@ -333,9 +353,7 @@ class GuardNode(LifecycleNode):
                 return
             before, self._last = self._last, command
             self._publish(t_ns, command)
-        self._counts[command.source] += 1
-        self._reasons.update(command.reasons)
-        self._lateness_ms.append(1e3 * self._beat.late_s)
+        self._tally.add(command.source, command.reasons, self._beat.late_s)
         if before is not None and before.source != command.source:
             self.get_logger().info(
                 f'{before.source} -> {command.source} {"; ".join(command.reasons)}'.rstrip(),
@@ -376,14 +394,10 @@ class GuardNode(LifecycleNode):
         return self._beat.problem or self._boundary.problem
 
     def _figures(self) -> dict[str, object]:
-        values: dict[str, object] = {f'samples.{key}': n for key, n in self._counts.items()}
-        values.update({f'reason.{key}': n for key, n in self._reasons.most_common(8)})
+        values = self._tally.values()
         values['refused_chunks'] = self._guard.refused
         values['enabled'] = self._guard.enabled
         values.update(self._boundary.values())
-        if self._lateness_ms:
-            p50, p99 = np.percentile(np.array(self._lateness_ms), (50, 99))
-            values['sample_late_ms.p50'], values['sample_late_ms.p99'] = float(p50), float(p99)
         return values
 
     @property

@@ -129,6 +129,14 @@ class Guard:
             return still and bool(np.all(self._motion.value == self._hold.target))
         return not np.any(self._motion.value)
 
+    @property
+    def rest_s(self) -> float:
+        """How long coming to rest may take within the limits, in seconds."""
+        limits = self.limits
+        if not self._held:
+            return float(np.max(np.maximum(-limits.low, limits.high) / limits.stop_rate))
+        return float(np.max(limits.rate / limits.acceleration))
+
     # Switches
 
     def activate(self, measured: np.ndarray | None = None) -> str:

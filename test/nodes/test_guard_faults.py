@@ -1,0 +1,135 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Faults inside of the guard's own process: the robot comes to rest, and no stop is forgotten."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+from world_model_ros.nodes.guard import GuardNode  # noqa: E402
+from world_model_ros.onboard.guard.latch import Latch, latch_name  # noqa: E402
+
+pytestmark = pytest.mark.ros
+ROBOT = 'arm_07'
+
+
+@pytest.fixture
+def spun(tmp_path):
+    """An active guard of an effort robot in real time, and a way to spin it."""
+    given = {'contract': 'reacher', 'robot_id': ROBOT, 'state_directory': tmp_path}
+    words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
+    rclpy.init(domain_id=174, args=['--ros-args', *words])
+    node = GuardNode()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+
+    def spin(done, what):
+        give_up_s = time.monotonic() + 20.0
+        while not done():
+            assert time.monotonic() < give_up_s, what
+            executor.spin_once(timeout_sec=0.01)
+
+    spin(lambda: not node._rivals.refusal(), 'discovery')
+    node.trigger_activate()
+    assert node._guard.active
+    yield node, spin
+    node.close()
+    executor.shutdown(timeout_sec=1.0)
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def move(node):
+    """The robot is commanded something that is not zero."""
+    node._guard._motion.value = np.full(len(node._guard.names), 0.2)
+
+
+def broken(*_arguments, **_names):
+    raise RuntimeError('broken')
+
+
+def test_a_transition_that_fails_leaves_the_command_topic(spun, monkeypatch):
+    node, _ = spun
+    move(node)
+    monkeypatch.setattr(node._beat, 'rest', broken)
+    node.trigger_deactivate()
+    assert not node._guard.active and node._command._publisher is None
+    assert node._beat._metronome is None
+
+
+def test_a_stop_after_a_shutdown_transition_is_kept(spun, tmp_path):
+    node, _ = spun
+    node.trigger_shutdown()
+    assert not node._guard.active
+    assert node._on_stop(Trigger.Request(), Trigger.Response()).success
+    node.close()
+    latch = Latch(str(tmp_path), latch_name('/', ROBOT))
+    latch.close()
+    assert latch.state.stop_reason
+
+
+def test_a_metronome_that_broke_does_not_leave_the_robot_moving(spun, monkeypatch):
+    node, spin = spun
+    with monkeypatch.context() as patch:
+        patch.setattr(node._command, 'publish', broken)
+        spin(lambda: node.finished, 'the end of the metronome')
+    move(node)
+    sent, publish = [], node._command.publish
+    monkeypatch.setattr(
+        node._command, 'publish', lambda m: (sent.append(list(m.effort)), publish(m))
+    )
+    node.close()
+    assert sent and not np.any(sent[-1])
+    assert not node._guard.active
+
+
+def test_one_sample_that_fails_ends_nothing(spun, monkeypatch):
+    node, spin = spun
+    with monkeypatch.context() as patch:
+        patch.setattr(node._sent, 'publish', broken)
+        spin(lambda: 'broken' in node._beat.problem, 'a failed sample')
+    before = node._tally.samples
+    spin(lambda: node._tally.samples > before + 5, 'samples')
+    assert not node.finished
+
+
+def test_a_service_or_timer_that_fails_does_not_end_the_guard(spun, monkeypatch):
+    node, spin = spun
+    failed = []
+
+    def fails(*_):
+        failed.append(1)
+        raise RuntimeError('broken')
+
+    client = node.create_client(Trigger, 'guard/stop')
+    monkeypatch.setattr(node._rivals, 'look', fails)
+    monkeypatch.setattr(node._report, 'publish_status', fails)
+    spin(lambda: len(failed) > 2, 'timers')
+    spin(client.service_is_ready, 'the service')
+    asked = client.call_async(Trigger.Request())
+    spin(asked.done, 'an answer')
+    assert asked.result().success and node._guard.stopped
+
+
+def test_counts_of_reasons_stay_small(spun):
+    node, _ = spun
+    for i in range(10_000):
+        node._tally.add('outside', (f'shoulder is at {i * 1e-3:.4g}, outside of its box',), 0.0)
+    assert len(node._figures()) < 100
+
+
+def test_a_stop_that_takes_long_is_waited_for(spun, monkeypatch):
+    node, _ = spun
+    rested = []
+    monkeypatch.setattr(node._beat, 'rest', lambda _at_rest, seconds: rested.append(seconds))
+    node._guard.limits.stop_rate[:] = 0.01
+    node.trigger_deactivate()
+    assert rested[0] >= np.max(np.abs(node._guard.limits.high)) / 0.01
