@@ -104,6 +104,24 @@ def test_after_somebody_else_moved_the_robot_it_begins_from_there():
     assert np.abs(found - 1.0).max() < 0.01
 
 
+def test_many_beginnings_do_not_carry_the_robot_away_from_where_it_began():
+    action = make_action(kind='position', safe='hold', low=(-2, -2), high=(2, 2))
+    collector = Collector(make_contract(action=action))
+    at, furthest = np.zeros(2, np.float32), 0.0
+    for beginning in range(150):  # episodes, and chunks that were given up
+        if beginning % 2:
+            collector.drop_plan()
+        else:
+            collector.reset(beginning)
+        for tick in range(40):
+            arrays = {'joints': np.array([*at, 0, 0], np.float32)}
+            seen = Observation(0, arrays, np.zeros(2, np.float32), {}, True)
+            decided = collector.step(seen, at, PENDING, tick == 0, beginning * 40 + tick)
+            at = decided.chunk[0]
+        furthest = max(furthest, float(np.abs(at).max()))
+    assert furthest <= 0.1 + 1e-6
+
+
 def test_skipped_ticks_age_the_noise():
     whole, gap = ColouredNoise(2, 0.3, 0.04), ColouredNoise(2, 0.3, 0.04)
     for tick in range(6):

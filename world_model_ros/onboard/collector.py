@@ -73,6 +73,10 @@ class Collector:
         self._home = np.asarray(action.home, np.float64) if action.home else None
         self._joints = tuple(s for s in contract.streams if s.kind == 'joints')
         self._start: np.ndarray | None = None  # [A], where the wander began
+        # [A], what it wanders around: the home position, or where it began first. Each beginning
+        # around where the last one ended would carry the robot away, step by step.
+        self._centre = self._home
+        self._far = reach + action.hold_tolerance  # from the centre: somebody else moved it there
         self._belief: np.ndarray = np.zeros((1, 0), np.float32)
 
     def reset(self, key: int) -> None:
@@ -132,14 +136,17 @@ class Collector:
         is_first: bool,
         tick: int,
     ) -> np.ndarray:
-        """Positions [H, A] on the way home, and then around there."""
+        """Positions [H, A] on the way to the centre, and then around there."""
         if is_first or not wander.begun or self._start is None:
             wander.begin(tick)
             self._start = self._here(observation, action_sent)
-        if self._home is None:
-            return self._start + wander.rows(tick, self._rows)
-        wait_s = wander.way_s(self._start, self._home)
-        way = wander.way(self._start, self._home, tick, self._rows)
+            if self._home is None and (
+                self._centre is None or np.any(np.abs(self._start - self._centre) > self._far)
+            ):
+                self._centre = self._start
+        assert self._centre is not None
+        wait_s = wander.way_s(self._start, self._centre)
+        way = wander.way(self._start, self._centre, tick, self._rows)
         return way + wander.rows(tick, self._rows, wait_s)
 
     def _here(self, observation: Observation, action_sent: np.ndarray) -> np.ndarray:
