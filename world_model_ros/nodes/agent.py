@@ -189,10 +189,11 @@ class AgentNode(LifecycleNode):
             status = self._link.status
             if status is None or self._link.lost():
                 self._not_acting = self._link.lost()
-            elif status.stop_reason or not status.enabled:
+            elif status.stop_reason or not status.enabled or status.silenced:
                 latched = f'stopped: {status.stop_reason}' if status.stop_reason else 'disabled'
                 self._not_acting = (
-                    f'the guard was {latched}: release it, then activate the agent yourself'
+                    status.silenced
+                    or f'the guard was {latched}: release it, then activate the agent yourself'
                 )
                 self.get_logger().error(self._not_acting)
                 self._wants_to_act = False
@@ -209,8 +210,8 @@ class AgentNode(LifecycleNode):
             return 'the guard was started again'
         status = link.status
         if status is not None and status.state != 'active':
-            if status.silenced:  # two senders: a person must look first
-                self._wants_to_act = False
+            # Somebody deactivated it, or there are two senders: a person must look first.
+            self._wants_to_act = False
             return f'the guard left: {status.silenced or "it was deactivated"}'
         return ''
 
