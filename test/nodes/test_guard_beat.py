@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
@@ -52,3 +54,23 @@ def test_a_clock_that_ends_or_repeats_the_same_time_leads_to_the_safe_action(
     assert '/clock' in stage.beat.problem
     stage.pass_time(0.02, 1_020_000_000)
     assert [rest for _, _, rest in stage.sent] == [''] and not stage.beat.problem
+
+
+def test_a_thread_that_is_late_between_two_clocks_does_not_turn_time_back(monkeypatch):
+    """Each sample is stamped on the grid, also when the system takes the processor away."""
+    steady = [100.0]
+    jumps = iter([0.0, 0.03, *[0.0] * 20])  # between the first clock and the second
+
+    class Clock:
+        def now(self):
+            steady[0] += next(jumps)
+            return SimpleNamespace(nanoseconds=round(steady[0] * 1e9))
+
+    monkeypatch.setattr(_guard_beat.time, 'monotonic', lambda: steady[0])
+    stamps = []
+    node = SimpleNamespace(get_clock=Clock)
+    beat = _guard_beat.WallBeat(node, PERIOD_NS, lambda t_ns, *_: stamps.append(t_ns))
+    for due_s in (100.0, 100.02, 100.04):
+        steady[0] = max(steady[0], due_s)
+        beat._beat(due_s)
+    assert stamps == [100_000_000_000, 100_020_000_000, 100_040_000_000]

@@ -461,3 +461,16 @@ def test_enabling_while_stopped_moves_no_hold():
 def test_the_reason_of_a_refusal_is_short_whatever_the_sender_wrote(guard):
     assert len(guard.on_chunk(['x' * 100_000], [0], [[0.0]], 0.0)) < 1000
     assert sum(map(len, sample_at(guard, 0).reasons)) < 2000
+
+
+def test_commands_that_could_not_be_sent_add_up_to_no_larger_step():
+    guard = arm([0.5, 0.0], acceleration_limit=(4.0, 4.0))
+    sent = [0.5]
+    for t in range(0, 400, 20):
+        guard.on_chunk(NAMES, [t * MS], [[1.0, 0.0]], t * 1e-3)
+        command = sample_at(guard, t * MS, [0.5, 0.0])
+        if 200 <= t < 300:
+            guard.not_sent()
+        else:
+            sent.append(command.values[0])
+    assert np.all(np.abs(np.diff(sent)) <= 0.02 + 1e-9)

@@ -26,6 +26,7 @@ REST_SHARE = 1.5  # of the time that the limits allow a stop to take
 # Samples that fail one after the other before the metronome is given up: a driver that hears
 # nothing for so long has its own timeout.
 FAILED_SAMPLES = 5
+AT_ONCE_SEC, READ_AGAIN = 0.001, 5
 # /clock is silent: the simulator is paused, or gone. Never shorter, since simulators stutter.
 CLOCK_SILENT_SEC = 0.2
 
@@ -96,10 +97,16 @@ class WallBeat:
                 raise
 
     def _sample(self, due_s: float) -> None:
-        now_s = time.monotonic()
+        # The time of the grid, not of the moment: commands are spaced evenly. Both clocks are read
+        # at one moment; a thread that lost the processor between them reads again.
+        for _ in range(READ_AGAIN):
+            before_s = time.monotonic()
+            now_ns = self._clock.now().nanoseconds
+            now_s = time.monotonic()
+            if now_s - before_s < AT_ONCE_SEC:
+                break
         self.late_s = now_s - due_s
-        # The time of the grid, not of the moment: commands are spaced evenly.
-        due_ns = self._clock.now().nanoseconds - round(self.late_s * NANOSECONDS)
+        due_ns = now_ns - round(self.late_s * NANOSECONDS)
         self._send(due_ns, now_s, '')
 
 

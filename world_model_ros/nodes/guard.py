@@ -365,7 +365,12 @@ class GuardNode(LifecycleNode):
             self._publish(t_ns, self._last)
 
     def _publish(self, t_ns: int, command: GuardCommand) -> None:
-        self._command.publish(_wire.command_message(self.contract, t_ns, command.values))
+        message = _wire.command_message(self.contract, t_ns, command.values)
+        try:
+            self._command.publish(message)
+        except Exception:
+            self._guard.not_sent()
+            raise
         self._sent.publish(
             _wire.sent_message(
                 self.contract, t_ns, command.values, command.source, command.reasons

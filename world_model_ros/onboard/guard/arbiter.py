@@ -69,6 +69,7 @@ class Guard:
         self._command_period_ns = round(1e9 / contract.command_rate_hz)
         self._timeout_s = contract.command_timeout_s
         self._motion = Motion(self.limits)
+        self._before = self._motion.value  # what the newest sample stepped from
         self._hold = Hold(self.limits, action.hold_tolerance)
         self._chunks = ChunkQueue(contract.offset_ticks + 3)
         self._teleop = ChunkQueue(contract.offset_ticks + 3)
@@ -298,6 +299,7 @@ class Guard:
         if self._refusal:
             reasons.append(self._refusal)
             self._refusal = ''
+        self._before = self._motion.value
         dt_s = self._step_s(t_ns, steady_s, reasons)
         here = self._positions(measured) if self._held else None
         if here is not None:
@@ -318,6 +320,10 @@ class Guard:
         return GuardCommand(
             self._motion.value.copy(), source, tuple(reasons), chunk.start_ns if chunk else 0
         )
+
+    def not_sent(self) -> None:
+        """The newest command did not go out: the next one steps from the one before, at rest."""
+        self._motion.start(self._before)
 
     def _who(
         self, t_ns: int, steady_s: float, rest: str, reasons: list[str]
