@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from world_model_ros.nodes._guard_report import GuardStatus  # noqa: E402
-from world_model_ros.nodes.agent import AgentNode  # noqa: E402
+from world_model_ros.nodes._guard_report import GuardStatus
+from world_model_ros.nodes.agent import AgentNode
 
 INACTIVE = GuardStatus('inactive', '', '', True, '', '', '', '', '')
 

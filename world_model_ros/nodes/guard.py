@@ -178,7 +178,7 @@ class GuardNode(LifecycleNode):
 
     def _leave(self) -> None:
         self._beat.end()
-        self._command.deliver()
+        ends_nothing(self, self._command.deliver)()
         with self._lock:
             self._guard.deactivate()
             self._command.close()
