@@ -12,7 +12,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy')
 
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from std_srvs.srv import Trigger  # noqa: E402
+from std_srvs.srv import SetBool, Trigger  # noqa: E402
 
 from world_model_ros.nodes.guard import GuardNode  # noqa: E402
 from world_model_ros.onboard.guard.latch import Latch, latch_name  # noqa: E402
@@ -133,3 +133,10 @@ def test_a_stop_that_takes_long_is_waited_for(spun, monkeypatch):
     node._guard.limits.stop_rate[:] = 0.01
     node.trigger_deactivate()
     assert rested[0] >= np.max(np.abs(node._guard.limits.high)) / 0.01
+
+
+def test_enabling_what_is_enabled_waits_for_no_disk(spun, monkeypatch):
+    node, _ = spun
+    monkeypatch.setattr(node._latch, 'save_now', broken)
+    request = SetBool.Request(data=True)
+    assert node._on_enable(request, SetBool.Response()).success

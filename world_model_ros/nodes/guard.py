@@ -308,6 +308,9 @@ class GuardNode(LifecycleNode):
         return response
 
     def _on_enable(self, request, response):
+        if request.data and self._guard.enabled:  # a moving robot waits for no disk
+            response.success, response.message = True, 'enabled already'
+            return response
         if request.data:
             self._unlatch(
                 response,
