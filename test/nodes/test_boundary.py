@@ -66,8 +66,12 @@ def test_the_wrapper_takes_one_argument_as_rclpy_asks():
     assert len(inspect.signature(receive).parameters) == 1
 
 
+# The stage of `chaos guard` looks for faults; one of its own must not be counted and passed over.
+STAGE = '_guard_stage.py'
 CALLED = [
-    path for path in sorted(NODES.glob('*.py')) if '.create_subscription(' in path.read_text()
+    path
+    for path in sorted(NODES.glob('*.py'))
+    if path.name != STAGE and '.create_subscription(' in path.read_text()
 ]
 
 

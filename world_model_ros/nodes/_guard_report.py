@@ -18,7 +18,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from world_model_ros.nodes import _common
-from world_model_ros.nodes._boundary import ends_nothing
+from world_model_ros.nodes._boundary import Boundary, ends_nothing
 
 STATUS_FORMAT = 1
 DIAGNOSTICS_PERIOD_SEC = 1.0
@@ -70,7 +70,8 @@ class GuardReport:
         self._publisher = node.create_publisher(String, '~/status', _common.LATCHED_QOS)
         self._twin_s = -float('inf')  # when another guard of this name was heard
         # Volatile: what a guard said last before it was killed is no sign of life.
-        node.create_subscription(String, '~/status', self._on_status, _common.RELIABLE_QOS)
+        on_status = Boundary(node).wrap('~/status', self._on_status)
+        node.create_subscription(String, '~/status', on_status, _common.RELIABLE_QOS)
         self._diagnostics = _common.Diagnostics(node, robot_id)
         least, most = STATUS_PERIOD_SEC
         period_s = min(max(STATUS_SHARE * command_timeout_s, least), most)
