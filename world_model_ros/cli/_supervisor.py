@@ -34,7 +34,11 @@ from world_model_ros.parent import PARENT_ENV
 STOP_WITHIN_SEC = 5.0  # promised to the user, from Ctrl-C to the last process gone
 # The agent ends its episode first, then the recorder seals it; the driver goes last. The trainer
 # has all the time there is to save what it learned.
-STOP_ORDER = (('agent', 'trainer', 'updater'), ('recorder',), ('guard', 'sim_robot', 'trainer'))
+STOP_ORDER = (
+    ('agent', 'trainer', 'updater'),
+    ('recorder',),
+    ('guard', 'sim_robot', 'unfriendly_arm', 'trainer'),
+)
 _STAGE_SEC = (1.5, 1.5, 1.0)
 _KILL_WAIT_SEC = 0.5
 

@@ -19,6 +19,9 @@ VERBS = {
     'align': Verb(f'{_HERE}.bench_align', 'align_command', 'Finding a changed camera, alone.'),
     'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
     'kills': Verb(f'{_HERE}.bench_kills', 'kills_command', 'Each process killed at random.'),
+    'reaction': Verb(
+        f'{_HERE}.bench_reaction', 'reaction_command', 'How soon the safe action begins.'
+    ),
     'parity': Verb(f'{_HERE}.bench_parity', 'parity_command', 'Ticks rebuilt from bags.'),
 }
 
