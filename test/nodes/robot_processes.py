@@ -27,6 +27,7 @@ from std_srvs.srv import Trigger
 from world_model_ros.contract import find_robot
 from world_model_ros.node_parameters import NODES
 from world_model_ros.nodes import _common
+from world_model_ros.nodes_table import DDS_PROFILE, DDS_PROFILE_VARIABLES
 from world_model_ros.onboard.tick_record import TickRecord
 from world_model_ros.parent import PARENT_ENV
 
@@ -131,6 +132,8 @@ class Robot:
             'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
             'MUJOCO_GL': 'egl',
         }
+        if name == 'unfriendly_arm':  # two VGA cameras: see the profile
+            environment[DDS_PROFILE_VARIABLES[0]] = str(ROOT / 'config' / DDS_PROFILE)
         key = f'{namespace}/{name}'.strip('/')
         log = (self.folder / f'{key.replace("/", "_")}.log').open('wb')
         self.processes[key] = subprocess.Popen(
