@@ -244,6 +244,7 @@ def test_a_foreign_publisher_is_refused_tolerated_and_given_way_to(tmp_path):
         # From its first message on the guard is silent and inactive.
         other = robot.node.create_publisher(JointState, 'command', _common.RELIABLE_QOS)
         robot.until(lambda: other.get_subscription_count() >= 2, 'the guard hears it')
+        robot.until(lambda: arm.turn() or '/test_ears' in arm.status['foreign'], 'its name')
         names = list(arm.contract.action.names)
         other.publish(JointState(name=names, position=[9.0, 9.0]))
         robot.until(lambda: arm.turn() or arm.status['silenced'], 'silence')

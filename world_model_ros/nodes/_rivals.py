@@ -18,6 +18,7 @@ from world_model_ros.nodes._command_topic import CommandTopic, Other
 DISCOVERY_SEC = 1.0
 # Two guards that were activated at once have found each other, and one has left, within this time.
 TWIN_SEC = 1.0
+UNKNOWN = 'UNKNOWN'  # in the name that ROS gives to a node whose name is not known yet
 LOOK_PERIOD_SEC = 0.1  # a look costs 0.2 ms
 
 
@@ -99,4 +100,6 @@ class Rivals:
 
 
 def _names(others: list[Other]) -> str:
-    return ' and '.join(dict.fromkeys(str(other) for other in others))
+    # A publisher is seen a moment before the name of its node.
+    names = ['a node' if UNKNOWN in str(other) else str(other) for other in others]
+    return ' and '.join(dict.fromkeys(names))
