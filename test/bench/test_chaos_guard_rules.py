@@ -44,7 +44,7 @@ class Run:
         self.log = RunLog(facts(kind), 0.0, 10.0)
         for n, value in enumerate(values):
             self.command(0.06 + n * P, value, n + 1)
-        for t in np.arange(-0.5, 10.0, 0.01):
+        for t in np.arange(-0.5, 10.0 if len(values) else -0.5, 0.01):
             where = np.interp(t - 0.05, 0.06 + np.arange(len(values)) * P, values)
             here = (where - SAG) if t > 0.1 else values[0]
             self.log.measured.append(Measured(t, (here if kind == 'position' else at) * ONE))
@@ -171,6 +171,21 @@ def test_without_an_agent_it_rests():
 def test_only_a_killed_guard_may_leave_a_moving_command(ended, rules):
     run = Run(GOOD[:40]).end(ended, 0.06 + 40 * P, 0.06 + 41 * P)
     assert run.rules() == rules
+
+
+def test_a_guard_that_hung_has_time_to_come_to_rest_afterwards():
+    run = (
+        Run([]).mark(done.STOP, STOP_S, STOP_S + 0.01).mark(done.GUARD_HUNG, STOP_S, STOP_S + 0.5)
+    )
+    for n, value in enumerate(GOOD):
+        at_s = 0.06 + n * P
+        run.command(at_s if at_s < STOP_S else at_s + 0.5, value, n + 1)
+    assert not {rule for rule in run.end(begin_s=2.5, end_s=2.6).rules() if 'stopped' in rule}
+
+
+def test_the_first_command_may_have_begun_to_move():
+    moving = np.array(motion((1.0, 0.6), (0.6, 0.0)))
+    assert Run(moving).end(begin_s=1.7, end_s=1.8).chunks(0.6, 1.2).rules() == set()
 
 
 def test_silence_while_active():

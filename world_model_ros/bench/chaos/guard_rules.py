@@ -99,7 +99,7 @@ def _steps(log: RunLog, sent: list[Command], checked: Counter[str]) -> list[Viol
     facts, found = log.facts, []
     speed = np.zeros(len(facts.names))
     known = True  # whether `speed` is that of the command before
-    for before, now in pairwise(sent):
+    for n, (before, now) in enumerate(pairwise(sent)):
         step = now.values - before.values
         meant_s = now.stamp_s - before.stamp_s
         lost = now.number - before.number - 1
@@ -129,7 +129,9 @@ def _steps(log: RunLog, sent: list[Command], checked: Counter[str]) -> list[Viol
         gap_s = max(now.sent_s - before.sent_s, meant_s)  # simulated time may jump
         paused = gap_s > PAUSE_PERIODS * facts.period_s
         if known and not lost and facts.acceleration is not None:
-            i, text = _too_sudden(log, before.values, last, speed, dt_s, paused)
+            # The first command may have begun to move already, from rest where the robot is.
+            change_s = dt_s + (0.0 if n else facts.period_s)
+            i, text = _too_sudden(log, before.values, last, speed, dt_s, change_s, paused)
             if i >= 0:
                 found.append(
                     Violation(
@@ -147,6 +149,7 @@ def _too_sudden(
     last: np.ndarray,
     speed: np.ndarray,
     dt_s: float,
+    change_s: float,
     paused: bool,
 ) -> tuple[int, str]:
     """Which joint's speed changed faster than it may, -1 for none; only the box may ask for it."""
@@ -160,7 +163,7 @@ def _too_sudden(
     no_room = (last**2 / (2.0 * limit) > room - np.abs(last) * dt_s - EPS) & (
         np.abs(speed) < np.abs(last)
     )
-    over = np.where(no_room, -1.0, change - limit * dt_s)
+    over = np.where(no_room, -1.0, change - limit * change_s)
     i = int(np.argmax(over))
     # Rounding of a position, seen as a speed.
     if over[i] <= 1e-5 + 1e-12 / dt_s:

@@ -70,8 +70,9 @@ def check_still(
             log.done(done.CLOCK_BAD), log.done(done.CLOCK_GOOD), log.end_s
         )
     ]
+    hung = [(m.begin_s, m.end_s + rest_s) for m in log.done(done.GUARD_HUNG)]
     for why, (begin_s, end_s) in rest_spans(log, session):
-        holes = (hands if why in BY_HAND else []) + ([] if why == CLOCK else stands)
+        holes = [*hung, *(hands if why in BY_HAND else []), *([] if why == CLOCK else stands)]
         for a, b in done.without((begin_s + rest_s, end_s), holes):
             checked[f'held {why}'] += sum(a <= c.sent_s <= b for c in sent)
             held = [c for c in sent if begin_s <= c.sent_s <= b]
