@@ -35,6 +35,7 @@ class WallBeat:
     """A real robot: a metronome on the steady clock; everything times out by that clock."""
 
     simulated = False
+    settles = True
 
     def __init__(self, node: Node, period_ns: int, send: Send) -> None:
         self._clock, self._period_ns, self._send = node.get_clock(), period_ns, send
@@ -118,6 +119,7 @@ class SimBeat:
     """
 
     simulated = True
+    settles = True
 
     def __init__(self, node: Node, period_ns: int, silent_s: float, send: Send) -> None:
         self._period_ns, self._send = period_ns, send
@@ -200,6 +202,7 @@ class LockstepBeat:
     """
 
     simulated = True
+    settles = False  # its commands are those of the simulator environment, number for number
 
     def __init__(
         self,

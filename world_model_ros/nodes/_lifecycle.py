@@ -8,7 +8,26 @@ not have, such as `activate` twice: the node would die of a service call, and a 
 
 from __future__ import annotations
 
+import functools
+import traceback
+
 from rclpy.lifecycle import LifecycleNode
+
+
+def logs_errors(transition):
+    """A transition callback whose exception is logged; rclpy swallows it without a word."""
+
+    @functools.wraps(transition)
+    def logged(self, state):
+        try:
+            return transition(self, state)
+        except Exception:
+            self.get_logger().error(
+                f'{transition.__name__} failed: {traceback.format_exc(limit=-4)}'
+            )
+            raise
+
+    return logged
 
 
 def refuse_impossible_transitions(node: LifecycleNode) -> None:

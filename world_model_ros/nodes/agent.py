@@ -35,7 +35,7 @@ from world_model_ros.nodes._guard_link import GuardLink
 from world_model_ros.nodes._handover import HandOver
 from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._lacking import Lacking
-from world_model_ros.nodes._lifecycle import refuse_impossible_transitions
+from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
 from world_model_ros.nodes._pictures import Pictures
 from world_model_ros.nodes._schedule import Schedule
 from world_model_ros.nodes._worker import HELD, NO_GUARD, Worker
@@ -105,6 +105,7 @@ class AgentNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
 
+    @logs_errors
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Act: the guard commands from now on, and a new episode begins, with a reset if any."""
         refusal = self._link.activate()
@@ -129,6 +130,7 @@ class AgentNode(LifecycleNode):
         )
         return result
 
+    @logs_errors
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to shadow: stop sending, let the robot come to rest, then the guard leaves."""
         if self._link.state == 'active':  # a person decides, not _watch_guard
@@ -189,6 +191,9 @@ class AgentNode(LifecycleNode):
             status = self._link.status
             if status is None or self._link.lost():
                 self._not_acting = self._link.lost()
+                self.get_logger().warning(
+                    f'not acting yet: {self._not_acting}', throttle_duration_sec=5.0
+                )
             elif status.stop_reason or not status.enabled or status.silenced:
                 latched = f'stopped: {status.stop_reason}' if status.stop_reason else 'disabled'
                 self._not_acting = (

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -32,11 +33,15 @@ from world_model_ros.nodes._command_topic import CommandTopic
 from world_model_ros.nodes._guard_beat import LockstepBeat, SimBeat, WallBeat
 from world_model_ros.nodes._guard_report import GuardReport, GuardStatus
 from world_model_ros.nodes._guard_tally import Tally
-from world_model_ros.nodes._lifecycle import refuse_impossible_transitions
+from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
 from world_model_ros.onboard.guard import Guard, GuardCommand
 from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
 from world_model_ros.onboard.joint_positions import JointPositions
+
+# After an activation the robot rests until a driver listens, and a moment longer.
+SETTLE_SEC = 0.2
+LISTEN_SEC = 1.0  # at most: nobody may listen on purpose
 
 
 class GuardNode(LifecycleNode):
@@ -67,6 +72,7 @@ class GuardNode(LifecycleNode):
         self._command = CommandTopic(
             self, self.contract, value['allowed_publishers'], self._on_other_message
         )
+        self._activated_s = -float('inf')
         self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
         self._boundary = Boundary(self)
         self._create_topics()
@@ -123,6 +129,7 @@ class GuardNode(LifecycleNode):
         self._first.cancel()
         self.trigger_configure()
 
+    @logs_errors
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Command the robot, from where it is; refused with a reason that ~/status carries."""
         self._refusal = self._activate()
@@ -146,11 +153,13 @@ class GuardNode(LifecycleNode):
                 return refusal
             self._newest_start_ns = None
             self._silenced = ''
+            self._activated_s = time.monotonic()
             self._command.open()
         self._rivals.begin()
         self._beat.begin()
         return ''
 
+    @logs_errors
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Come to rest, then leave the command topic."""
         if not self._silenced:
@@ -351,6 +360,7 @@ class GuardNode(LifecycleNode):
 
     def _send(self, t_ns: int, timeout_s: float, rest: str) -> None:
         with self._lock:
+            rest = rest or self._not_heard_yet()
             command = self._guard.sample(t_ns, timeout_s, self._measured(), rest)
             if not command.send:
                 return
@@ -362,6 +372,16 @@ class GuardNode(LifecycleNode):
                 f'{before.source} -> {command.source} {"; ".join(command.reasons)}'.rstrip(),
                 throttle_duration_sec=1.0,
             )
+
+    def _not_heard_yet(self) -> str:
+        """Why the robot is still kept at rest after an activation, ''.
+
+        A driver that finds the new publisher a moment late would see the first steps as one.
+        """
+        age_s = time.monotonic() - self._activated_s
+        heard = age_s > SETTLE_SEC and (age_s > LISTEN_SEC or self._command.listeners)
+        still = self._beat.settles and not heard
+        return 'just activated: the driver may not listen yet' if still else ''
 
     def _send_again(self, t_ns: int) -> None:
         if self._last is not None:
