@@ -153,6 +153,8 @@ def test_the_stored_record_of_schema_1_is_still_read():
     assert list(msg.name) == expected.pop('names')
     got = dataclasses.asdict(record)
     got.update(asked=record.asked.tolist(), sent=record.sent.tolist(), joints=list(record.joints))
+    for sample in got['streams'].values():
+        del sample['blamed']  # in memory only: it names a stream in texts
     assert got == expected
 
 

@@ -97,6 +97,7 @@ def test_a_recorders_shipper_and_the_report_use_it(environment, tmp_path):
     folder = tmp_path / 'recorded'
     shutil.copytree(FIXTURE, folder / 'earlier-1')
     url = 's3://robots/shipped'
+    open_store(url, create=True)  # a robot makes none
     shipper = Shipper(folder, url, 'counter-1', first_retry_s=0.01)
     shipper.start()
     try:

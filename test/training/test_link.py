@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures('one_thread')
 def test_a_store_that_can_be_read_but_not_written_is_lost_until_it_can_be_written(
     tmp_path, store, learner_file
 ):
-    blocker = Path(store.url) / 'status'  # no folder can be made there
+    blocker = Path(store.url) / 'trainer'  # no folder can be made there
     blocker.write_bytes(b'')
 
     def lost_for_long(service, status):

@@ -235,6 +235,7 @@ def test_from_nothing_the_joints_are_scaled_by_the_first_robot_data(tmp_path, ba
     assert float(service.learner.model.scale_joints[0]) == pytest.approx(
         rows.std(ddof=1), rel=1e-4
     )
+    service._lock.close()
     del service, told.service
     again = Told(reach(2))
     resumed = serve(store.url, tmp_path / 'out', None, again)
