@@ -42,6 +42,7 @@ from world_model_ros.parent import PARENT_ENV
 FOREIGN_NODE = 'other_controller'
 READY_S = 30.0  # a process that is not there by then is broken; discovery is slow at times
 ASK_S = 1.0  # a request that met a server that was just killed is asked again
+STATUS_S = 0.3  # until the guard's status has followed
 ANSWER_S = 8.0  # coming to rest before a deactivation takes up to 3 s
 EARS_QOS = QoSProfile(
     depth=2000,
@@ -174,15 +175,21 @@ class GuardStage:
                 )
             time.sleep(0.01)
 
-    def call(self, name: str, request: object, mark: str = '') -> tuple[bool, str]:
-        """Ask a service, write it down as `mark`; whether it was granted, and its words."""
+    def call(
+        self, name: str, request: object, mark: str = '', state: str = ''
+    ) -> tuple[bool, str]:
+        """Ask a service, write it down as `mark`; whether it was granted, and its words.
+
+        `state` is the guard's after a granted request, which tells what became of one that was
+        asked twice.
+        """
         client, begin_s = self._clients[name], time.time()
         give_up_s = time.monotonic() + ANSWER_S
-        answer = None
+        answer, asked = None, 0
         while answer is None and time.monotonic() < give_up_s:
             if not client.wait_for_service(timeout_sec=ASK_S):
                 continue
-            answered = threading.Event()
+            answered, asked = threading.Event(), asked + 1
             future = client.call_async(request)
             future.add_done_callback(lambda _future, event=answered: event.set())
             # Only a request that may have been lost is asked again: none of ours is slow but
@@ -200,24 +207,27 @@ class GuardStage:
             if hasattr(answer, 'results')
             else (answer.success)
         )
+        if not ok and state and asked > 1:  # the first request may have been granted
+            time.sleep(STATUS_S)
+            ok = self.guard.get('state') == state
         text = getattr(answer, 'message', '') or str(self.guard.get('refusal', ''))
         if mark:
             self.on_note(mark, begin_s, time.time(), ok, text)
         return ok, text
 
-    def change_state(self, transition: int, mark: str) -> tuple[bool, str]:
+    def change_state(self, transition: int, mark: str, state: str) -> tuple[bool, str]:
         """Ask the guard for a transition of its life cycle, as the agent does."""
         request = ChangeState.Request()
         request.transition.id = transition
-        return self.call('guard/change_state', request, mark)
+        return self.call('guard/change_state', request, mark, state)
 
     def activate(self, mark: str) -> tuple[bool, str]:
         """Activate the guard."""
-        return self.change_state(Transition.TRANSITION_ACTIVATE, mark)
+        return self.change_state(Transition.TRANSITION_ACTIVATE, mark, 'active')
 
     def deactivate(self, mark: str) -> tuple[bool, str]:
         """Deactivate the guard."""
-        return self.change_state(Transition.TRANSITION_DEACTIVATE, mark)
+        return self.change_state(Transition.TRANSITION_DEACTIVATE, mark, 'inactive')
 
     def trigger(self, name: str, mark: str = '') -> tuple[bool, str]:
         """Call a Trigger."""
