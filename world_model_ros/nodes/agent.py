@@ -243,7 +243,7 @@ class AgentNode(LifecycleNode):
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
         clock = SimTime(self, inputs.wake) if sim_time else WallTime()
         self._link = GuardLink(self, contract.command_timeout_s)
-        self._clock = clock
+        self._robot_clock = clock
         self._topics = AgentTopics(
             self, contract, inputs, clock, value['robot_id'], source, self._link
         )
@@ -338,9 +338,9 @@ class AgentNode(LifecycleNode):
             level, text = _common.ERROR, f'{text}: {self._not_acting}'
         elif worker.state.startswith(NO_GUARD):
             level = _common.ERROR
-        elif self._clock.silent_s > CLOCK_SILENT_SEC:
+        elif self._robot_clock.silent_s > CLOCK_SILENT_SEC:
             level = _common.WARN
-            text = f'{text}: /clock stands still for {self._clock.silent_s:.0f} s'
+            text = f'{text}: /clock stands still for {self._robot_clock.silent_s:.0f} s'
         elif lacking:
             level = (_common.OK, _common.WARN, _common.ERROR)[lacking]
             text = f'{text.split(":")[0]}: {why}'
