@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('rclpy')
 
-import rclpy.lifecycle.node  # noqa: E402
+from rclpy import node as plain  # noqa: E402
 from rclpy.lifecycle import LifecycleNode  # noqa: E402
+from rclpy.lifecycle import node as with_lifecycle  # noqa: E402
 
 NODES = Path(__file__).parents[2] / 'world_model_ros' / 'nodes'
 ASSIGNED = re.compile(r'self\.(\w+)\s*(?::[^=\n]*)?=[^=]')
@@ -23,7 +24,7 @@ HOOKS = {'__init__', *(name for name in dir(LifecycleNode) if name.startswith('o
 
 
 def of_rclpy():
-    source = inspect.getsource(rclpy.node) + inspect.getsource(rclpy.lifecycle.node)
+    source = inspect.getsource(plain) + inspect.getsource(with_lifecycle)
     return set(ASSIGNED.findall(source)) | set(dir(LifecycleNode))
 
 
