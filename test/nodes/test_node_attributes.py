@@ -13,9 +13,9 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from rclpy import node as plain  # noqa: E402
-from rclpy.lifecycle import LifecycleNode  # noqa: E402
-from rclpy.lifecycle import node as with_lifecycle  # noqa: E402
+from rclpy import node as plain
+from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import node as with_lifecycle
 
 NODES = Path(__file__).parents[2] / 'world_model_ros' / 'nodes'
 ASSIGNED = re.compile(r'self\.(\w+)\s*(?::[^=\n]*)?=[^=]')
