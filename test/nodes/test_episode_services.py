@@ -73,6 +73,10 @@ class Session:
             'another acting episode',
         )
 
+    def announced(self):
+        """What was announced of acting episodes; the one in shadow comes before them."""
+        return [episode for episode in self.robot.announced if episode['acting']]
+
     def ended(self, uuid):
         """The last tick of an episode, once it is heard."""
         return self.robot.until(
@@ -133,7 +137,7 @@ def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path
         first = session.new_episode()
         for marks in (1, 2):
             assert session.call('mark')[0]
-            robot.until(lambda marks=marks: len(robot.announced) > marks, 'the mark')
+            robot.until(lambda marks=marks: len(session.announced()) > marks, 'the mark')
         assert session.call('end_episode')[0]
         session.ended(first)
         session.rests()
@@ -144,8 +148,9 @@ def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path
         session.ended(second)
         session.rests()
         folders = session.close()
-        assert [len(e['marks']) for e in robot.announced if e['acting']] == [0, 1, 2, 0]
-        assert [e['uuid'] for e in robot.announced if e['acting']] == [first] * 3 + [second]
+        announced = session.announced()
+        assert [len(e['marks']) for e in announced] == [0, 1, 2, 0]
+        assert [e['uuid'] for e in announced] == [first] * 3 + [second]
         assert set(folders) == {first, second}
         for uuid, folder in folders.items():
             assert_one_whole_episode(session.ticks_of(uuid), folder)
@@ -161,7 +166,7 @@ def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path
             for message in bag.messages({bag.topic('episode')})
         ]
         assert {about['uuid'] for about in said} == {first}
-        assert said[-1]['marks'] == robot.announced[2]['marks']
+        assert said[-1]['marks'] == announced[2]['marks']
 
 
 def test_manual_robot_is_started_again_while_an_episode_runs(tmp_path):

@@ -28,6 +28,7 @@ MAX_STATUS_BYTES = 16_384
 FIND_SEC = 3.0  # to find a guard that has just been started
 ACTIVATE_SEC = 5.0  # the guard looks for other publishers first, and for the joints
 ASK_SEC = 1.5  # for one answer
+GONE_SEC = 2.0  # of silence: no answer will come
 REST_SEC = 4.0  # longer than the guard lets coming to rest take
 ALIVE_PERIOD_SEC = 0.25
 SETTLE_SEC = 0.5  # more than the time between two reports of the guard
@@ -156,7 +157,10 @@ class GuardLink:
         answered = threading.Event()
         future = self._client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
-        self._wait(lambda: answered.is_set() or self.lost(), give_up_s - time.monotonic())
+        # A guard that comes to rest says nothing meanwhile; one that is gone never will.
+        self._wait(
+            lambda: answered.is_set() or self.silent_s > GONE_SEC, give_up_s - time.monotonic()
+        )
         if not answered.is_set():
             self._client.remove_pending_request(future)
             return False
