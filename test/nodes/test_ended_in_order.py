@@ -42,7 +42,7 @@ class Operated:
         robot.start('guard', **common)
         robot.start('agent', bundle=bundle, plan=False, **common)
         robot.start('sim_robot', contract=path, speed=2.0)
-        robot.until(lambda: robot.values.get('/recorder', {}).get('silent') == '', 'all topics')
+        robot.until_recorder_hears()
         robot.activate()
 
     def acts(self) -> str:
@@ -122,7 +122,7 @@ def test_ctrl_c_that_reaches_the_recorder_first_and_alone_leaves_whole_episodes(
     robot.values.clear()
     path = robot.folder / 'counter.yaml'
     robot.start('recorder', directory=operated.directory, contract=path, use_sim_time=True)
-    robot.until(lambda: robot.values.get('/recorder', {}).get('silent') == '', 'all topics')
+    robot.until_recorder_hears()
     assert robot.call('agent/start_episode').success
     robot.until(lambda: robot.announced[-1]['uuid'] != first, 'another episode')
     second = operated.acts()

@@ -30,9 +30,6 @@ from world_model_ros.onboard.guard.motion import Limits, Motion
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
 
-# After a pause of so many command periods (a process that was stopped) the driver holds: motion
-# begins from rest again. Fewer are jitter.
-PAUSE_PERIODS = 4
 MAX_REASON = 500  # characters of a refusal: a sender may write anything
 
 
@@ -377,8 +374,10 @@ class Guard:
                 reasons.append('time went back: chunks dropped')
             elif t_ns > self._last_ns:
                 dt_ns = min(t_ns - self._last_ns, period_ns)
-            # A clock that goes back is no pause: nothing has stood still meanwhile.
-            if not steady_s - self._last_s <= PAUSE_PERIODS * period_ns * 1e-9:
+            # After command_timeout without a command (this process was stopped) the driver holds,
+            # and motion begins from rest again. A shorter gap is a busy computer: to begin from
+            # rest there would be a step of speed. A clock that goes back is no pause.
+            if not steady_s - self._last_s <= self._timeout_s:
                 self._motion.start(self._motion.value)
         self._last_ns, self._last_s = t_ns, steady_s
         return dt_ns * 1e-9
