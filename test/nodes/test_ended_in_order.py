@@ -50,6 +50,8 @@ class Operated:
         robot = self.robot
 
         def enough() -> str:
+            if not robot.announced:
+                return ''
             newest = robot.announced[-1]
             heard = sum(t.episode == newest['uuid'] for t in robot.ticks)
             return newest['uuid'] if newest['acting'] and heard >= TICKS else ''
