@@ -124,7 +124,7 @@ def test_ctrl_c_that_reaches_the_recorder_first_and_alone_leaves_whole_episodes(
     robot.values.clear()
     path = robot.folder / 'counter.yaml'
     robot.start('recorder', directory=operated.directory, contract=path, use_sim_time=True)
-    robot.until_recorder_hears()
+    robot.until(lambda: robot.values.get('/recorder', {}).get('silent') == '', 'all topics')
     assert robot.call('agent/start_episode').success
     robot.until(lambda: robot.announced[-1]['uuid'] != first, 'another episode')
     second = operated.acts()

@@ -31,7 +31,7 @@ from world_model_ros.onboard.ticker import Tick
 RESET_RETRY_SEC = 1.0
 # An episode that is asked to end takes the next tick as its last. A clock that stands (a simulator
 # that ends too, an executor that waits for us) brings none: then it is taken without the clock.
-LAST_TICK_WAIT_SEC = 1.0
+LAST_TICK_WAIT_SEC = 0.5
 BY_OTHERS = ('teleop', 'foreign')  # somebody else decided, and it was executed
 NO_GUARD = 'no guard'  # state of the worker while the guard cannot be relied on
 HELD = (
