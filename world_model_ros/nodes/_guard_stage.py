@@ -67,7 +67,7 @@ class GuardStage:
         self.on_measured: Callable[[float, np.ndarray], None] = lambda *_: None
         self.guard: dict[str, object] = {}  # the newest status of the guard
         self.driver: dict[str, object] = {}  # and of the arm
-        self.fault = ''  # the newest fault that the arm's driver reported
+        self.fault, self.fault_time = '', 0.0  # the first fault of the driver in this run
         self._clock_ns = 0
         self._begin_ns = time.time_ns()
         self._position = np.full(len(self.contract.action.names), np.nan)
@@ -143,7 +143,9 @@ class GuardStage:
 
     def _on_driver(self, message: String) -> None:
         self.driver = json.loads(message.data)
-        self.fault = str(self.driver['fault'] or self.fault)
+        if self.driver['fault'] and not self.fault:
+            self.fault = str(self.driver['fault'])
+            self.fault_time = float(self.driver['fault_time'])
 
     def _on_clock(self, message: ClockMessage) -> None:
         self._clock_ns = _common.to_ns(message.clock)

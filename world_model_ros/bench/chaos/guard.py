@@ -131,7 +131,7 @@ class Player:
         """Play one sequence and bring the robot back; what happened, and what went wrong there."""
         stage, self._log = self._stage, RunLog(self._log.facts, time.time())
         log, found = self._log, []
-        faults = stage.driver.get('fault_count')
+        faults, stage.fault = stage.driver.get('fault_count'), ''
         stage.agent.begin(seed)
         self._foreign = self._restarted = False
         for event in events:
@@ -153,7 +153,7 @@ class Player:
         # It judges by arrival in real time; simulated time comes in steps.
         excused = excused or stage.simulated or self._foreign or self._restarted or soon
         if now != faults and not excused:
-            at_s = float(str(stage.driver.get('fault_time'))) - log.begin_s
+            at_s = stage.fault_time - log.begin_s
             found.append(Violation('the driver faulted', f'at {at_s:.3f} s: {stage.fault}'))
         if found and any(v.rule == 'could not be brought back' for v in found):
             _close()
