@@ -42,6 +42,7 @@ class WallBeat:
         self._metronome: Metronome | None = None
         self._failed_samples = 0
         self.late_s = 0.0
+        self._before = (0, 0.0)  # the sample before, on both clocks
         self.problem = ''
 
     def robot_s(self) -> float:
@@ -107,8 +108,23 @@ class WallBeat:
             if now_s - before_s < AT_ONCE_SEC:
                 break
         self.late_s = now_s - due_s
-        due_ns = now_ns - round(self.late_s * NANOSECONDS)
+        due_ns = self._on_grid(now_ns - round(self.late_s * NANOSECONDS), due_s)
         self._send(due_ns, now_s, '')
+
+    def _on_grid(self, due_ns: int, due_s: float) -> int:
+        """The due time without the jitter of reading clocks, which would be a step of speed.
+
+        It follows a clock that is slewed by a hundredth of a period at a time, and one that was
+        set at once.
+        """
+        before_ns, before_s = self._before
+        passed_ns = round((due_s - before_s) * NANOSECONDS)
+        off_ns = due_ns - before_ns - passed_ns
+        if before_ns and abs(off_ns) < self._period_ns:
+            most_ns = self._period_ns // 100
+            due_ns = before_ns + passed_ns + min(max(off_ns, -most_ns), most_ns)
+        self._before = (due_ns, due_s)
+        return due_ns
 
 
 class SimBeat:
