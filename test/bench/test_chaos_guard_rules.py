@@ -199,7 +199,7 @@ def test_one_who_gives_way_is_silent_at_once():
     for n in range(20):
         run.command(1.95 + 0.03 * n, 0.3, n, foreign=True)
     assert run.rules() == set()
-    run.command(2.2, GOOD[-1], 121)
+    run.command(2.4, GOOD[-1], 121)
     assert run.rules() == {'commanded while not activated'}
 
 

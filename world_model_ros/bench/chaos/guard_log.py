@@ -23,6 +23,7 @@ JOINTS_BAD, JOINTS_GOOD = 'joints bad', 'joints good'
 CLOCK_BAD, CLOCK_GOOD = 'clock bad', 'clock good'
 DRIVER_AWAY = 'driver away'
 
+HEARD_S = 0.7  # until a new publisher's messages must be heard
 GRAPH_S = 1.5  # until a new process has found all others, and they it
 
 
@@ -133,6 +134,7 @@ def sessions(log: RunLog, silent_s: float) -> list[Session]:
     Somebody else's message on the topic ends it `silent_s` later at the latest.
     """
     found = []
+    there = spans(log.done(FOREIGN_SILENT, FOREIGN_SENDS), log.done(FOREIGN_OFF), log.end_s)
     for mark in log.done(ACTIVATE):
         ends = list(log.done(DEACTIVATE, GUARD_KILLED, GUARD_ENDED))
         end = next((m for m in ends if m.begin_s >= mark.begin_s), None)
@@ -141,7 +143,11 @@ def sessions(log: RunLog, silent_s: float) -> list[Session]:
             end_s = end.begin_s
         known_s = max(mark.end_s, knows_graph_s(log, mark.begin_s))
         others = (c.sent_s for c in log.commands if c.foreign and c.sent_s >= known_s)
-        other_s = next(others, np.inf) + silent_s
+        other_s = next(others, np.inf)
+        for begin_s, off_s in there:  # a publisher that is new is heard a while later
+            if begin_s - HEARD_S <= other_s <= off_s:
+                other_s = max(other_s, begin_s + HEARD_S)
+        other_s += silent_s
         foreign = other_s < end_s
         found.append(
             Session(
