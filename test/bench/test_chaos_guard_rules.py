@@ -203,6 +203,18 @@ def test_one_who_gives_way_is_silent_at_once():
     assert run.rules() == {'commanded while not activated'}
 
 
+def test_one_who_gave_way_may_be_activated_again():
+    run = Run(GOOD[:60]).mark(done.FOREIGN_SENDS, 1.0, 1.02).mark(done.FOREIGN_OFF, 1.2, 1.22)
+    run.command(1.05, 0.3, 1, foreign=True)
+    run.mark(done.ACTIVATE, 1.3, 1.32).end(begin_s=1.6)
+    here = GOOD[58] - SAG
+    run.log.measured += [Measured(t, here * ONE) for t in np.arange(1.2, 1.7, 0.01)]
+    run.log.measured.sort(key=lambda m: m.at_s)
+    for n in range(16):
+        run.command(1.33 + n * P, here, n + 1)
+    assert run.rules() == set()
+
+
 @pytest.mark.parametrize(
     ('name', 'rule'),
     [

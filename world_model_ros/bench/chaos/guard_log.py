@@ -117,7 +117,8 @@ class Session:
 
     begin_s: float  # the call
     active_s: float  # its answer
-    end_s: float
+    sends_s: float  # until when commands must come
+    end_s: float  # until when they may
     ended_by: Mark | None  # None: somebody else's command, or the end of the run
     foreign: bool  # ended by somebody else's command
 
@@ -135,29 +136,28 @@ def sessions(log: RunLog, silent_s: float) -> list[Session]:
     """
     found = []
     there = spans(log.done(FOREIGN_SILENT, FOREIGN_SENDS), log.done(FOREIGN_OFF), log.end_s)
-    for mark in log.done(ACTIVATE):
+    starts = list(log.done(ACTIVATE))
+    for n, mark in enumerate(starts):
         ends = list(log.done(DEACTIVATE, GUARD_KILLED, GUARD_ENDED))
         end = next((m for m in ends if m.begin_s >= mark.begin_s), None)
         end_s = log.end_s if end is None else end.end_s
         if end is not None and end.name == GUARD_KILLED:
             end_s = end.begin_s
-        known_s = max(mark.end_s, knows_graph_s(log, mark.begin_s))
-        others = (c.sent_s for c in log.commands if c.foreign and c.sent_s >= known_s)
+        others = (c.sent_s for c in log.commands if c.foreign and c.sent_s >= mark.end_s)
         other_s = next(others, np.inf)
-        for begin_s, off_s in there:  # a publisher that is new is heard a while later
+        # A publisher that is new, or new to a guard that has just started, is heard later.
+        heard_s = max(other_s, knows_graph_s(log, mark.begin_s))
+        for begin_s, off_s in there:
             if begin_s - HEARD_S <= other_s <= off_s:
-                other_s = max(other_s, begin_s + HEARD_S)
-        other_s += silent_s
+                heard_s = max(heard_s, begin_s + HEARD_S)
+                if off_s < heard_s:
+                    heard_s = np.inf  # it was too short to be heard for sure
         foreign = other_s < end_s
-        found.append(
-            Session(
-                mark.begin_s,
-                mark.end_s,
-                min(end_s, other_s),
-                None if foreign else end,
-                foreign,
-            )
-        )
+        if foreign:
+            after_s = starts[n + 1].begin_s if n + 1 < len(starts) else np.inf
+            end_s, end = min(end_s, after_s, heard_s + silent_s), None
+        sends_s = min(other_s, end_s)
+        found.append(Session(mark.begin_s, mark.end_s, sends_s, end_s, end, foreign))
     return found
 
 

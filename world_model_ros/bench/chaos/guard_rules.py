@@ -202,10 +202,10 @@ def _never_silent(log: RunLog, session: Session, sent: list[Command]) -> list[Vi
     # Nobody receives while the driver's process is away; DDS may block a writer for a second on
     # the shared memory of a process that was killed.
     hung += [(m.begin_s, m.end_s + DDS_S) for m in log.done(done.DRIVER_AWAY)]
-    end_s = session.end_s - (SILENT_S if session.foreign else 0.0)
+    end_s = session.sends_s
     if session.ended_by is not None and session.ended_by.name != done.GUARD_KILLED:
         end_s = session.ended_by.begin_s  # on its way to rest it sends, then not
-    times = [session.active_s, *(c.sent_s for c in sent), end_s]
+    times = [session.active_s, *(c.sent_s for c in sent if c.sent_s <= end_s), end_s]
     for a, b in pairwise(times):
         for part in done.without((a, b), hung):
             if part[1] - part[0] > SILENCE_S:
