@@ -54,7 +54,8 @@ def test_no_rule_is_broken(robot):
             assert found + judge(log, checked) == [], sequence
     finally:
         player.close()
-    assert checked['activations'] > len(SEQUENCES[robot]) and checked['steps'] > 20
+    # Each sequence activated at least once: a second activation may meet a busy computer.
+    assert checked['activations'] >= len(SEQUENCES[robot]) and checked['steps'] > 20
 
 
 def test_a_run_is_drawn_again_from_its_numbers():
