@@ -31,6 +31,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from world_model_ros.node_parameters import Parameter, fitting
 from world_model_ros.nodes._only import AlreadyRunning, only_one
+from world_model_ros.nodes._participant_id import another_participant_id
 from world_model_ros.parent import follow_parent
 
 NANOSECONDS = 1_000_000_000
@@ -242,7 +243,8 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
     node = None
     try:
         try:
-            node = factory()
+            with another_participant_id():  # the first node makes the DDS participant
+                node = factory()
         except _MENDABLE as error:
             return _refuse(str(error))
         executor = make_executor()

@@ -22,7 +22,10 @@ def publishers_text(node: Node, topic: str, wanted: str) -> str:
     topic = node.resolve_topic_name(topic)
     types = {info.topic_type for info in node.get_publishers_info_by_topic(topic)}
     if wanted in types:
-        return f'{topic} has a publisher, but no message came; check that the driver runs'
+        return (
+            f'{topic} has a publisher, but no message came; check that the driver runs. If it '
+            'does, start it again: after a kill, DDS can lose the shared memory between the two'
+        )
     if types:
         return f'{topic} has the type {", ".join(sorted(types))}, expected {wanted}' + (
             f'; {_REMEDY}' if COMPRESSED_IMAGE in types else '; correct topic or kind'

@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from functools import partial
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -34,6 +35,7 @@ from world_model_ros.nodes._guard_beat import LockstepBeat, SimBeat, WallBeat
 from world_model_ros.nodes._guard_report import GuardReport, GuardStatus
 from world_model_ros.nodes._guard_tally import Tally
 from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
+from world_model_ros.nodes._no_shared_memory import avoid_shared_memory
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
 from world_model_ros.onboard.guard import Guard, GuardCommand
 from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
@@ -47,13 +49,13 @@ LISTEN_SEC = 1.0  # at most: nobody may listen on purpose
 class GuardNode(LifecycleNode):
     """Topics, services and the life cycle around onboard.guard.Guard."""
 
-    def __init__(self) -> None:
+    def __init__(self, caution: str = '') -> None:
         super().__init__('guard')
         refuse_impossible_transitions(self)
         value = _common.parameters(self, GUARD)
         robot_id = value['robot_id']
         self.contract = load_contract(find_robot(value['contract']))
-        for warning in contract_warnings(self.contract):
+        for warning in (*contract_warnings(self.contract), *([caution] if caution else ())):
             self.get_logger().warning(warning)
         self._lock = threading.Lock()
         self._latch = Latch(value['state_directory'], latch_name(self.get_namespace(), robot_id))
@@ -441,7 +443,7 @@ class GuardNode(LifecycleNode):
 
 def main(args=None) -> None:
     """Run the node."""
-    sys.exit(_common.run_node(GuardNode, args))
+    sys.exit(_common.run_node(partial(GuardNode, avoid_shared_memory()), args))
 
 
 if __name__ == '__main__':
