@@ -13,8 +13,8 @@ is not 0, when guard or agent ends; with respawn:=true they are started again.
 """
 
 from launch import LaunchDescription
-from world_model_ros.launching import launch_actions
-from world_model_ros.nodes_table import ROBOT, UPDATER
+from world_model_ros.deploy.launching import launch_actions
+from world_model_ros.deploy.nodes_table import ROBOT, UPDATER
 
 
 def generate_launch_description():

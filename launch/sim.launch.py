@@ -9,8 +9,8 @@ has a clock of its own, so that several of them run side by side.
 """
 
 from launch import LaunchDescription
-from world_model_ros.launching import launch_actions
-from world_model_ros.nodes_table import SIM, UPDATER
+from world_model_ros.deploy.launching import launch_actions
+from world_model_ros.deploy.nodes_table import SIM, UPDATER
 
 
 def generate_launch_description():

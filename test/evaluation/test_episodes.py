@@ -112,7 +112,7 @@ def test_brain_gets_action_and_observation_of_the_same_tick_and_imagines_what_is
 
 
 def test_replay_ticks_of_the_trainer_pair_reward_and_action_the_same_way():
-    collect = pytest.importorskip('world_model_ros.training.collect')
+    collect = pytest.importorskip('world_model_ros.training.core.collect')
     env = make_env(COUNTER, 0)
     step = env.reset()
     for k in range(10):

@@ -18,9 +18,9 @@ import numpy as np
 from world_model_ros.contract import Contract, contract_hash, interface_hash, load_contract
 from world_model_ros.experience import EpisodeInfo, Topic
 from world_model_ros.experience.pictures import COMPRESSED_IMAGE, MODEL_INPUT_SUFFIX
-from world_model_ros.onboard.assembly import Assembler
-from world_model_ros.onboard.messages import encode, typestore
-from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.onboard.tick.tick_record import TickRecord
+from world_model_ros.wire.cdr import encode, typestore
 
 UUID = 'c0ffee00-0000-4000-8000-000000000001'
 T0_NS = 1_700_000_000_000_000_000

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from world_model_ros.cli.episodes import _moment, describe
 from world_model_ros.experience import EpisodeWriter
-from world_model_ros.experience.began import began
-from world_model_ros.experience.figures import episode_figures
+from world_model_ros.experience.read.figures import episode_figures
+from world_model_ros.experience.record.began import began
 
 WALL_NS = 1_795_883_574 * 10**9  # 2026-11-28 16:32:54 UTC
 SECOND = 10**9

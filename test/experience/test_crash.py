@@ -25,8 +25,8 @@ from world_model_ros.experience import (
     check_episode,
     recover_leftovers,
 )
-from world_model_ros.experience.recover import Recovered
-from world_model_ros.experience.sink import FileSink
+from world_model_ros.experience.record.recover import Recovered
+from world_model_ros.experience.record.sink import FileSink
 
 # Writes numbered messages at 100 Hz and says on stdout how far it is, until it is killed.
 CHILD = """
@@ -207,7 +207,7 @@ def test_the_floor_ends_a_recording_before_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = [10 << 30]
-    monkeypatch.setattr('world_model_ros.experience.writer.free_bytes', lambda _: free[0])
+    monkeypatch.setattr('world_model_ros.experience.record.writer.free_bytes', lambda _: free[0])
     writer = EpisodeWriter(tmp_path, counter.info(), sync_period_s=0.02)
     fill(writer, 5)
     free[0] = 100 << 20

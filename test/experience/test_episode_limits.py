@@ -26,10 +26,10 @@ from world_model_ros.experience import (
     to_arrays,
 )
 from world_model_ros.experience.bag import EpisodeEnd, EpisodeInfo, read_qos
-from world_model_ros.experience.figures import episode_figures
 from world_model_ros.experience.pictures import COMPRESSED_IMAGE, decompressed
-from world_model_ros.experience.scan import DAMAGE, scan
-from world_model_ros.onboard.messages import MessageError, encode, typestore
+from world_model_ros.experience.read.figures import episode_figures
+from world_model_ros.experience.read.scan import DAMAGE, scan
+from world_model_ros.wire.cdr import MessageError, encode, typestore
 
 MIB = 1 << 20
 SOURCE = parts_of.fixture('episode_v1')

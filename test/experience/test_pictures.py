@@ -30,9 +30,9 @@ from world_model_ros.experience.pictures import (
     decompressed,
     model_input,
 )
-from world_model_ros.experience.session import RecordingSession
-from world_model_ros.onboard.assembly import decode_stream
-from world_model_ros.onboard.messages import (
+from world_model_ros.experience.record.session import RecordingSession
+from world_model_ros.onboard.tick.assembly import decode_stream
+from world_model_ros.wire.cdr import (
     IMAGE,
     MessageError,
     decode,

@@ -28,7 +28,7 @@ from world_model_ros.experience import (
     recover_leftovers,
 )
 from world_model_ros.experience.bag import DAMAGE_RECORD, END_RECORD
-from world_model_ros.experience.sink import Locked, hold
+from world_model_ros.experience.record.sink import Locked, hold
 
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
 
@@ -300,7 +300,7 @@ def test_a_discarded_recording_keeps_a_strangers_file(tmp_path: Path) -> None:
 def test_the_lock_is_held_while_a_leftover_is_sealed(
     tmp_path: Path, leftover: Leftover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from world_model_ros.experience import recover
+    from world_model_ros.experience.record import recover
 
     seen = []
     sealed: Callable = recover.write_metadata
@@ -328,7 +328,7 @@ def test_a_file_that_was_renamed_meanwhile_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_a_recording_is_locked_before_it_is_called_active(tmp_path: Path) -> None:
-    from world_model_ros.experience.sink import FileSink
+    from world_model_ros.experience.record.sink import FileSink
 
     names = []
 

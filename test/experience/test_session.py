@@ -20,7 +20,7 @@ from world_model_ros.experience import (
     to_arrays,
 )
 from world_model_ros.experience.bag import EpisodeEnd
-from world_model_ros.experience.session import (
+from world_model_ros.experience.record.session import (
     GRACE_SEC,
     MAX_OPEN,
     RECORDER_STOPPED,
@@ -29,7 +29,7 @@ from world_model_ros.experience.session import (
     SILENT_AT_STOP_SEC,
     RecordingSession,
 )
-from world_model_ros.onboard.messages import decode
+from world_model_ros.wire.cdr import decode
 
 A, B = 'aaaaaaaa-0000', 'bbbbbbbb-0000'
 

@@ -11,8 +11,8 @@ import pytest
 
 from world_model_ros.contract import parse_contract
 from world_model_ros.experience.bag import Topic
-from world_model_ros.experience.stream_messages import StreamMessages
-from world_model_ros.onboard.assembly import Assembler
+from world_model_ros.experience.read.stream_messages import StreamMessages
+from world_model_ros.onboard.tick.assembly import Assembler
 
 BOTH = 'names: [shoulder, wrist]\n'  # of the stream; the action's come later
 TEXT = counter.contract().text.replace(BOTH, 'names: [shoulder]\n', 1)

@@ -16,7 +16,7 @@ from updater_fleet import PASS, take
 from world_model_ros.fleet.preflight import Verdict
 from world_model_ros.fleet.slot import SlotsError, slot_problems
 from world_model_ros.fleet.state import Slot
-from world_model_ros.store import publish_release
+from world_model_ros.releases import publish_release
 
 
 def test_the_operator_rolls_back_and_the_store_does_not_bring_it_again(fleet):

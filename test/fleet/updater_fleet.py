@@ -13,7 +13,8 @@ from world_model_ros.durable import DurableState
 from world_model_ros.fleet.preflight import Verdict
 from world_model_ros.fleet.state import State, parse_state
 from world_model_ros.fleet.updater import Updater
-from world_model_ros.store import open_store, publish_release
+from world_model_ros.releases import publish_release
+from world_model_ros.store import open_store
 
 PASS = Verdict([])
 # A robot in a process of its own: it follows, swaps at once, and says what it does. With a state

@@ -25,10 +25,10 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import find_robot
-from world_model_ros.node_parameters import NODES
+from world_model_ros.deploy.node_parameters import NODES
+from world_model_ros.deploy.nodes_table import DDS_PROFILE, DDS_PROFILE_VARIABLES
 from world_model_ros.nodes import _common
-from world_model_ros.nodes_table import DDS_PROFILE, DDS_PROFILE_VARIABLES
-from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.parent import PARENT_ENV
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,10 +18,10 @@ from world_model_ros.bundle import load_bundle, write_manifest
 from world_model_ros.bundle.manifest import read_manifest
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.nodes import _common
-from world_model_ros.onboard.assembly import Assembler, Observation
-from world_model_ros.onboard.brain import Brain
-from world_model_ros.onboard.messages import checksum, header_stamp_ns
-from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.onboard.policy.brain import Brain
+from world_model_ros.onboard.tick.assembly import Assembler, Observation
+from world_model_ros.onboard.tick.tick_record import TickRecord
+from world_model_ros.wire.cdr import checksum, header_stamp_ns
 
 EPISODES = '{reset: service, max_ticks: 12}'
 SEGMENTS = '{reset: none, segment_ticks: 12}'

@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / 'onboard'))
 from onboard_messages import joints_cdr
 
 from world_model_ros.contract import contract_warnings, parse_contract
-from world_model_ros.nodes._commands import Commands
-from world_model_ros.nodes._given_up import CALM, ERROR, WARN, GivenUp
-from world_model_ros.nodes._inputs import Inputs
-from world_model_ros.onboard.ticker import Tick
+from world_model_ros.onboard.agent.commands import Commands
+from world_model_ros.onboard.agent.given_up import CALM, ERROR, WARN, GivenUp
+from world_model_ros.onboard.agent.inputs import Inputs
+from world_model_ros.onboard.tick.ticker import Tick
 
 EXAMPLES = 60
 START_NS = 1_000_000_000_000

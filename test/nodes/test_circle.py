@@ -30,14 +30,8 @@ import recorded
 from swap_robot import SwapRobot
 
 from world_model_ros.contract import find_robot, interface_hash, load_contract
-from world_model_ros.store import (
-    complete_episodes,
-    fetch_release,
-    latest_release,
-    open_store,
-    read_release,
-    releases,
-)
+from world_model_ros.releases import fetch_release, latest_release, read_release, releases
+from world_model_ros.store import complete_episodes, open_store
 
 pytestmark = pytest.mark.ros
 TICKS = 25

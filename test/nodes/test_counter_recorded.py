@@ -24,7 +24,7 @@ from world_model_ros.experience import (
     list_episodes,
     to_arrays,
 )
-from world_model_ros.experience.rebuild import read_ticks
+from world_model_ros.experience.read.rebuild import read_ticks
 
 pytestmark = pytest.mark.ros
 TICKS = 40

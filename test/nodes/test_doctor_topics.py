@@ -24,11 +24,11 @@ from world_model_ros.cli import main
 from world_model_ros.cli._doctor_topics import Expected, expected_of, judge
 from world_model_ros.contract import load_contract
 from world_model_ros.nodes import _common
-from world_model_ros.nodes._clocks import WallTime
-from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._loss import LossWatch
 from world_model_ros.nodes._probe import Measured, Wanted, measure
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
+from world_model_ros.onboard.agent.inputs import Inputs
+from world_model_ros.onboard.tick.clock import WallTime
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 CONTRACT = load_contract('reacher')
 CAMERA, JOINTS = expected_of(CONTRACT)

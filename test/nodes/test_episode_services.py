@@ -21,8 +21,8 @@ import robot_processes
 
 from world_model_ros.contract import load_contract
 from world_model_ros.experience import EpisodeReader, list_episodes, to_arrays
-from world_model_ros.experience.rebuild import read_ticks
-from world_model_ros.onboard.messages import decode
+from world_model_ros.experience.read.rebuild import read_ticks
+from world_model_ros.wire.cdr import decode
 
 pytestmark = pytest.mark.ros
 STRING = 'std_msgs/msg/String'

@@ -17,7 +17,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.nodes import _common
-from world_model_ros.nodes._clocks import WallTime
+from world_model_ros.onboard.tick.clock import WallTime
 
 pytestmark = pytest.mark.ros
 ROBOT = """

@@ -13,7 +13,7 @@ pytest.importorskip('rclpy')
 
 from world_model_ros.cli.bench_tick import Messages
 from world_model_ros.contract import load_contract
-from world_model_ros.nodes._inputs import Inputs
+from world_model_ros.onboard.agent.inputs import Inputs
 
 T_NS = 1_000_000_000_000
 

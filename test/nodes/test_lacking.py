@@ -18,9 +18,9 @@ from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
 
 from world_model_ros.contract import load_contract  # noqa: E402
-from world_model_ros.nodes._given_up import CALM, ERROR, WARN, GivenUp  # noqa: E402
-from world_model_ros.nodes._inputs import WAITING, Inputs  # noqa: E402
 from world_model_ros.nodes._lacking import Lacking  # noqa: E402
+from world_model_ros.onboard.agent.given_up import CALM, ERROR, WARN, GivenUp  # noqa: E402
+from world_model_ros.onboard.agent.inputs import WAITING, Inputs  # noqa: E402
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract('reacher')

@@ -15,7 +15,7 @@ import yaml
 
 from world_model_ros.bundle import BundleError
 from world_model_ros.contract import ContractError
-from world_model_ros.launching import (
+from world_model_ros.deploy.launching import (
     declared,
     judged,
     launch_actions,
@@ -24,8 +24,8 @@ from world_model_ros.launching import (
     setting,
     settings_from,
 )
-from world_model_ros.node_parameters import NODES
-from world_model_ros.nodes_table import (
+from world_model_ros.deploy.node_parameters import NODES
+from world_model_ros.deploy.nodes_table import (
     GUARD,
     ROBOT,
     SIM,

@@ -21,7 +21,7 @@ from world_model_ros.bundle import load_bundle  # noqa: E402
 from world_model_ros.contract import find_robot, load_contract  # noqa: E402
 from world_model_ros.evaluation import report_seeds  # noqa: E402
 from world_model_ros.evaluation.bundle_actor import BundleActor  # noqa: E402
-from world_model_ros.onboard.noise import noise_key  # noqa: E402
+from world_model_ros.onboard.policy.noise import noise_key  # noqa: E402
 from world_model_ros.robots import make_env  # noqa: E402
 
 pytestmark = pytest.mark.ros

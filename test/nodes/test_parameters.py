@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.node import Node
 
-from world_model_ros.node_parameters import NODES, Parameter, defaults, fitting
+from world_model_ros.deploy.node_parameters import NODES, Parameter, defaults, fitting
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._only import AlreadyRunning, only_one
 from world_model_ros.parent import PARENT_ENV

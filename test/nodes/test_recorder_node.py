@@ -31,7 +31,6 @@ from rclpy.qos import (  # noqa: E402
     qos_profile_sensor_data,
 )
 
-from world_model_ros.cli._faults import find_faults  # noqa: E402
 from world_model_ros.contract import parse_contract  # noqa: E402
 from world_model_ros.experience import (  # noqa: E402
     EpisodeReader,
@@ -39,8 +38,9 @@ from world_model_ros.experience import (  # noqa: E402
     list_episodes,
     parity,
 )
-from world_model_ros.nodes._monitor import NodeStatus, RobotView  # noqa: E402
 from world_model_ros.nodes.recorder_topics import message_class, wanted_topics  # noqa: E402
+from world_model_ros.telemetry.faults import find_faults  # noqa: E402
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView  # noqa: E402
 
 pytestmark = pytest.mark.ros
 DOMAIN = '87'

@@ -26,8 +26,8 @@ import robot_processes
 from world_model_ros.bundle import load_bundle
 from world_model_ros.contract import load_contract
 from world_model_ros.experience import EpisodeReader, check_episode
-from world_model_ros.experience.rebuild import rebuild
-from world_model_ros.onboard.brain import Brain
+from world_model_ros.experience.read.rebuild import rebuild
+from world_model_ros.onboard.policy.brain import Brain
 
 pytestmark = pytest.mark.ros
 SEGMENTS, TICKS = 3, 20

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from world_model_ros.contract import find_robot, interface_hash, load_contract
-from world_model_ros.nodes._shipper import Shipper
+from world_model_ros.experience.record.shipping import Shipper
 from world_model_ros.store import StoreUrlError, complete_episodes, open_store
 
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
@@ -199,7 +199,7 @@ def test_a_fault_with_one_episode_is_given_up_after_some_tries_and_named(
         put(self, key, path)
 
     monkeypatch.setattr(type(store), 'put_file', broken)
-    monkeypatch.setattr('world_model_ros.nodes._shipper.SCAN_PERIOD_SEC', 0.01)
+    monkeypatch.setattr('world_model_ros.experience.record.shipping.SCAN_PERIOD_SEC', 0.01)
     shipper = Shipper(recorded, store.url, 'counter-1', first_retry_s=0.001)
     figures = ship(shipper, lambda figures: figures.refused == 1 and figures.shipped == 1)
     assert 'MemoryError' in figures.error and '6 tries' in figures.error

@@ -18,11 +18,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'experience')]
 import counter  # noqa: E402
 import robot_processes  # noqa: E402
 
-from world_model_ros.cli._faults import find_faults  # noqa: E402
 from world_model_ros.contract import find_robot, interface_hash, load_contract  # noqa: E402
 from world_model_ros.experience import check_episode  # noqa: E402
 from world_model_ros.nodes import _common  # noqa: E402
-from world_model_ros.nodes._monitor import NodeStatus, RobotView  # noqa: E402
 from world_model_ros.nodes.recorder_topics import message_class  # noqa: E402
 from world_model_ros.store import (  # noqa: E402
     complete_episodes,
@@ -30,6 +28,8 @@ from world_model_ros.store import (  # noqa: E402
     open_store,
 )
 from world_model_ros.store.episodes import episode_record  # noqa: E402
+from world_model_ros.telemetry.faults import find_faults  # noqa: E402
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView  # noqa: E402
 
 pytestmark = pytest.mark.ros
 FIXTURE = HERE.parent / 'fixtures' / 'episode_v1'

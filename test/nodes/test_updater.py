@@ -25,12 +25,13 @@ from rcl_interfaces.msg import Parameter, ParameterValue  # noqa: E402
 from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
-from world_model_ros.cli._faults import find_faults  # noqa: E402
 from world_model_ros.contract import interface_hash, load_contract  # noqa: E402
 from world_model_ros.nodes import _common  # noqa: E402
-from world_model_ros.nodes._monitor import NodeStatus, RobotView  # noqa: E402
 from world_model_ros.parent import PARENT_ENV  # noqa: E402
-from world_model_ros.store import complete_episodes, open_store, publish_release  # noqa: E402
+from world_model_ros.releases import publish_release  # noqa: E402
+from world_model_ros.store import complete_episodes, open_store  # noqa: E402
+from world_model_ros.telemetry.faults import find_faults  # noqa: E402
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView  # noqa: E402
 
 pytestmark = pytest.mark.ros
 DOMAIN = 62

@@ -17,14 +17,14 @@ pytest.importorskip('rclpy')
 
 from world_model_ros.cli.bench_tick import Messages
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.nodes._episodes import Options
-from world_model_ros.nodes._inputs import Inputs
-from world_model_ros.nodes._schedule import Schedule
-from world_model_ros.nodes._worker import Worker
-from world_model_ros.onboard.brain import Decision
-from world_model_ros.onboard.collector import Collector
-from world_model_ros.onboard.model import Model
-from world_model_ros.onboard.swap import Swap
+from world_model_ros.onboard.agent.episode import Options
+from world_model_ros.onboard.agent.inputs import Inputs
+from world_model_ros.onboard.agent.schedule import Schedule
+from world_model_ros.onboard.agent.worker import Worker
+from world_model_ros.onboard.policy.brain import Decision
+from world_model_ros.onboard.policy.collector import Collector
+from world_model_ros.onboard.policy.model import Model
+from world_model_ros.onboard.policy.swap import Swap
 
 CONTRACT = load_contract(find_robot('reacher'))
 PERIOD_NS = CONTRACT.period_ns

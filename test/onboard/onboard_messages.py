@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE, encode, typestore
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE, encode, typestore
 
 TYPES = typestore().types
 BYTES_PER_PIXEL = {'mono8': 1, 'rgba8': 4, 'bgra8': 4}

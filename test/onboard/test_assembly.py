@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from onboard_contract import make_contract, make_stream
 from onboard_messages import image_cdr, joints_cdr
 
-from world_model_ros.onboard.assembly import NO_CHECKSUM, Assembler
-from world_model_ros.onboard.messages import checksum
+from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Assembler
+from world_model_ros.wire.cdr import checksum
 
 MS = 1_000_000
 T = 1_000_000 * MS

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from onboard_contract import make_action, make_contract
 
-from world_model_ros.onboard.assembly import Observation
-from world_model_ros.onboard.collector import Collector
-from world_model_ros.onboard.noise import ColouredNoise, episode_level, noise_key
+from world_model_ros.onboard.policy.collector import Collector
+from world_model_ros.onboard.policy.noise import ColouredNoise, episode_level, noise_key
+from world_model_ros.onboard.tick.assembly import Observation
 
 PENDING = np.zeros((1, 2), np.float32)
 

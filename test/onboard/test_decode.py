@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from onboard_contract import make_stream
 from onboard_messages import image_cdr, image_message, joints_cdr, joints_message
 
-from world_model_ros.onboard.assembly import decode_stream
-from world_model_ros.onboard.decode import StreamError, decode_image, decode_joints
-from world_model_ros.onboard.messages import (
+from world_model_ros.onboard.tick.assembly import decode_stream
+from world_model_ros.wire.cdr import (
     IMAGE,
     JOINT_STATE,
     MessageError,
@@ -21,6 +20,7 @@ from world_model_ros.onboard.messages import (
     decode,
     header_stamp_ns,
 )
+from world_model_ros.wire.decode import StreamError, decode_image, decode_joints
 
 CAMERA = make_stream('image')
 JOINTS = make_stream('joints')

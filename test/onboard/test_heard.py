@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from onboard_contract import make_contract, make_stream
 from onboard_messages import image_cdr, joints_cdr
 
-from world_model_ros.onboard.assembly import Assembler
-from world_model_ros.onboard.messages import MAX_JOINTS, MessageError, joint_names
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.wire.cdr import MAX_JOINTS, MessageError, joint_names
 
 MS = 1_000_000
 NOW = 1_790_000_000_000 * MS  # in 2026

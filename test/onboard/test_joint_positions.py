@@ -5,7 +5,7 @@
 import numpy as np
 
 from world_model_ros.contract import load_contract
-from world_model_ros.onboard.joint_positions import JointPositions
+from world_model_ros.onboard.guard.joint_positions import JointPositions
 
 FIRST, SECOND = ['j4', 'j2', 'j3', 'j1'], ['j5', 'j6', 'j7', 'finger']
 

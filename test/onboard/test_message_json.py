@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from world_model_ros.contract.names import NameRefused, check_name, check_robot_id
-from world_model_ros.onboard.message_json import MAX_JSON_BYTES, message_json
-from world_model_ros.onboard.messages import MessageError
+from world_model_ros.wire.cdr import MessageError
+from world_model_ros.wire.message_json import MAX_JSON_BYTES, message_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

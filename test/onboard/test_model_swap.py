@@ -12,12 +12,12 @@ from fake_bundle import FakeBundle
 from onboard_contract import make_contract
 
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.onboard.assembly import Observation
-from world_model_ros.onboard.brain import Brain
-from world_model_ros.onboard.collector import Collector
-from world_model_ros.onboard.history import HISTORY_TICKS, History
-from world_model_ros.onboard.model import Model
-from world_model_ros.onboard.swap import MAX_CATCH_UP_TICKS, Swap
+from world_model_ros.onboard.policy.brain import Brain
+from world_model_ros.onboard.policy.collector import Collector
+from world_model_ros.onboard.policy.model import Model
+from world_model_ros.onboard.policy.swap import MAX_CATCH_UP_TICKS, Swap
+from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.history import HISTORY_TICKS, History
 
 PENDING = np.zeros((1, 2), np.float32)
 SENT = np.array([0.01, 0.02], np.float32)

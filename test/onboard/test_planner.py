@@ -9,7 +9,7 @@ import pytest
 from fake_bundle import FakeBundle
 from onboard_contract import make_contract
 
-from world_model_ros.onboard.planner import POLICY_ROWS, Planner, shift_plan
+from world_model_ros.onboard.policy.planner import POLICY_ROWS, Planner, shift_plan
 
 PENDING = np.zeros((1, 2), np.float32)
 

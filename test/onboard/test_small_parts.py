@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from world_model_ros.onboard.latency import Latency
-from world_model_ros.onboard.noise import Noise, noise_key
-from world_model_ros.onboard.sent import SentHistory
-from world_model_ros.onboard.ticker import Jump, Ticker
+from world_model_ros.onboard.policy.noise import Noise, noise_key
+from world_model_ros.onboard.tick.latency import Latency
+from world_model_ros.onboard.tick.sent import SentHistory
+from world_model_ros.onboard.tick.ticker import Jump, Ticker
 
 MS = 1_000_000
 PERIOD = 40 * MS

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onboard_contract import make_contract
 
-from world_model_ros.onboard.assembly import NO_CHECKSUM, StreamSample
-from world_model_ros.onboard.messages import JOINT_STATE, decode
-from world_model_ros.onboard.tick_record import (
+from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, StreamSample
+from world_model_ros.onboard.tick.tick_record import (
     FLAGS,
     SOURCES,
     TICK_SCHEMA,
@@ -23,6 +22,7 @@ from world_model_ros.onboard.tick_record import (
     TickRecordError,
     tick_names,
 )
+from world_model_ros.wire.cdr import JOINT_STATE, decode
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures'
 FLOATS = st.floats(allow_nan=True)

@@ -19,9 +19,10 @@ from stored import make_bundle
 
 from world_model_ros.contract import Contract, interface_hash, parse_contract
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter
-from world_model_ros.onboard.assembly import NO_CHECKSUM, StreamSample
-from world_model_ros.onboard.tick_record import TickRecord
-from world_model_ros.store import Release, Store, publish_release, upload_episode
+from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, StreamSample
+from world_model_ros.onboard.tick.tick_record import TickRecord
+from world_model_ros.releases import Release, publish_release
+from world_model_ros.store import Store, upload_episode
 
 TICKS = 20
 T0_NS = 1_790_000_000_000_000_000  # in 2026

@@ -13,7 +13,7 @@ from world_model_ros.bundle import BundleError, find_bundle
 from world_model_ros.cli import bench_run, main
 from world_model_ros.cli.bench_tick import Messages
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.onboard.assembly import Assembler
+from world_model_ros.onboard.tick.assembly import Assembler
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,9 +19,10 @@ from typer.testing import CliRunner
 pytest.importorskip('mujoco')
 pytest.importorskip('onnxruntime')
 
+from world_model_ros.bench import child_demo as _child_demo
+from world_model_ros.bench.results import INTERRUPTED, reported
 from world_model_ros.bundle import BundleError
-from world_model_ros.cli import _arguments, _child_demo, bench
-from world_model_ros.cli._results import INTERRUPTED, reported
+from world_model_ros.cli import _arguments, bench
 from world_model_ros.cli.bench_circle import _Arms, _written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,7 @@ def test_what_returned_until_an_error_is_shown(tmp_path):
 
 BENCH = """
 import sys, typer
-from world_model_ros.cli._results import reported
+from world_model_ros.bench.results import reported
 figures = {'done': 1}
 def command():
     with reported(figures, lambda figures: None, as_json=True):

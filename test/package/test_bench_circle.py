@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 pytest.importorskip('mujoco')
 pytest.importorskip('onnxruntime')
 
-from world_model_ros.cli._circle_curve import FIELDS, lived_rows, write_curve
+from world_model_ros.bench.circle_curve import FIELDS, lived_rows, write_curve
 from world_model_ros.cli.bench import app
 from world_model_ros.cli.bench_circle import _Arms, _stock_arm
 

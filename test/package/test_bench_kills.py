@@ -19,11 +19,13 @@ from lived_store import INTERFACE
 from stored import make_bundle
 from tiny_bundle import make_tiny_bundle
 
-from world_model_ros.cli import _kills, bench_kills
-from world_model_ros.cli._kills_counts import Counts, TickPause
-from world_model_ros.cli._kills_run import PROCESSES, ZERO
+from world_model_ros.bench import kills_checks as _kills
+from world_model_ros.bench.kills_counts import Counts, TickPause
+from world_model_ros.bench.kills_run import PROCESSES, ZERO
+from world_model_ros.cli import bench_kills
 from world_model_ros.contract import find_robot, interface_hash, load_contract
-from world_model_ros.store import complete_episodes, open_store, publish_release, upload_episode
+from world_model_ros.releases import publish_release
+from world_model_ros.store import complete_episodes, open_store, upload_episode
 from world_model_ros.store.layout import latest_key, objects_prefix
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from world_model_ros.bench.reaction_figures import FAULTS, SETTLED, Command, acting, reaction, row
 from world_model_ros.cli import main
-from world_model_ros.cli._reaction import FAULTS, SETTLED, Command, acting, reaction, row
 from world_model_ros.contract import find_robot, load_contract
 
 PERIOD_S = 1 / 60

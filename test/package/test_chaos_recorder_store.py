@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip('rclpy')  # the shipper lies in nodes/
 
 from world_model_ros.bench.chaos import recorder, store
-from world_model_ros.experience import recover
+from world_model_ros.experience.record import recover
 
 
 @pytest.mark.parametrize('part', [recorder, store], ids=['recorder', 'store'])

@@ -12,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from world_model_ros.cli import _measure, bench, doctor, lazy, main
+from world_model_ros.bench import measure as _measure
+from world_model_ros.cli import bench, doctor, lazy, main
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 
 runner = CliRunner()

@@ -12,12 +12,12 @@ import pytest
 
 pytest.importorskip('rich')
 pytest.importorskip('rclpy')
-from world_model_ros.cli._circle import Circle, folders, prepare
-from world_model_ros.cli._demo_view import gate_line, history, release_line, trainer_line
-from world_model_ros.cli._faults import NODE_SILENT_SEC, SILENT_SEC, Fault, find_faults
-from world_model_ros.cli._supervisor import Child
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.nodes._monitor import NodeStatus, RobotView, Score
+from world_model_ros.deploy.supervisor import Child
+from world_model_ros.telemetry.circle import Circle, folders, prepare
+from world_model_ros.telemetry.faults import NODE_SILENT_SEC, SILENT_SEC, Fault, find_faults
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView, Score
+from world_model_ros.telemetry.terminal import gate_line, history, release_line, trainer_line
 
 
 def test_history_marks_where_the_release_changed():

@@ -21,13 +21,13 @@ import lived_store as lived
 
 from world_model_ros.bench.chaos import episode_parts
 from world_model_ros.cli import main
-from world_model_ros.cli._report_axis import TimeAxis
-from world_model_ros.cli._report_data import find_episodes, gather
-from world_model_ros.cli._report_page import render
-from world_model_ros.cli._report_sane import label
 from world_model_ros.contract import interface_hash, load_contract
-from world_model_ros.experience.figures import episode_figures
-from world_model_ros.onboard.assembly import StreamSample
+from world_model_ros.experience.read.figures import episode_figures
+from world_model_ros.onboard.tick.assembly import StreamSample
+from world_model_ros.report.axis import TimeAxis
+from world_model_ros.report.data import find_episodes, gather
+from world_model_ros.report.page import render
+from world_model_ros.report.sane import label
 from world_model_ros.store import open_store
 from world_model_ros.store.redact import redact
 
@@ -339,7 +339,7 @@ def test_a_page_that_cannot_be_written_is_refused_by_name(tmp_path, store):
 
 
 def test_the_template_is_among_the_installed_files():
-    where = importlib.util.find_spec('world_model_ros.cli').submodule_search_locations[0]
-    assert (Path(where) / '_report_page.html').is_file()
+    where = importlib.util.find_spec('world_model_ros.report').submodule_search_locations[0]
+    assert (Path(where) / 'page.html').is_file()
     setup = (Path(__file__).parents[2] / 'setup.py').read_text()
     assert "'**/*.html'" in setup

@@ -13,34 +13,42 @@ PACKAGE = ROOT / 'world_model_ros'
 # Folder -> what it may import of the others: the table of docs/architecture.md.
 MAY_IMPORT = {
     'contract': set(),
-    'store': {'contract'},
+    'wire': {'contract'},
     'bundle': {'contract'},
-    'onboard': {'contract', 'bundle'},
-    'experience': {'contract', 'onboard'},
-    'robots': {'contract', 'onboard'},
+    'store': {'contract'},
+    'releases': {'contract', 'store'},
+    'onboard': {'contract', 'wire', 'bundle'},
+    'experience': {'contract', 'wire', 'onboard', 'store'},
+    'robots': {'contract', 'wire', 'onboard'},
     'evaluation': {'contract', 'bundle', 'onboard', 'robots'},
-    'models': {'contract'},
-    'planning': {'models'},
+    'families': {'contract'},
+    'planning': {'families'},
     'training': {
-        'models',
+        'families',
         'planning',
         'experience',
         'bundle',
         'evaluation',
+        'onboard',
         'robots',
         'contract',
+        'wire',
         'store',
+        'releases',
     },
-    'fleet': {'contract', 'bundle', 'onboard', 'store'},
+    'fleet': {'contract', 'wire', 'bundle', 'onboard', 'store', 'releases'},
+    'deploy': {'contract', 'bundle'},
+    'report': {'contract', 'experience', 'onboard', 'store', 'releases'},
+    'telemetry': {'contract', 'experience', 'onboard', 'store', 'releases', 'deploy'},
 }
-MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'models', 'planning', 'training'}
+MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'families', 'planning', 'training', 'report'}
 MAY_IMPORT['bench'] = set(MAY_IMPORT)
 MAY_IMPORT['cli'] = set(MAY_IMPORT) - {'cli'}
 
 # Modules with walls of their own, and the folders where they may stand.
 ROOMS = {
     'rclpy': {'nodes'},
-    'torch': {'models', 'planning', 'training'},
+    'torch': {'families', 'planning', 'training'},
 }
 FILES = sorted(path for path in PACKAGE.rglob('*.py') if path.parent != PACKAGE)
 

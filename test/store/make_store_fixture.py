@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from world_model_ros.store import open_store, publish_release, upload_episode
+from world_model_ros.releases import publish_release
+from world_model_ros.store import open_store, upload_episode
 
 INTERFACE = 'a' * 64
 STARTED_NS = 1_795_305_600_000_000_000  # 2026-11-22

@@ -13,8 +13,9 @@ from stored import INTERFACE
 from typer.testing import CliRunner
 
 from world_model_ros.cli.store import app
-from world_model_ros.store import open_store, publish_release, upload_episode
-from world_model_ros.store.gc import KEEP_RELEASES, collect, find_garbage
+from world_model_ros.releases import publish_release
+from world_model_ros.releases.gc import KEEP_RELEASES, collect, find_garbage
+from world_model_ros.store import open_store, upload_episode
 
 LATER = datetime.now(timezone.utc) + timedelta(days=100)  # everything is old then
 

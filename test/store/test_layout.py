@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from world_model_ros.releases.plain import latest_release
 from world_model_ros.store import StoreDamaged, StoreMissing, open_store
 from world_model_ros.store.layout import (
     RecordError,
@@ -21,7 +22,6 @@ from world_model_ros.store.layout import (
     record_key,
     record_number,
 )
-from world_model_ros.store.releases import latest_release
 
 SHA = 'a' * 64
 JSON = st.recursive(

@@ -20,16 +20,18 @@ import s3_server  # noqa: E402
 from stored import INTERFACE, make_bundle, make_episode  # noqa: E402
 
 from world_model_ros.cli.main import app  # noqa: E402
-from world_model_ros.nodes._shipper import Shipper  # noqa: E402
+from world_model_ros.experience.record.shipping import Shipper  # noqa: E402
+from world_model_ros.releases import (  # noqa: E402
+    fetch_release,
+    latest_release,
+    publish_release,
+)
 from world_model_ros.store import (  # noqa: E402
     StoreError,
     StoreMissing,
     complete_episodes,
     download_episode,
-    fetch_release,
-    latest_release,
     open_store,
-    publish_release,
     upload_episode,
 )
 

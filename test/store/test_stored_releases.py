@@ -13,15 +13,8 @@ import pytest
 import stored
 from stored import INTERFACE
 
-from world_model_ros.store import (
-    StoreDamaged,
-    StoreError,
-    fetch_release,
-    latest_release,
-    open_store,
-    publish_release,
-    releases,
-)
+from world_model_ros.releases import fetch_release, latest_release, publish_release, releases
+from world_model_ros.store import StoreDamaged, StoreError, open_store
 from world_model_ros.store.files import sha256_of
 from world_model_ros.store.layout import latest_key, objects_prefix, record_key
 

@@ -10,14 +10,8 @@ import pytest
 import stored
 from stored import INTERFACE
 
-from world_model_ros.store import (
-    StoreConflict,
-    StoreDamaged,
-    latest_release,
-    open_store,
-    publish_release,
-    releases,
-)
+from world_model_ros.releases import StoreConflict, latest_release, publish_release, releases
+from world_model_ros.store import StoreDamaged, open_store
 from world_model_ros.store.layout import latest_key, to_json
 
 

@@ -37,9 +37,9 @@ def learner_file(tmp_path_factory) -> Path:
     """Weights of a small untrained model."""
     import recorded
 
-    from world_model_ros.models.dreamer import Dreamer
-    from world_model_ros.training.learner import Learner
-    from world_model_ros.training.shipped import write_shipped
+    from world_model_ros.families.dreamer.net import Dreamer
+    from world_model_ros.training.core.learner import Learner
+    from world_model_ros.training.core.learner_file import write_shipped
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp('start') / 'cartpole.learner.safetensors'

@@ -16,11 +16,11 @@ import counter
 
 from world_model_ros.contract import Contract, interface_hash, load_contract, parse_contract
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter
-from world_model_ros.models.dreamer import DreamerConfig
-from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.families.dreamer.net import DreamerConfig
+from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.store import Store, upload_episode
-from world_model_ros.training.learner import LearnerConfig
-from world_model_ros.training.sides import KEY_FILE
+from world_model_ros.training.core.learner import LearnerConfig
+from world_model_ros.training.data.sides import KEY_FILE
 
 SMALL = DreamerConfig(
     deter=32, groups=4, classes=4, hidden=32, head=32, widths=(4, 4, 8), embed=16

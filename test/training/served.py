@@ -15,9 +15,9 @@ from pathlib import Path
 
 import recorded
 
-from world_model_ros.training.service import Service
-from world_model_ros.training.settings import ServiceConfig
-from world_model_ros.training.state import Start
+from world_model_ros.training.core.service import Service
+from world_model_ros.training.core.settings import ServiceConfig
+from world_model_ros.training.core.state import Start
 
 TICKS = 40
 PATIENCE_SEC = 180.0  # for anything to happen on a busy machine

@@ -30,12 +30,12 @@ def main() -> None:
     if settings.pop('blocked', False):
         sys.meta_path.insert(0, Blocker())
     from world_model_ros.contract import parse_contract
-    from world_model_ros.models.dreamer import DreamerConfig
-    from world_model_ros.training.gate import GateConfig
-    from world_model_ros.training.learner import LearnerConfig
-    from world_model_ros.training.service import Service
-    from world_model_ros.training.settings import ServiceConfig
-    from world_model_ros.training.state import Start
+    from world_model_ros.families.dreamer.net import DreamerConfig
+    from world_model_ros.training.core.learner import LearnerConfig
+    from world_model_ros.training.core.service import Service
+    from world_model_ros.training.core.settings import ServiceConfig
+    from world_model_ros.training.core.state import Start
+    from world_model_ros.training.judge.gate import GateConfig
 
     contract = parse_contract(Path(settings.pop('contract')).read_text())
     recipe = LearnerConfig(**settings.pop('recipe'))

@@ -18,9 +18,9 @@ from served import QUIET, TICKS, Told, fill, reach, serve
 
 from world_model_ros.training import aligner
 from world_model_ros.training.alignment import AlignConfig
+from world_model_ros.training.core.state import ORIGIN, TEACHER
 from world_model_ros.training.shift_fit import FitConfig
 from world_model_ros.training.shift_search import SearchConfig, Windows
-from world_model_ros.training.state import ORIGIN, TEACHER
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = Windows(2, 2)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_learner import batch, learner
 
-from world_model_ros.training import checkpoint
+from world_model_ros.training.core import checkpoint
 
 
 def weights(model) -> torch.Tensor:

@@ -14,10 +14,10 @@ import recorded
 import torch
 from served import Told
 
-from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.training import checkpoint
-from world_model_ros.training.learner import Learner
-from world_model_ros.training.state import Start, TrainerState
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.training.core import checkpoint
+from world_model_ros.training.core.learner import Learner
+from world_model_ros.training.core.state import Start, TrainerState
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

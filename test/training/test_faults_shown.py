@@ -24,14 +24,15 @@ import recorded
 from rich.console import Console
 from served import QUIET, TICKS, Told, fill, reach, serve
 
-from world_model_ros.cli._circle import Circle
-from world_model_ros.cli._demo_view import draw
-from world_model_ros.cli._supervisor import Supervisor
 from world_model_ros.contract import interface_hash, load_contract
+from world_model_ros.deploy.supervisor import Supervisor
 from world_model_ros.fleet.updater import Updater
-from world_model_ros.nodes._monitor import RobotView
-from world_model_ros.store import open_store, publish_release
-from world_model_ros.training.ingest import UPLOAD_SEC
+from world_model_ros.releases import publish_release
+from world_model_ros.store import open_store
+from world_model_ros.telemetry.circle import Circle
+from world_model_ros.telemetry.robot_view import RobotView
+from world_model_ros.telemetry.terminal import draw
+from world_model_ros.training.data.ingest import UPLOAD_SEC
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

@@ -15,10 +15,10 @@ pytest.importorskip('mujoco')
 import recorded
 from served import PATIENCE_SEC, QUIET, TICKS, Told, fill, reach, serve
 
-from world_model_ros.training.disk import SPARE_BYTES
-from world_model_ros.training.ingest import Ingest
-from world_model_ros.training.mixture import Shares
-from world_model_ros.training.nominal import Nominal
+from world_model_ros.training.core.disk import SPARE_BYTES
+from world_model_ros.training.data.ingest import Ingest
+from world_model_ros.training.data.mixture import Shares
+from world_model_ros.training.data.nominal import Nominal
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

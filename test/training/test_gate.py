@@ -16,18 +16,18 @@ pytest.importorskip('mujoco')
 import recorded
 
 from world_model_ros.experience import EpisodeReader, to_arrays
-from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.training.gate import GateConfig, append_verdict, judge
-from world_model_ros.training.learner import Learner
-from world_model_ros.training.open_loop import (
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.training.core.learner import Learner
+from world_model_ros.training.data.segments import learnable
+from world_model_ros.training.judge.gate import GateConfig, append_verdict, judge
+from world_model_ros.training.judge.open_loop import (
     HORIZONS,
     believe,
     calibration_figures,
     discounted,
     open_loop_figures,
 )
-from world_model_ros.training.pieces import learnable
-from world_model_ros.training.strips import CONTEXT, draw_strip, imagine_strip
+from world_model_ros.training.judge.strips import CONTEXT, draw_strip, imagine_strip
 
 UPDATES = 200
 DISCOUNT = 0.95

@@ -20,8 +20,8 @@ from served import TICKS
 
 from world_model_ros.contract import load_contract, parse_contract
 from world_model_ros.experience import to_arrays
-from world_model_ros.training.ingest import Ingest
-from world_model_ros.training.ledger import Ledger
+from world_model_ros.training.data.ingest import Ingest
+from world_model_ros.training.data.ledger import Ledger
 
 CAPACITY = 1_000
 

@@ -13,7 +13,7 @@ pytest.importorskip('mujoco')
 import recorded
 from served import Told
 
-from world_model_ros.training.ingest import Ingest
+from world_model_ros.training.data.ingest import Ingest
 
 
 def make(tmp_path, told: Told) -> Ingest:

@@ -16,13 +16,13 @@ import recorded
 from served import QUIET, Told, serve
 
 from world_model_ros.contract import load_contract
-from world_model_ros.training.service import Service
-from world_model_ros.training.shipped import (
+from world_model_ros.training.core.learner_file import (
     LearnerFileError,
     find_shipped,
     read_shipped,
 )
-from world_model_ros.training.state import Start
+from world_model_ros.training.core.service import Service
+from world_model_ros.training.core.state import Start
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

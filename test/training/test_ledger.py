@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from world_model_ros.training.ledger import COPY_SUFFIX, Entry, Ledger
-from world_model_ros.training.sides import (
+from world_model_ros.training.data.ledger import COPY_SUFFIX, Entry, Ledger
+from world_model_ros.training.data.sides import (
     INGESTED_BEFORE_HELD_OUT,
     KEY_FILE,
     content_of,

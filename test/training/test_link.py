@@ -12,7 +12,7 @@ pytest.importorskip('mujoco')
 from served import Told, serve
 
 from world_model_ros.store import StoreUrlError
-from world_model_ros.training.link import Link
+from world_model_ros.training.core.store_connection import Link
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

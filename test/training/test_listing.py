@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from world_model_ros.store import open_store, upload_episode
-from world_model_ros.training.listing import FULL_SEC, Listing
+from world_model_ros.training.data.listing import FULL_SEC, Listing
 
 DAY_NS = 86_400 * 10**9
 OLD, NEW = 20_000 * DAY_NS, 20_010 * DAY_NS

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip('mujoco')
 import recorded
 
-from world_model_ros.training.mixture import Shares, counts
-from world_model_ros.training.replay import Replay
+from world_model_ros.training.data.mixture import Shares, counts
+from world_model_ros.training.data.replay import Replay
 
 
 @pytest.mark.parametrize(

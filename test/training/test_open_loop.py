@@ -11,8 +11,8 @@ import torch
 pytest.importorskip('mujoco')
 import recorded
 
-from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.training.open_loop import LONGEST_PIECE, MOST_TICKS, believe
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.training.judge.open_loop import LONGEST_PIECE, MOST_TICKS, believe
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

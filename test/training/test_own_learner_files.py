@@ -18,9 +18,9 @@ from served import QUIET, Told, fill, serve
 
 from world_model_ros.training.aligner import LOST, Aligner
 from world_model_ros.training.alignment import AlignConfig
-from world_model_ros.training.replay import Replay
-from world_model_ros.training.shipped import write_shipped
-from world_model_ros.training.state import ACTING, ORIGIN, TEACHER, Start, TrainerState
+from world_model_ros.training.core.learner_file import write_shipped
+from world_model_ros.training.core.state import ACTING, ORIGIN, TEACHER, Start, TrainerState
+from world_model_ros.training.data.replay import Replay
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

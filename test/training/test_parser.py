@@ -19,9 +19,9 @@ import pytest
 from world_model_ros.bench.chaos import episode_parts as parts_of
 from world_model_ros.experience import EpisodeReader, to_arrays
 from world_model_ros.store import open_store, upload_episode
-from world_model_ros.training.attempts import MOST, Attempts
-from world_model_ros.training.ingest import Ingest
-from world_model_ros.training.parser import Parser, ParserEnded, ParserRefused, ParserStopped
+from world_model_ros.training.data.attempts import MOST, Attempts
+from world_model_ros.training.data.ingest import Ingest
+from world_model_ros.training.data.parser import Parser, ParserEnded, ParserRefused, ParserStopped
 
 SOURCE = parts_of.fixture('episode_v1')
 CONTRACT = EpisodeReader(SOURCE).contract
@@ -310,7 +310,7 @@ def test_numbers_that_no_robot_measures_are_refused(tmp_path, parser):
 def test_the_child_ends_with_its_parent(tmp_path):
     code = (
         'import os, sys; from pathlib import Path;'
-        'from world_model_ros.training.parser import Parser;'
+        'from world_model_ros.training.data.parser import Parser;'
         'from world_model_ros.experience import EpisodeReader;'
         f'source = Path({str(SOURCE)!r});'
         f'p = Parser(EpisodeReader(source).contract, Path({str(tmp_path / "p")!r}));'

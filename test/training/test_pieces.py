@@ -16,7 +16,7 @@ import counter
 
 from world_model_ros.contract import parse_contract
 from world_model_ros.experience import EpisodeReader, EpisodeWriter, to_arrays
-from world_model_ros.training.pieces import learnable, split
+from world_model_ros.training.data.segments import learnable, split
 
 
 def counted(root: Path, lose) -> tuple[EpisodeReader, dict[str, np.ndarray]]:

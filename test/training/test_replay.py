@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.training.replay import Replay
+from world_model_ros.training.data.replay import Replay
 
 LANES, CAPACITY = 2, 16
 

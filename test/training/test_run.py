@@ -10,11 +10,11 @@ from small_learner import SMALL
 
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.robots import Reality
-from world_model_ros.training import checkpoint
-from world_model_ros.training.collect import evaluate
-from world_model_ros.training.learner import LearnerConfig
-from world_model_ros.training.run import SELECTION_SEED, Run, RunConfig
-from world_model_ros.training.shipped import read_shipped, write_shipped
+from world_model_ros.training.core import checkpoint
+from world_model_ros.training.core.collect import evaluate
+from world_model_ros.training.core.learner import LearnerConfig
+from world_model_ros.training.core.learner_file import read_shipped, write_shipped
+from world_model_ros.training.core.run import SELECTION_SEED, Run, RunConfig
 
 QUICK = LearnerConfig(batch=4, length=8, starts=8, horizon=3, bf16=False)
 

@@ -22,14 +22,15 @@ from served import QUIET, TICKS, Told, fill, reach, serve
 
 from world_model_ros.contract import interface_hash
 from world_model_ros.folder_lock import FolderInUse
-from world_model_ros.store import latest_release, open_store
-from world_model_ros.training import checkpoint
-from world_model_ros.training.gate import GateConfig
-from world_model_ros.training.ingest import HELD_OUT_SHARE
-from world_model_ros.training.mixture import Shares
-from world_model_ros.training.nominal import open_nominal
-from world_model_ros.training.sides import is_held_out
-from world_model_ros.training.strips import CONTEXT, OPEN_LOOP
+from world_model_ros.releases import latest_release
+from world_model_ros.store import open_store
+from world_model_ros.training.core import checkpoint
+from world_model_ros.training.data.ingest import HELD_OUT_SHARE
+from world_model_ros.training.data.mixture import Shares
+from world_model_ros.training.data.nominal import open_nominal
+from world_model_ros.training.data.sides import is_held_out
+from world_model_ros.training.judge.gate import GateConfig
+from world_model_ros.training.judge.strips import CONTEXT, OPEN_LOOP
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

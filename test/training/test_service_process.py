@@ -20,11 +20,11 @@ from served import PATIENCE_SEC, TICKS, Child, fill
 
 from world_model_ros.bundle import check_bundle
 from world_model_ros.contract import interface_hash
-from world_model_ros.store import fetch_release, latest_release
+from world_model_ros.releases import fetch_release, latest_release
 from world_model_ros.store.limits import PICTURE_BYTES
-from world_model_ros.training import checkpoint
-from world_model_ros.training.ledger import Ledger
-from world_model_ros.training.shipped import read_shipped
+from world_model_ros.training.core import checkpoint
+from world_model_ros.training.core.learner_file import read_shipped
+from world_model_ros.training.data.ledger import Ledger
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from world_model_ros.cli._train_store import train_from_store
 from world_model_ros.cli.main import app
 from world_model_ros.contract import load_contract
-from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.training.settings import ServiceConfig
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.training.core.settings import ServiceConfig
 
 TEXT = load_contract('reacher').text
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from world_model_ros.cli.doctor import Finding
 from world_model_ros.contract import Contract, Stream, find_robot, load_contract
-from world_model_ros.onboard.assembly import decode_stream
-from world_model_ros.onboard.decode import StreamError
-from world_model_ros.onboard.heard import CLOCKS, span
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
+from world_model_ros.onboard.tick.assembly import decode_stream
+from world_model_ros.onboard.tick.heard import CLOCKS, span
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
+from world_model_ros.wire.decode import StreamError
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._probe import Measured

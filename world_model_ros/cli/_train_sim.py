@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from world_model_ros.bench.results import INTERRUPTED
 from world_model_ros.bundle.layout import OWN_FILES
 from world_model_ros.cli._arguments import new_file
-from world_model_ros.cli._results import INTERRUPTED
 from world_model_ros.contract import find_robot, load_contract, unlearnable
 from world_model_ros.own_folder import check_own
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from world_model_ros.robots import Reality
-    from world_model_ros.training.run import Run
+    from world_model_ros.training.core.run import Run
 
 PREFILL, PREFILL_FROM = 2_000, 500  # decisions before the first update; with weights: the policy's
 
@@ -57,8 +57,8 @@ def train_in_simulation(
         load_reality,
         sample_reality,
     )
-    from world_model_ros.training.run import Run, RunConfig
-    from world_model_ros.training.shipped import LearnerFileError, read_shipped
+    from world_model_ros.training.core.learner_file import LearnerFileError, read_shipped
+    from world_model_ros.training.core.run import Run, RunConfig
 
     contract = load_contract(find_robot(sim))
     if refused := unlearnable(contract):
@@ -135,7 +135,7 @@ def train_in_simulation(
             raise typer.Exit(INTERRUPTED)
     if bundle is not None:
         from world_model_ros.planning.mppi import PlannerConfig
-        from world_model_ros.training.export import export_bundle
+        from world_model_ros.training.export.bundle import export_bundle
 
         provenance = {
             'frames': run.frames,
@@ -152,7 +152,7 @@ def train_in_simulation(
         export_bundle(run.learner, bundle, provenance, planner)
         typer.echo(f'bundle written to {bundle}')
     if frames > 0 and (folder / 'curve.csv').is_file():  # last: a picture is not worth a bundle
-        from world_model_ros.training.plot import plot_curve
+        from world_model_ros.training.judge.plot import plot_curve
 
         plot_curve(folder / 'curve.csv', folder / 'curve.png')
 

@@ -22,10 +22,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 from world_model_ros.contract import find_robot, load_contract, unlearnable
 from world_model_ros.folder_lock import FolderInUse
 from world_model_ros.parent import follow_parent
-from world_model_ros.training.checkpoint import NOT_WRITTEN
-from world_model_ros.training.service import Service
-from world_model_ros.training.settings import ServiceConfig
-from world_model_ros.training.state import Start
+from world_model_ros.training.core.checkpoint import NOT_WRITTEN
+from world_model_ros.training.core.service import Service
+from world_model_ros.training.core.settings import ServiceConfig
+from world_model_ros.training.core.state import Start
 
 
 class Display(Protocol):

@@ -18,6 +18,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.bench.child_demo import read, run_demo
+from world_model_ros.bench.circle_curve import lived_rows, write_curve
+from world_model_ros.bench.measure import machine
+from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import (
     fresh_folder,
     installed,
@@ -25,12 +29,8 @@ from world_model_ros.cli._arguments import (
     known_reality,
     new_file,
 )
-from world_model_ros.cli._child_demo import read, run_demo
-from world_model_ros.cli._circle import TRAINER_NEEDS, learner_beside
-from world_model_ros.cli._circle_curve import lived_rows, write_curve
-from world_model_ros.cli._measure import machine
-from world_model_ros.cli._results import reported
 from world_model_ros.contract import find_robot, interface_hash, load_contract
+from world_model_ros.telemetry.circle import TRAINER_NEEDS, learner_beside
 
 ARMS = Path(__file__).parents[2] / 'benchmarks' / 'bundles'  # of a source checkout
 STARTING_S = 180.0  # beyond the minutes asked for: starting, sealing, saving
@@ -229,7 +229,8 @@ def _stock_arm(robot: str, arm: str) -> Path | None:
 
 def _last_bundle(folder: Path, interface: str) -> Path | None:
     """Download the newest release of a store that a demo left; None when it published none."""
-    from world_model_ros.store import fetch_release, latest_release, open_store
+    from world_model_ros.releases import fetch_release, latest_release
+    from world_model_ros.store import open_store
 
     store = open_store(str(folder / 'store'))
     release = latest_release(store, interface)

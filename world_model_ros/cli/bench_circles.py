@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.bench.circle_curve import draw_seeds, lived_rows
 from world_model_ros.cli._arguments import installed, new_file
-from world_model_ros.cli._circle_curve import draw_seeds, lived_rows
 
 SAME = ('bench', 'robot', 'reality', 'minutes', 'from_scratch')  # else no seeds of one experiment
 NEEDED = (

@@ -17,14 +17,14 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from world_model_ros.bench.kills_run import PROCESSES, ZERO, Run
+from world_model_ros.bench.measure import machine
+from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import fresh_folder, known_bundle
-from world_model_ros.cli._circle import missing_for_training
-from world_model_ros.cli._kills_run import PROCESSES, ZERO, Run
-from world_model_ros.cli._measure import machine
-from world_model_ros.cli._results import reported
-from world_model_ros.cli._supervisor import StopRequest
 from world_model_ros.cli.demo import keep_dds_on_this_machine
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.deploy.supervisor import StopRequest
+from world_model_ros.telemetry.circle import missing_for_training
 
 MAX_TICKS = 50  # of an episode: many are sealed and learned from
 

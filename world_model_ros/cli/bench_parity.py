@@ -21,10 +21,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.bench.child_demo import run_demo
+from world_model_ros.bench.measure import machine
+from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import known_bundle
-from world_model_ros.cli._child_demo import run_demo
-from world_model_ros.cli._measure import machine
-from world_model_ros.cli._results import reported
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.experience import (
     EpisodeError,
@@ -34,8 +34,8 @@ from world_model_ros.experience import (
     list_episodes,
     parity,
 )
-from world_model_ros.onboard.messages import MessageError
-from world_model_ros.onboard.tick_record import TickRecordError
+from world_model_ros.onboard.tick.tick_record import TickRecordError
+from world_model_ros.wire.cdr import MessageError
 
 STARTING_S = 120.0  # beyond the minutes asked for: starting, and sealing the last episode
 

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from world_model_ros.bench.measure import machine
+from world_model_ros.bench.reaction_figures import FAULTS, Command, Reaction, acting, reaction, row
+from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import refuse
-from world_model_ros.cli._measure import machine
-from world_model_ros.cli._reaction import FAULTS, Command, Reaction, acting, reaction, row
-from world_model_ros.cli._results import reported
-from world_model_ros.cli._supervisor import Child, Supervisor
 from world_model_ros.contract import Contract, config_directories, find_robot, load_contract
+from world_model_ros.deploy.nodes_table import AGENT, GUARD, SIM_ROBOT, Settings, extra_environment
+from world_model_ros.deploy.supervisor import Child, Supervisor
 from world_model_ros.evaluation.rows import git_state
-from world_model_ros.nodes_table import AGENT, GUARD, SIM_ROBOT, Settings, extra_environment
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._reaction import ReactionEars

@@ -22,12 +22,12 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from world_model_ros.bench.measure import machine
+from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import new_file
-from world_model_ros.cli._measure import machine
-from world_model_ros.cli._results import reported
 from world_model_ros.contract import config_directories
 from world_model_ros.experience import EpisodeReader
-from world_model_ros.experience.writer import COMPRESSIONS
+from world_model_ros.experience.record.writer import COMPRESSIONS
 
 PROFILE = 'dds/fastdds_large_messages.xml'
 PATIENCE_S = 20.0  # for the last messages to be written and the episode to be sealed

@@ -24,13 +24,13 @@ import numpy as np
 import psutil
 import typer
 
+from world_model_ros.bench.child_demo import read, run_demo
+from world_model_ros.bench.measure import machine, milliseconds
+from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import fresh_folder, known_bundle
-from world_model_ros.cli._child_demo import read, run_demo
-from world_model_ros.cli._measure import machine, milliseconds
-from world_model_ros.cli._results import reported
 from world_model_ros.contract import Contract, find_robot, load_contract
-from world_model_ros.experience.reader import EpisodeReader, list_episodes
-from world_model_ros.experience.rebuild import tick_record
+from world_model_ros.experience.read.reader import EpisodeReader, list_episodes
+from world_model_ros.experience.read.rebuild import tick_record
 
 SAMPLE_S = 1.0
 STARTING_S = 120.0  # beyond the minutes asked for: starting, and sealing the last episode

@@ -18,13 +18,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.bench.measure import machine
+from world_model_ros.bench.results import reported
 from world_model_ros.bundle import Bundle, find_bundle, load_bundle
 from world_model_ros.cli._arguments import simulated
-from world_model_ros.cli._measure import machine
-from world_model_ros.cli._results import reported
-from world_model_ros.onboard.brain import Brain, Decision
-from world_model_ros.onboard.history import HISTORY_TICKS, History
-from world_model_ros.onboard.model import Model
+from world_model_ros.onboard.policy.brain import Brain, Decision
+from world_model_ros.onboard.policy.model import Model
+from world_model_ros.onboard.tick.history import HISTORY_TICKS, History
 
 BURN_IN_TICKS = (1, 2, 4, 8, 16, 32, 64)
 EVERY_TICKS = 10  # neighbours say nearly the same

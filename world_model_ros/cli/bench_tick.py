@@ -16,14 +16,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from world_model_ros.bench.measure import machine, milliseconds
+from world_model_ros.bench.results import reported
 from world_model_ros.bundle import find_bundle, load_bundle
-from world_model_ros.cli._measure import machine, milliseconds
-from world_model_ros.cli._results import reported
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.assembly import Assembler
-from world_model_ros.onboard.brain import Brain
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE, encode, typestore
-from world_model_ros.onboard.planner import Planner
+from world_model_ros.onboard.policy.brain import Brain
+from world_model_ros.onboard.policy.planner import Planner
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE, encode, typestore
 
 RING = 32  # different messages per stream, so that no cache sees the same picture twice in a row
 WARM_UP_TICKS = 50

@@ -24,21 +24,24 @@ from rich.console import Console
 from rich.live import Live
 
 from world_model_ros.bundle import find_bundle, load_bundle
-from world_model_ros.cli._circle import Circle, folders, prepare, robot_id
-from world_model_ros.cli._demo_view import draw
-from world_model_ros.cli._faults import Fault, find_faults
-from world_model_ros.cli._supervisor import StopRequest, Supervisor
 from world_model_ros.contract import Contract, config_directories, find_robot, load_contract
-from world_model_ros.nodes_table import SIM, UPDATER, Settings
+from world_model_ros.deploy.nodes_table import SIM, UPDATER, Settings
+from world_model_ros.deploy.supervisor import StopRequest, Supervisor
+from world_model_ros.telemetry.circle import (
+    EVALUATE_EVERY,
+    EXPLORE_AMPLITUDE,
+    EXPLORE_STD,
+    EXPLORE_TICKS,
+    Circle,
+    folders,
+    prepare,
+    robot_id,
+)
+from world_model_ros.telemetry.faults import Fault, find_faults
+from world_model_ros.telemetry.terminal import draw
 
 REFRESH_SEC = 0.25
 LEARNING = ('trainer', 'updater')  # the robot acts on without them
-# Exploring episodes are as short as in training in simulation: a target, or a fall, is learned
-# from the first seconds, and more of them are met.
-EXPLORE_TICKS = 125
-EVALUATE_EVERY = 8  # episodes: seven explore, the eighth is whole and a figure
-# Nobody stands near a simulated robot: wilder than what a real one is given by default.
-EXPLORE_STD, EXPLORE_AMPLITUDE = 0.7, 0.8
 # Domains that no operating system's ephemeral ports collide with (ROS 2's documentation).
 _DOMAINS = range(1, 102)
 

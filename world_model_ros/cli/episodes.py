@@ -22,10 +22,10 @@ from world_model_ros.experience import (
     list_episodes,
 )
 from world_model_ros.experience.bag import ACTIVE_SUFFIX
-from world_model_ros.experience.began import began
-from world_model_ros.experience.rebuild import read_ticks
-from world_model_ros.onboard.messages import MessageError
-from world_model_ros.onboard.tick_record import TickRecordError
+from world_model_ros.experience.read.rebuild import read_ticks
+from world_model_ros.experience.record.began import began
+from world_model_ros.onboard.tick.tick_record import TickRecordError
+from world_model_ros.wire.cdr import MessageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

@@ -22,8 +22,8 @@ def report_command(
     out: Annotated[Path, typer.Option(help='HTML file to write.')] = Path('report.html'),
 ) -> None:
     """Write one self-contained page: returns, releases, surprise, streams, ticks, damage."""
-    from world_model_ros.cli._report_data import find_episodes, gather
-    from world_model_ros.cli._report_page import render
+    from world_model_ros.report.data import find_episodes, gather
+    from world_model_ros.report.page import render
     from world_model_ros.store import StoreError, open_store
     from world_model_ros.store.redact import redact
 

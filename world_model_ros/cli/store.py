@@ -51,8 +51,8 @@ def gc(
     Only objects with our names are looked at. The ten newest releases of each interface and what
     any robot's status names stay whatever their age.
     """
+    from world_model_ros.releases.gc import collect, find_garbage
     from world_model_ros.store import StoreError, open_store
-    from world_model_ros.store.gc import collect, find_garbage
 
     try:
         store = open_store(url)

@@ -145,8 +145,8 @@ def train_command(
         _give_way(idle)  # first: to import torch takes seconds
         from world_model_ros.cli._train_store import train_from_store
         from world_model_ros.training.alignment import AlignConfig
-        from world_model_ros.training.mixture import Shares
-        from world_model_ros.training.settings import ServiceConfig
+        from world_model_ros.training.core.settings import ServiceConfig
+        from world_model_ros.training.data.mixture import Shares
 
         config = ServiceConfig(
             seed=seed,

@@ -16,7 +16,7 @@ from typing import Any
 from world_model_ros.contract.schema import LATER, Contract, Stream
 
 # Version of what happens to a message before it enters the graph (scaling of pictures, order of
-# joints). A change of onboard/decode.py that alters one array raises it.
+# joints). A change of wire/decode.py that alters one array raises it.
 PREPROCESSING_VERSION = 1
 
 

@@ -19,7 +19,7 @@ from world_model_ros.bundle import Bundle
 from world_model_ros.bundle.layout import WEIGHTS
 from world_model_ros.bundle.runtime import CPU, make_session
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.brain import Brain
+from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.robots import Step
 
 

@@ -7,13 +7,13 @@ import ROS or torch.
 """
 
 from world_model_ros.experience.bag import EpisodeError, EpisodeInfo, Qos, Topic
-from world_model_ros.experience.check import check_episode
-from world_model_ros.experience.reader import EpisodeReader, RawMessage, list_episodes
-from world_model_ros.experience.rebuild import ParityReport, RebuiltTick, parity, rebuild
-from world_model_ros.experience.recover import recover_leftovers
-from world_model_ros.experience.replay import load_arrays, save_arrays, to_arrays
-from world_model_ros.experience.video import export_video
-from world_model_ros.experience.writer import EpisodeWriter
+from world_model_ros.experience.read.arrays import load_arrays, save_arrays, to_arrays
+from world_model_ros.experience.read.check import check_episode
+from world_model_ros.experience.read.reader import EpisodeReader, RawMessage, list_episodes
+from world_model_ros.experience.read.rebuild import ParityReport, RebuiltTick, parity, rebuild
+from world_model_ros.experience.read.video import export_video
+from world_model_ros.experience.record.recover import recover_leftovers
+from world_model_ros.experience.record.writer import EpisodeWriter
 
 __all__ = [
     'EpisodeError',

@@ -33,9 +33,9 @@ import numpy as np
 from world_model_ros.bundle import Bundle, BundleError, load_bundle
 from world_model_ros.bundle.golden import golden_problems
 from world_model_ros.contract import Contract, ContractError, find_robot, load_contract
-from world_model_ros.onboard.graphs import Graphs
-from world_model_ros.onboard.latency import Latency
-from world_model_ros.onboard.noise import Noise
+from world_model_ros.onboard.policy.graphs import Graphs
+from world_model_ros.onboard.policy.noise import Noise
+from world_model_ros.onboard.tick.latency import Latency
 from world_model_ros.parent import PARENT_ENV, follow_parent
 from world_model_ros.strict_json import strict_json
 

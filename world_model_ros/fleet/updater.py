@@ -26,14 +26,8 @@ from world_model_ros.fleet.preflight import Verdict, run_preflight
 from world_model_ros.fleet.slot import SlotsError, slot_problems
 from world_model_ros.fleet.state import MAX_BAD, Slot, State, short
 from world_model_ros.fleet.status import Status
-from world_model_ros.store import (
-    Release,
-    StoreDamaged,
-    StoreError,
-    fetch_release,
-    latest_release,
-    open_store,
-)
+from world_model_ros.releases import Release, fetch_release, latest_release
+from world_model_ros.store import StoreDamaged, StoreError, open_store
 from world_model_ros.store.layout import RECORD_FORMAT, to_json
 
 REPORTED_BAD = 20  # entries of the bad list that go to the store, the newest

@@ -24,11 +24,11 @@ from trajectory_msgs.msg import JointTrajectory
 from world_model_ros.contract import Contract, contract_hash, interface_hash
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.nodes._episodes import Episode
 from world_model_ros.nodes._guard_link import GuardLink
-from world_model_ros.nodes._inputs import Inputs
-from world_model_ros.nodes._worker import Worker
-from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.onboard.agent.episode import Episode
+from world_model_ros.onboard.agent.inputs import Inputs
+from world_model_ros.onboard.agent.worker import Worker
+from world_model_ros.onboard.tick.tick_record import TickRecord
 
 RESET_SERVICE_SEC = 1.0  # to find the driver's service; the worker tries again
 RESET_ANSWER_SEC = 5.0

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The robot's time in nanoseconds for a thread that must not wait for the executor.
 
-Owns the two readings of now: the wall clock, or a simulator's /clock, which comes in steps and is
-carried on between them by the steady clock, so that lateness can be told finer than a step.
+A simulator's /clock comes in steps and is carried on between them by the steady clock, so that
+lateness can be told finer than a step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -20,27 +19,6 @@ from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import to_ns
 
 _WINDOW = 25  # steps over which the simulator's speed is measured
-
-
-class RobotClock(Protocol):
-    """The time that stamps this robot's messages."""
-
-    speed: float
-    silent_s: float  # for which the clock has stood still; 0 for one that cannot
-
-    def now_ns(self) -> int:
-        """Nanoseconds; 0 while the time is not known yet."""
-
-
-class WallTime:
-    """The system's clock, which stamps a real robot's messages."""
-
-    speed = 1.0  # seconds of this clock per second of the steady one
-    silent_s = 0.0
-
-    def now_ns(self) -> int:
-        """Nanoseconds since the epoch."""
-        return time.time_ns()
 
 
 class SimTime:

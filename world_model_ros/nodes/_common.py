@@ -29,7 +29,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
-from world_model_ros.node_parameters import Parameter, fitting
+from world_model_ros.deploy.node_parameters import Parameter, fitting
 from world_model_ros.nodes._only import AlreadyRunning, only_one
 from world_model_ros.nodes._participant_id import another_participant_id
 from world_model_ros.parent import follow_parent

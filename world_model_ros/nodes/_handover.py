@@ -27,8 +27,8 @@ from world_model_ros.bundle.manifest import MAX_MANIFEST_BYTES
 from world_model_ros.durable import read_regular
 from world_model_ros.fleet.slot import vouched
 from world_model_ros.nodes import _common
-from world_model_ros.onboard.model import Model
-from world_model_ros.onboard.swap import Swap
+from world_model_ros.onboard.policy.model import Model
+from world_model_ros.onboard.policy.swap import Swap
 
 MAX_REASON = 500  # characters of a refusal
 MAX_RELEASE = 1 << 52  # numbers that every reader of JSON holds exactly

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from rclpy.node import Node
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.nodes._given_up import WARN, GivenUp
-from world_model_ros.nodes._inputs import WAITING, Inputs
 from world_model_ros.nodes._loss import LossWatch
 from world_model_ros.nodes._publishers import publishers_text
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
+from world_model_ros.onboard.agent.given_up import WARN, GivenUp
+from world_model_ros.onboard.agent.inputs import WAITING, Inputs
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 _LOG_SEC = 10.0
 

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Mapping
 
 from world_model_ros.contract import Contract, Stream, config_directories
-from world_model_ros.nodes._inputs import Inputs
-from world_model_ros.nodes_table import DDS_PROFILE, DDS_PROFILE_VARIABLES
+from world_model_ros.deploy.nodes_table import DDS_PROFILE, DDS_PROFILE_VARIABLES
+from world_model_ros.onboard.agent.inputs import Inputs
 
 LOOKS = 6  # over 5 s of diagnostics
 LEAST_SHARE = 0.02  # below it nobody needs to act

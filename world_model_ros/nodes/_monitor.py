@@ -9,12 +9,8 @@ likes. All subscriptions are to topics that are published anyway.
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
-from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
@@ -26,87 +22,10 @@ from std_msgs.msg import String
 
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.onboard.message_json import message_json
-from world_model_ros.onboard.messages import MessageError
-from world_model_ros.onboard.tick_record import TickRecord, TickRecordError
-
-_KEEP = 250  # ticks of which lateness and reward are shown
-_KEEP_ERRORS = 64  # kinds
-_WARN, _ERROR = 1, 2  # levels of diagnostics
-# Nodes warn while they wait, too; the updater has no louder word for a store that is away.
-_FAULT_LEVEL = {'updater': _WARN}
-_NUMBER = re.compile(r'\d+(\.\d+)?')  # ages and counts do not make another kind of error
-
-
-@dataclass
-class NodeStatus:
-    """The newest diagnostics of one node."""
-
-    level: int
-    message: str
-    values: dict[str, str]
-
-    def number(self, key: str, default: float = math.nan) -> float:
-        """A value as a number, `default` where it is missing or no number."""
-        try:
-            return float(self.values[key])
-        except (KeyError, ValueError):
-            return default
-
-
-@dataclass
-class Errors:
-    """One kind of error that a node told of."""
-
-    count: int  # how often it began
-    message: str  # the newest
-
-
-@dataclass(frozen=True)
-class Score:
-    """The return of a whole episode."""
-
-    time_s: float  # Unix time of its end
-    value: float
-    release: int  # that acted; 0: the bundle the robot started with, or none
-    eval: bool  # without exploration: only these are figures
-
-
-@dataclass
-class RobotView:
-    """What has been heard of one robot."""
-
-    nodes: dict[str, NodeStatus] = field(default_factory=dict)  # executable -> status
-    heard_s: dict[str, float] = field(default_factory=dict)  # when, by time.monotonic()
-    tick: TickRecord | None = None
-    guard: str = ''  # what was sent last and why
-    episode_return: float = 0.0
-    returns: list[Score] = field(default_factory=list)  # of whole episodes
-    release: dict[str, Any] = field(default_factory=dict)  # the agent's ~/release
-    ready_s: dict[str, float] = field(default_factory=dict)  # bundle_sha -> Unix time
-    acting_s: dict[str, float] = field(default_factory=dict)
-    ticks: int = 0
-    lateness: deque[float] = field(default_factory=lambda: deque(maxlen=_KEEP))
-    errors: dict[tuple[str, str], Errors] = field(default_factory=dict)  # (node, kind) -> which
-
-    def hear(self, name: str, status: NodeStatus) -> None:
-        """Take in the newest diagnostics of a node; an error is remembered when it has passed."""
-        before = self.nodes.get(name)
-        if status.level >= _FAULT_LEVEL.get(name, _ERROR):
-            kind = _NUMBER.sub('#', status.message)
-            known = self.errors.get((name, kind))
-            if known is None and len(self.errors) >= _KEEP_ERRORS:
-                del self.errors[next(iter(self.errors))]
-            if known is None or before is None or _NUMBER.sub('#', before.message) != kind:
-                self.errors[name, kind] = Errors(known.count + 1 if known else 1, status.message)
-            else:
-                known.message = status.message
-        self.nodes[name] = status
-        self.heard_s[name] = time.monotonic()
-
-    def status(self, name: str) -> NodeStatus:
-        """The newest diagnostics of a node, an empty one before the first."""
-        return self.nodes.get(name, NodeStatus(3, 'starting', {}))
+from world_model_ros.onboard.tick.tick_record import TickRecord, TickRecordError
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView, Score
+from world_model_ros.wire.cdr import MessageError
+from world_model_ros.wire.message_json import message_json
 
 
 class Monitor:

@@ -19,8 +19,8 @@ from sensor_msgs.msg import Image
 from world_model_ros.bundle import Bundle
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common
-from world_model_ros.nodes._episodes import Snapshot
-from world_model_ros.onboard.graphs import Graphs
+from world_model_ros.onboard.agent.episode import Snapshot
+from world_model_ros.onboard.policy.graphs import Graphs
 
 
 class Pictures:

@@ -25,7 +25,7 @@ from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._publishers import COMPRESSED_IMAGE, publishers_text
 from world_model_ros.nodes.recorder_topics import message_class
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 DISCOVERY_SEC = 5.0  # on a busy machine more than 3
 KEPT = 8  # messages to try the contract on; several publishers may share a topic

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from rclpy.node import Node
 
-from world_model_ros.onboard.messages import IMAGE
+from world_model_ros.wire.cdr import IMAGE
 
 COMPRESSED_SUFFIX = '/compressed'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'

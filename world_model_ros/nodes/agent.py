@@ -26,23 +26,24 @@ from world_model_ros.contract import (
     find_robot,
     load_contract,
 )
-from world_model_ros.node_parameters import AGENT
+from world_model_ros.deploy.node_parameters import AGENT
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._agent_topics import AgentTopics
-from world_model_ros.nodes._clocks import SimTime, WallTime
-from world_model_ros.nodes._episodes import Options
+from world_model_ros.nodes._clocks import SimTime
 from world_model_ros.nodes._guard_link import GuardLink
 from world_model_ros.nodes._handover import HandOver
-from world_model_ros.nodes._inputs import Inputs
 from world_model_ros.nodes._lacking import Lacking
 from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
 from world_model_ros.nodes._pictures import Pictures
-from world_model_ros.nodes._schedule import Schedule
-from world_model_ros.nodes._worker import HELD, NO_GUARD, Worker
-from world_model_ros.onboard.brain import Brain
-from world_model_ros.onboard.collector import Collector
-from world_model_ros.onboard.messages import typestore
-from world_model_ros.onboard.model import Model
+from world_model_ros.onboard.agent.episode import Options
+from world_model_ros.onboard.agent.inputs import Inputs
+from world_model_ros.onboard.agent.schedule import Schedule
+from world_model_ros.onboard.agent.worker import HELD, NO_GUARD, Worker
+from world_model_ros.onboard.policy.brain import Brain
+from world_model_ros.onboard.policy.collector import Collector
+from world_model_ros.onboard.policy.model import Model
+from world_model_ros.onboard.tick.clock import WallTime
+from world_model_ros.wire.cdr import typestore
 
 DIAGNOSTICS_PERIOD_SEC = 1.0
 JOIN_SEC = 2.0  # longer than any tick

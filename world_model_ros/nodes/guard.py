@@ -27,7 +27,7 @@ from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import contract_warnings, find_robot, load_contract
-from world_model_ros.node_parameters import GUARD
+from world_model_ros.deploy.node_parameters import GUARD
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._command_topic import CommandTopic
@@ -38,8 +38,8 @@ from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_tran
 from world_model_ros.nodes._no_shared_memory import avoid_shared_memory
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
 from world_model_ros.onboard.guard import Guard, GuardCommand
+from world_model_ros.onboard.guard.joint_positions import JointPositions
 from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
-from world_model_ros.onboard.joint_positions import JointPositions
 
 # After an activation the robot rests until a driver listens, and a moment longer.
 SETTLE_SEC = 0.2

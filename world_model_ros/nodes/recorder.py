@@ -18,13 +18,13 @@ from pathlib import Path
 from rclpy.node import Node
 
 from world_model_ros.contract import contract_hash, find_robot, interface_hash, load_contract
+from world_model_ros.deploy.node_parameters import RECORDER
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recover_leftovers
-from world_model_ros.experience.recover import Recovered
-from world_model_ros.experience.session import RecordingSession
-from world_model_ros.node_parameters import RECORDER
+from world_model_ros.experience.record.recover import Recovered
+from world_model_ros.experience.record.session import RecordingSession
+from world_model_ros.experience.record.shipping import Shipper, ShippingFigures
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import SHOW_SEC, Boundary
-from world_model_ros.nodes._shipper import Shipper, ShippingFigures
 from world_model_ros.nodes.recorder_topics import TopicFollower, conversions, wanted_topics
 
 DISCOVERY_PERIOD_SEC = 0.25

@@ -25,7 +25,7 @@ from std_msgs.msg import String
 
 from world_model_ros.contract import contract_hash, find_robot, interface_hash, load_contract
 from world_model_ros.nodes import _common
-from world_model_ros.onboard.tick_record import TickRecord
+from world_model_ros.onboard.tick.tick_record import TickRecord
 
 FRAMES = 16  # stored pictures, sent round and round
 DISCOVERY_SEC = 20.0

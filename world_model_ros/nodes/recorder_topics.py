@@ -29,7 +29,7 @@ from world_model_ros.experience.pictures import (
     model_input,
 )
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 # Queues of the subscriptions, filled only while this process is held up: 2 s of the fastest
 # topics, 3 s of a camera (90 MB of VGA). A simulator in lockstep runs faster than any of them.

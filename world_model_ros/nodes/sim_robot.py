@@ -26,7 +26,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import Stream, find_robot, load_contract
-from world_model_ros.node_parameters import SIM_ROBOT
+from world_model_ros.deploy.node_parameters import SIM_ROBOT
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS

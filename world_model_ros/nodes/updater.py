@@ -22,12 +22,12 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from world_model_ros.deploy.node_parameters import UPDATER
 from world_model_ros.fleet.agent_word import AgentWord, read_word
 from world_model_ros.fleet.preflight import run_preflight
 from world_model_ros.fleet.slot import SlotsError
 from world_model_ros.fleet.state import Slot, short
 from world_model_ros.fleet.updater import Updater
-from world_model_ros.node_parameters import UPDATER
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
-from world_model_ros.models.protocol import WorldModel
+from world_model_ros.families.protocol import WorldModel
 
 # Rows of the candidate batch that are always there, in this order; sampled rows follow.
 POLICY, PREVIOUS, SAFE, MEAN, FIXED = 0, 1, 2, 3, 4

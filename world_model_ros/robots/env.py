@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.assembly import Assembler, Observation
 from world_model_ros.onboard.guard import Guard
-from world_model_ros.onboard.sent import SentHistory
+from world_model_ros.onboard.tick.assembly import Assembler, Observation
+from world_model_ros.onboard.tick.sent import SentHistory
 from world_model_ros.robots.bodies import Body
 from world_model_ros.robots.reality import Reality
 from world_model_ros.robots.sim_robot import SimRobot

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from world_model_ros.onboard.messages import IMAGE, JOINT_STATE, encode, typestore
 from world_model_ros.robots.bodies import JointState
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE, encode, typestore
 
 _NS_PER_SEC = 1_000_000_000
 

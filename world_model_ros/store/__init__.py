@@ -20,15 +20,6 @@ from world_model_ros.store.errors import (
     StoreUrlError,
 )
 from world_model_ros.store.layout import NEWEST_FORMAT
-from world_model_ros.store.releases import (
-    Release,
-    StoreConflict,
-    fetch_release,
-    latest_release,
-    publish_release,
-    read_release,
-    releases,
-)
 from world_model_ros.store.store import Entry, Store, open_store
 from world_model_ros.store.url import parse_url
 
@@ -36,21 +27,14 @@ __all__ = [
     'NEWEST_FORMAT',
     'Entry',
     'EpisodeRef',
-    'Release',
     'Store',
-    'StoreConflict',
     'StoreDamaged',
     'StoreError',
     'StoreMissing',
     'StoreUrlError',
     'complete_episodes',
     'download_episode',
-    'fetch_release',
-    'latest_release',
     'open_store',
     'parse_url',
-    'publish_release',
-    'read_release',
-    'releases',
     'upload_episode',
 ]

@@ -14,13 +14,13 @@ from collections.abc import Callable, Generator
 import numpy as np
 import torch
 
-from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.alignment import AlignConfig, align
+from world_model_ros.training.core.state import TrainerState
+from world_model_ros.training.data.nominal import Nominal
+from world_model_ros.training.data.replay import Replay
 from world_model_ros.training.filtering import Batch
-from world_model_ros.training.nominal import Nominal
-from world_model_ros.training.replay import Replay
 from world_model_ros.training.shift_search import Draw
-from world_model_ros.training.state import TrainerState
 
 LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
 OLD_SHARE = 0.25  # of a second alignment's windows: what was lived before the first

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from world_model_ros.models.camera import CameraShift
-from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.families.dreamer.camera import CameraShift
+from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.filtering import Batch, embed_windows, filter_windows
 from world_model_ros.training.shift_fit import FitConfig, find_shifts
 from world_model_ros.training.shift_search import Draw, as_bytes, as_floats

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract
-from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training.aligner import draw_from
 from world_model_ros.training.alignment import AlignConfig, align
-from world_model_ros.training.collect import Lanes, evaluate
-from world_model_ros.training.replay import Replay
-from world_model_ros.training.shipped import find_shipped, read_shipped
+from world_model_ros.training.core.collect import Lanes, evaluate
+from world_model_ros.training.core.learner_file import find_shipped, read_shipped
+from world_model_ros.training.data.replay import Replay
 
 LANES = 4
 EPISODE_TICKS = 125

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from world_model_ros.contract import Contract, parse_contract
-from world_model_ros.models.dreamer import Dreamer, DreamerConfig
+from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
 from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
 
 Eager = Callable[[np.ndarray, np.ndarray], np.ndarray]

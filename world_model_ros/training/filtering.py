@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.families.dreamer.net import Dreamer
 
 Batch = dict[str, torch.Tensor]
 

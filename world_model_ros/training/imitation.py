@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from world_model_ros.models.dreamer import Dreamer
+from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.filtering import Batch, filter_windows
 
 CONTEXT_TICKS = 4  # of a window, seen before anything is compared

@@ -14,9 +14,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from world_model_ros.models.camera import CameraShift
-from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.models.motors import MotorGains
+from world_model_ros.families.dreamer.camera import CameraShift
+from world_model_ros.families.dreamer.motors import MotorGains
+from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.shift_search import Draw, Guess, SearchConfig, ShiftSearch, Windows
 
 TURNS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, math.pi / 2, -math.pi / 2, math.pi)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from world_model_ros.models.camera import CameraShift
-from world_model_ros.models.dreamer import Dreamer
-from world_model_ros.models.motors import MotorGains
+from world_model_ros.families.dreamer.camera import CameraShift
+from world_model_ros.families.dreamer.motors import MotorGains
+from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.filtering import Batch, Filtered, embed_windows, filter_windows
 
 Draw = Callable[[int, int], Batch]  # windows, ticks in each -> batch

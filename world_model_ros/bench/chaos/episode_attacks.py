@@ -20,7 +20,7 @@ from mcap.writer import CompressionType
 
 from world_model_ros.bench.chaos import episode_parts as forge
 from world_model_ros.bench.chaos.episode_parts import Parts
-from world_model_ros.onboard.tick_record import tick_names
+from world_model_ros.onboard.tick.tick_record import tick_names
 
 MIB = 1 << 20
 ODD_NUMBERS = (

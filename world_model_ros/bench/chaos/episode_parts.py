@@ -24,8 +24,8 @@ from mcap.writer import CompressionType, Writer
 
 from world_model_ros.experience import EpisodeReader
 from world_model_ros.experience.bag import BEGIN_RECORD, END_RECORD
-from world_model_ros.experience.scan import MAGIC
-from world_model_ros.onboard.messages import JOINT_STATE, decode, encode, typestore
+from world_model_ros.experience.read.scan import MAGIC
+from world_model_ros.wire.cdr import JOINT_STATE, decode, encode, typestore
 
 FIXTURES = Path(__file__).parents[3] / 'test' / 'fixtures'
 SOURCES = ('episode_v1', 'episode_v1_compressed', 'episode_v1_model_input')

@@ -26,11 +26,11 @@ from world_model_ros.bench.chaos.episode_attacks import BOMBS, LISTED, Attack, a
 from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.bench.chaos.store_attacks import OBJECTS, STATE
 from world_model_ros.experience import EpisodeError, EpisodeReader
-from world_model_ros.experience.figures import episode_figures
-from world_model_ros.experience.scan import scan
+from world_model_ros.experience.read.figures import episode_figures
+from world_model_ros.experience.read.scan import scan
 from world_model_ros.store import open_store, upload_episode
-from world_model_ros.training.ingest import Ingest
-from world_model_ros.training.parser import Parser
+from world_model_ros.training.data.ingest import Ingest
+from world_model_ros.training.data.parser import Parser
 
 INTERFACE = 'i' * 64
 CAPACITY = 200  # ticks

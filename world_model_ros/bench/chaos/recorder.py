@@ -27,9 +27,9 @@ from world_model_ros.bench.chaos.episode_parts import fixture
 from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.experience import EpisodeReader, EpisodeWriter, Topic, recover_leftovers
 from world_model_ros.experience.bag import END_RECORD, EpisodeError, EpisodeInfo
-from world_model_ros.experience.session import GRACE_SEC, RecordingSession
-from world_model_ros.experience.sink import FileSink
-from world_model_ros.onboard.messages import JOINT_STATE, decode, encode, typestore
+from world_model_ros.experience.record.session import GRACE_SEC, RecordingSession
+from world_model_ros.experience.record.sink import FileSink
+from world_model_ros.wire.cdr import JOINT_STATE, decode, encode, typestore
 
 CHUNK_BYTES = 6_000  # the fixture has some twenty chunks then
 JOIN_SEC = 30.0

@@ -25,19 +25,18 @@ from world_model_ros.bench.chaos.episode_parts import FIXTURES, fixture
 from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.contract import interface_hash
 from world_model_ros.experience import EpisodeReader
-from world_model_ros.nodes._shipped import FILE as SHIPPED
-from world_model_ros.nodes._shipper import Shipper
+from world_model_ros.experience.record.shipped_list import FILE as SHIPPED
+from world_model_ros.experience.record.shipping import Shipper
+from world_model_ros.releases import latest_release, releases
+from world_model_ros.releases.gc import collect, find_garbage
 from world_model_ros.store import (
     Store,
     StoreError,
     complete_episodes,
     download_episode,
-    latest_release,
     open_store,
-    releases,
 )
 from world_model_ros.store.episodes import day_of, episode_record, list_episodes
-from world_model_ros.store.gc import collect, find_garbage
 
 ROBOT = 'counter-1'  # who recorded the fixture
 STEPS = 12

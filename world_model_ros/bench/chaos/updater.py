@@ -29,7 +29,8 @@ from world_model_ros.fleet.preflight import Verdict, run_preflight
 from world_model_ros.fleet.slot import SlotsError, slot_problems, vouched
 from world_model_ros.fleet.state import MAX_BAD
 from world_model_ros.fleet.updater import Updater
-from world_model_ros.store import Release, open_store, publish_release
+from world_model_ros.releases import Release, publish_release
+from world_model_ros.store import open_store
 
 OWN_BYTES = 200 << 20  # more than before a run, of this process
 CHILD_BYTES = (1 << 30) + (400 << 20)  # a preflight: its limit and its libraries

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from world_model_ros.bench.chaos.updater_bundles import HOSTILE, ODD
 from world_model_ros.fleet.slot import SlotsError
-from world_model_ros.store import publish_release
+from world_model_ros.releases import publish_release
 from world_model_ros.store.layout import latest_key, record_key, to_json
 
 if TYPE_CHECKING:

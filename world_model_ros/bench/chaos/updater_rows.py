@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from world_model_ros.bench.chaos.updater_attacks import DEEP, STATES, point, put_foreign, swap
 from world_model_ros.bench.chaos.updater_bundles import HOSTILE
 from world_model_ros.fleet.slot import vouched
-from world_model_ros.store import StoreConflict, latest_release, publish_release
+from world_model_ros.releases import StoreConflict, latest_release, publish_release
 from world_model_ros.store.layout import latest_key, record_key, to_json
 
 if TYPE_CHECKING:

@@ -1,0 +1,174 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rebuilds what the agent saw at every tick from the recorded messages, and compares.
+
+Owns the way from a bag to ticks with observations. The messages are those that the tick record
+names (stream_messages.py); the arrays come from the agent's own assembly. A tick whose message was
+lost is unrebuilt, never filled with another one.
+Must not import ROS or torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from world_model_ros.contract import Contract
+from world_model_ros.experience.limits import TICKS, check_limit, read_json, whole
+from world_model_ros.experience.read.reader import EpisodeReader
+from world_model_ros.experience.read.stream_messages import Picked, StreamMessages
+from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Assembler, Observation
+from world_model_ros.onboard.tick.tick_record import TickRecord
+from world_model_ros.wire.cdr import JOINT_STATE, decode, header_stamp_ns
+
+# rebuilt: bit for bit what the agent used. approximate: not, a picture was stored with lossy
+# compression. different: not, and nothing explains it. unrebuilt: a message is missing in the bag.
+# unobserved: the agent itself had no valid observation, there is nothing to compare.
+Status = Literal['rebuilt', 'approximate', 'different', 'unrebuilt', 'unobserved']
+
+
+@dataclass(frozen=True)
+class RebuiltTick:
+    """A tick record and the observation made again from the bag."""
+
+    record: TickRecord
+    observation: Observation | None
+    status: Status
+    reason: str = ''
+
+    @property
+    def usable(self) -> bool:
+        """Whether the arrays are what the agent saw, but for what compression cost."""
+        return self.status in ('rebuilt', 'approximate')
+
+
+@dataclass
+class ParityReport:
+    """How many ticks of an episode could be made again."""
+
+    ticks: int = 0
+    rebuilt: int = 0
+    approximate: int = 0
+    different: int = 0
+    unrebuilt: int = 0
+    unobserved: int = 0
+    lost_ticks: int = 0  # tick records that are not in the bag and were not skipped by the agent
+    first_problem: str = ''
+
+    def add(self, other: ParityReport) -> None:
+        """Add the counts of another episode."""
+        for name, value in asdict(other).items():
+            if name != 'first_problem':
+                setattr(self, name, getattr(self, name) + value)
+        self.first_problem = self.first_problem or other.first_problem
+
+
+def read_ticks(reader: EpisodeReader) -> list[TickRecord]:
+    """All tick records by tick number, once each.
+
+    Raises:
+        ValueError: a message is no tick record.
+        McapError: there are more of them than one episode may have.
+    """
+    name = reader.topic('tick')
+    ticks: dict[int, TickRecord] = {}
+    for message in reader.messages({name}):
+        record = tick_record(message.data)
+        if record.episode == reader.info.uuid:
+            ticks.setdefault(record.tick, record)
+            check_limit('ticks', len(ticks), TICKS)
+    return [ticks[number] for number in sorted(ticks)]
+
+
+def tick_record(cdr: bytes) -> TickRecord:
+    """A tick record from its message as received."""
+    message = decode(JOINT_STATE, cdr)
+    return TickRecord.from_doubles(
+        list(message.name), message.position, header_stamp_ns(cdr), message.header.frame_id
+    )
+
+
+def rebuild(
+    episode: Path | str | EpisodeReader, contract: Contract | None = None
+) -> Iterator[RebuiltTick]:
+    """Every recorded tick in order, with its observation where the messages are there.
+
+    `contract` is the episode's own unless given: another one must find its streams in the bag.
+    """
+    reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
+    contract = contract or reader.contract
+    messages = StreamMessages(reader, contract)
+    assembler = Assembler(contract)
+    picked: dict[str, Picked] = {}
+
+    def lookup(stream: str, stamp_ns: int, number: int) -> bytes:
+        return picked[stream].cdr
+
+    for record in read_ticks(reader):
+        used = {n: s for n, s in record.streams.items() if s.checksum != NO_CHECKSUM}
+        found = {name: messages.pick(name, sample) for name, sample in used.items()}
+        picked = {name: message for name, message in found.items() if message is not None}
+        lacking = [name for name in used if name not in picked]
+        if lacking:
+            reason = f'tick {record.tick}: the message of {", ".join(lacking)} is not in the bag'
+            yield RebuiltTick(record, None, 'unrebuilt', reason)
+            continue
+        observation = assembler.assemble_exact(
+            record.t_ns,
+            {name: sample.stamp_ns for name, sample in used.items()},
+            {name: message.checksum for name, message in picked.items()},
+            lookup,
+        )
+        lossless = all(message.lossless for message in picked.values())
+        yield _compare(record, observation, lossless)
+
+
+def _compare(record: TickRecord, observation: Observation, lossless: bool) -> RebuiltTick:
+    if record.obs_crc < 0 and not record.valid:
+        return RebuiltTick(record, observation, 'unobserved')
+    if observation.crc == record.obs_crc:
+        return RebuiltTick(record, observation, 'rebuilt')
+    errors = [s.error for s in observation.samples.values() if s.error]
+    if not lossless and len(observation.arrays) == len(observation.samples):
+        return RebuiltTick(record, observation, 'approximate')
+    reason = (
+        f'tick {record.tick}: arrays have CRC {observation.crc}, the agent recorded '
+        f'{record.obs_crc}{"; " + errors[0] if errors else ""}'
+    )
+    return RebuiltTick(record, observation, 'different', reason)
+
+
+def parity(episode: Path | str | EpisodeReader, contract: Contract | None = None) -> ParityReport:
+    """Rebuild a whole episode and count."""
+    reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
+    report = ParityReport()
+    records = []
+    for tick in rebuild(reader, contract):
+        report.ticks += 1
+        setattr(report, tick.status, getattr(report, tick.status) + 1)
+        if tick.reason and not report.first_problem:
+            report.first_problem = tick.reason
+        records.append(tick.record)
+    report.lost_ticks = lost_records(reader, records)
+    return report
+
+
+def lost_records(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> int:
+    """Tick records that the agent published and the bag lacks, up to the last one it has."""
+    lost, due = 0, first_tick(reader, ticks)
+    for record in ticks:
+        # The agent says itself how many ticks it skipped before this one.
+        lost += max(0, record.tick - due - record.skipped)
+        due = record.tick + 1
+    return lost
+
+
+def first_tick(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> int:
+    """The number of the episode's first tick, as announced: segments go on counting."""
+    try:
+        announced = read_json(reader.info.announced, 'announced')
+        return whole(announced['first_tick'], 'first_tick')
+    except (ValueError, LookupError, TypeError):
+        return ticks[0].tick if ticks else 0

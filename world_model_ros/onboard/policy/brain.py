@@ -1,0 +1,207 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One tick of thinking: belief in, observation in, decision out.
+
+Owns the belief between ticks and what happens to it when an observation is missing or a tick was
+skipped. The agent node, lockstep evaluation and replay of records all think through this class.
+Everything in it belongs to one bundle: a swap (swap.py) replaces the whole object. Must not
+import ROS, torch, or anything that touches a disk or blocks.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from world_model_ros.onboard.policy.graphs import GraphBundle, Observed
+from world_model_ros.onboard.policy.planner import Planner
+from world_model_ros.onboard.tick.assembly import Observation
+
+if TYPE_CHECKING:
+    from world_model_ros.contract import Contract
+
+# Share of the period for thinking; the rest is for arrival, sending and the machine's other work.
+BUDGET_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a tick decided. Predictions are NaN when nothing was observed."""
+
+    chunk: np.ndarray  # float32 [H, A]; row 0 starts at t_k + command offset
+    source: str  # plan | policy | explore
+    iterations: int
+    surprise: float
+    reward: float  # predicted for this tick
+    value: float  # of the belief, as the critic sees it
+    belief: np.ndarray  # float32 [1, B]
+    observed: bool  # False: the observation was invalid and the belief was imagined
+    plan_value: float = math.nan  # of the chunk, over the return scale
+    policy_value: float = math.nan  # of the policy's rollout, over the return scale
+    failure: str = ''  # which graph gave NaN or infinity: such a model must not act on
+
+
+class Brain:
+    """Belief, policy and planner of one bundle on one robot."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        bundle: GraphBundle,
+        plan: bool = True,
+        iteration_count: int | None = None,
+        budget_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.planner = Planner(bundle, contract, iteration_count if plan else 0, clock)
+        self.budget_s = BUDGET_SHARE * contract.period_s if budget_s is None else budget_s
+        self._graphs = self.planner.graphs
+        self._clock = clock
+        self._initial = np.asarray(bundle.initial_belief, np.float32)
+        self.invalid = 0  # observations that could not be used since the last reset
+        self._warm_up(contract)
+        self.reset(0)
+
+    @property
+    def belief(self) -> np.ndarray:
+        """The belief [1, B] after the last tick; never written to in place."""
+        return self._belief
+
+    def reset(self, key: int) -> None:
+        """Begin an episode with the initial belief and no plan; `key` is its noise key."""
+        self._belief = self._initial
+        self._key = key
+        self._skipped = 0
+        self.invalid = 0
+        self.failure = ''  # the graph that gave NaN or infinity since the last decision
+        self.planner.reset()
+
+    def rekey(self, key: int) -> None:
+        """Draw another episode's numbers and keep the belief: a segment begins, or this acts."""
+        self._key = key
+
+    def drop_plan(self) -> None:
+        """Forget the warm start, keep the belief: after an intervention or a stop."""
+        self.planner.reset()
+
+    def skip(self, action: np.ndarray) -> None:
+        """Pass over a tick that had no time: the belief moves on under the action in force."""
+        self._imagine(np.asarray(action, np.float32))
+        self._skipped += 1
+
+    def step(
+        self,
+        observation: Observation,
+        action_sent: np.ndarray,
+        pending: np.ndarray,
+        is_first: bool,
+        tick: int,
+        deadline_s: float | None = None,
+    ) -> Decision:
+        """Observe and decide.
+
+        Args:
+            observation: of this tick; when invalid, one step is imagined instead.
+            action_sent: [A], what the guard sent over the past interval.
+            pending: [n, A], actions committed until the new chunk starts.
+            is_first: the episode begins here; belief and plan start anew.
+            tick: index of the tick, for the random numbers.
+            deadline_s: on the clock; None is now + budget, infinity runs all iterations.
+        """
+        if deadline_s is None:
+            deadline_s = self._clock() + self.budget_s
+        if is_first:
+            self._belief = self._initial
+            self._skipped = 0
+            self.planner.reset()
+        surprise = reward = value = math.nan
+        sent = np.asarray(action_sent, np.float32)
+        seen = self._observe(observation, sent, is_first)
+        if seen is not None:
+            surprise, reward, value = seen.surprise, seen.reward, seen.value
+        plan = self.planner.plan(
+            self._belief,
+            np.asarray(pending, np.float32),
+            deadline_s,
+            tick,
+            self._key,
+            1 + self._skipped,
+        )
+        self._skipped, failure = 0, self.failure
+        self.failure = ''
+        if not np.all(np.isfinite(plan.chunk)):
+            failure = failure or 'policy'
+        elif not plan.finite:
+            failure = failure or 'plan'
+        return Decision(
+            plan.chunk,
+            plan.source,
+            plan.iterations,
+            surprise,
+            reward,
+            value,
+            self._belief,
+            seen is not None,
+            plan.value,
+            plan.policy_value,
+            failure,
+        )
+
+    def burn_in(self, history: Iterable[tuple[Observation, np.ndarray, bool]]) -> None:
+        """Form the belief from the last ticks (observation, action sent, is_first), unplanned.
+
+        `failure` says afterwards whether the model can be used.
+        """
+        for observation, action_sent, is_first in history:
+            if is_first:
+                self._belief = self._initial
+            self._observe(observation, np.asarray(action_sent, np.float32), is_first)
+        self.planner.reset()
+
+    def go_on_from(self, belief: np.ndarray) -> None:
+        """Take the belief [1, B] of a brain that filters exactly as this one does."""
+        self._belief = belief
+
+    def _observe(
+        self, observation: Observation, sent: np.ndarray, is_first: bool
+    ) -> Observed | None:
+        """Move the belief to this tick; None when it had to be imagined."""
+        if observation.valid:
+            seen = self._graphs.observe(
+                self._belief, sent, is_first, observation.arrays, observation.ages
+            )
+            # One belief that is not finite would poison all that follow it. What went in is
+            # finite, the assembler sees to that: the fault is the model's.
+            if np.all(np.isfinite(seen.belief)):
+                if not math.isfinite(seen.surprise + seen.reward + seen.value):
+                    self.failure = 'observe'
+                self._belief = seen.belief
+                return seen
+            self.failure = 'observe'
+        self.invalid += 1
+        if not is_first:
+            self._imagine(sent)
+        return None
+
+    def _imagine(self, action: np.ndarray) -> None:
+        """Move the belief on under an action."""
+        belief = self._graphs.imagine(self._belief, action)
+        if np.all(np.isfinite(belief)):
+            self._belief = belief
+        else:
+            self.failure = self.failure or 'imagine'
+
+    def _warm_up(self, contract: Contract) -> None:
+        """Let `observe` allocate before the first tick; the planner does so for the rest."""
+        arrays: dict[str, np.ndarray] = {
+            stream.name: np.zeros(stream.shape, np.uint8 if stream.kind == 'image' else np.float32)
+            for stream in contract.streams
+        }
+        rest: np.ndarray = np.zeros(contract.action_dim, np.float32)
+        ages: np.ndarray = np.zeros(len(contract.streams), np.float32)
+        self._graphs.observe(self._initial, rest, True, arrays, ages)

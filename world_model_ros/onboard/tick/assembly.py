@@ -1,0 +1,325 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Stamped messages to the observation of a tick: live, in a simulator, and from a bag.
+
+Owns which message belongs to a tick and whether the tick is valid. Live it picks by time from a
+ring per stream; offline by the recorded stamp and checksum; everything behind the pick is the
+same code. `store` may run in another thread than the rest. Must not import ROS, torch, a bundle
+or anything that touches a disk.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from world_model_ros.onboard.tick.heard import Heard, joint_list, leads
+from world_model_ros.wire.cdr import (
+    IMAGE,
+    JOINT_STATE,
+    MessageError,
+    checksum,
+    decode,
+    header_stamp_ns,
+    joint_names,
+)
+from world_model_ros.wire.decode import StreamError, decode_image, decode_joints
+
+if TYPE_CHECKING:
+    from world_model_ros.contract import Contract, Stream
+
+MIN_RING_DEPTH = 8
+NO_CHECKSUM = -1  # outside CRC-32: no message was used
+# Age written for a stream without any message: finite, since it travels in a message.
+MISSING_AGE_S = 1000.0
+
+Lookup = Callable[[str, int, int], 'bytes | None']  # (stream, stamp_ns, checksum) -> CDR bytes
+
+
+@dataclass(slots=True)
+class StreamSample:
+    """Which message a stream contributed to a tick, and whether it counts."""
+
+    stamp_ns: int
+    checksum: int
+    fresh: bool  # False: the tick before used the same message
+    age_s: float
+    valid: bool
+    error: str
+    blamed: str = ''  # another stream that is to blame for the error
+
+
+@dataclass(slots=True)
+class Observation:
+    """What one tick saw. A stream that could not be decoded has no entry in `arrays`."""
+
+    t_ns: int
+    arrays: dict[str, np.ndarray]
+    ages: np.ndarray  # float32 [S], seconds, in the contract's order of streams
+    samples: dict[str, StreamSample]
+    valid: bool
+
+    @property
+    def crc(self) -> int:
+        """CRC-32 over all arrays in the contract's order: what a rebuilt tick is held to."""
+        total = 0
+        for array in self.arrays.values():
+            total = zlib.crc32(np.ascontiguousarray(array).data, total)
+        return total
+
+
+class _Stored(NamedTuple):
+    stamp_ns: int
+    cdr: bytes
+
+
+class _Ring:
+    """The last messages of a stream. A slot is assigned at once, so a reader needs no lock."""
+
+    def __init__(self, depth: int) -> None:
+        self.slots: list[_Stored | None] = [None] * depth
+        self.next = 0
+        self.heard = Heard()
+
+    def put(self, item: _Stored) -> None:
+        self.slots[self.next] = item
+        self.next = (self.next + 1) % len(self.slots)
+
+    def newest(self, not_after_ns: int) -> tuple[_Stored | None, bool]:
+        """The newest by stamp that is not of the future, and whether a future one was there."""
+        best: _Stored | None = None
+        future = False
+        for item in self.slots:
+            if item is None:
+                continue
+            if item.stamp_ns > not_after_ns:
+                future = True
+            elif best is None or item.stamp_ns > best.stamp_ns:
+                best = item
+        return best, future
+
+
+class Assembler:
+    """Holds the newest messages per stream and turns them into the observation of a tick."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._streams: tuple[Stream, ...] = tuple(contract.streams)
+        self._trigger = contract.tick_stream  # '' where no stream triggers ticks
+        self._by_name = {stream.name: stream for stream in self._streams}
+        # Deep enough for a worker that wakes two periods late still to find its tick's message.
+        self._depth = {
+            s.name: max(MIN_RING_DEPTH, 2 + math.ceil(2.0 * contract.period_s * s.rate_hz))
+            for s in self._streams
+        }
+        self.clear()
+
+    def clear(self, after_ns: int = -(1 << 62)) -> None:
+        """Forget all messages; only those stamped after `after_ns` count from now on."""
+        self._after_ns = after_ns
+        self._used: dict[str, tuple[int, int]] = {}
+        self._rings = {name: _Ring(depth) for name, depth in self._depth.items()}
+
+    def store(self, stream_name: str, cdr: bytes, receive_ns: int) -> None:
+        """Keep a serialised message; nothing is decoded here but its stamp."""
+        stream, ring = self._by_name[stream_name], self._rings[stream_name]
+        heard = ring.heard
+        if stream.kind == 'joints' and not _holds_joints(stream, cdr, heard):
+            return
+        try:
+            stamp_ns = receive_ns if stream.stamp == 'receive' else header_stamp_ns(cdr)
+        except MessageError as error:
+            heard.error = str(error)
+            return
+        heard.note(stamp_ns, receive_ns)
+        if stamp_ns > self._after_ns:
+            ring.put(_Stored(stamp_ns, cdr))
+            heard.kept += 1
+        else:
+            heard.early += 1
+
+    def absence(self, stream_name: str) -> str:
+        """Why a stream has no message yet, whatever its time; '' if it has one."""
+        if self.newest_stamp_ns(stream_name) is not None:
+            return ''
+        return self._rings[stream_name].heard.absence(self._by_name[stream_name], False)
+
+    def ignored(self, stream_name: str) -> int:
+        """Messages since the last reset that hold none of the stream's joints."""
+        return self._rings[stream_name].heard.others
+
+    def newest_stamp_ns(self, stream_name: str, not_after_ns: int = 1 << 62) -> int | None:
+        """The newest stamp that came in on a stream, of those not later than a time."""
+        best, _ = self._rings[stream_name].newest(not_after_ns)
+        return None if best is None else best.stamp_ns
+
+    def has_stamp(self, stream_name: str, stamp_ns: int) -> bool:
+        """Whether the message of exactly this time is there (lockstep waits for it)."""
+        best, _ = self._rings[stream_name].newest(stamp_ns)
+        return best is not None and best.stamp_ns == stamp_ns
+
+    def assemble(self, t_ns: int) -> Observation:
+        """The observation of a tick from what is there now. Never raises; see `valid`."""
+        picks: dict[str, _Stored | None] = {}
+        errors: dict[str, str] = {}
+        for stream in self._streams:
+            ring = self._rings[stream.name]
+            best, future = ring.newest(t_ns)
+            picks[stream.name] = best
+            if best is None:
+                errors[stream.name] = ring.heard.absence(stream, future)
+        return self._build(t_ns, picks, errors, live=True)
+
+    def assemble_exact(
+        self, t_ns: int, stamps: Mapping[str, int], checksums: Mapping[str, int], lookup: Lookup
+    ) -> Observation:
+        """The observation of a recorded tick, from the very messages that the agent used.
+
+        A message that is not in the recording makes the tick invalid, never another one used.
+        """
+        picks: dict[str, _Stored | None] = {}
+        errors: dict[str, str] = {}
+        for stream in self._streams:
+            name = stream.name
+            picks[name] = None
+            wanted = checksums.get(name, NO_CHECKSUM)
+            if wanted == NO_CHECKSUM:
+                errors[name] = Heard().absence(stream, False)
+                continue
+            cdr = lookup(name, stamps[name], wanted)
+            if cdr is None or checksum(cdr) != wanted:
+                errors[name] = str(
+                    StreamError(
+                        name,
+                        f'the message stamped {stamps[name]} ns with checksum {wanted}',
+                        'no such message in the recording',
+                        'it was lost by the recorder; the tick is left out',
+                    )
+                )
+            else:
+                picks[name] = _Stored(stamps[name], cdr)
+        return self._build(t_ns, picks, errors)
+
+    def _build(
+        self,
+        t_ns: int,
+        picks: Mapping[str, _Stored | None],
+        errors: Mapping[str, str],
+        live: bool = False,
+    ) -> Observation:
+        """The one way from picked messages to arrays."""
+        arrays: dict[str, np.ndarray] = {}
+        ages: np.ndarray = np.empty(len(self._streams), np.float32)
+        samples: dict[str, StreamSample] = {}
+        for i, stream in enumerate(self._streams):
+            pick = picks[stream.name]
+            if pick is None:
+                sample = StreamSample(
+                    0, NO_CHECKSUM, False, MISSING_AGE_S, False, errors[stream.name]
+                )
+            else:
+                sample = self._sample(t_ns, stream, pick, arrays, live)
+            ages[i] = sample.age_s
+            samples[stream.name] = sample
+        return Observation(t_ns, arrays, ages, samples, all(s.valid for s in samples.values()))
+
+    def _blame(self, stream: Stream, t_ns: int, stamp_ns: int) -> tuple[str, str]:
+        """Which clock, not a silent driver, makes the newest message too old: words and stream."""
+        age_s = (t_ns - stamp_ns) * 1e-9
+        limit_s = age_limit_s(stream)
+        trigger = self._by_name.get(self._trigger)
+        if trigger is not None and trigger is not stream and self.has_stamp(trigger.name, t_ns):
+            ahead_s = -self._rings[trigger.name].heard.delay_ns * 1e-9
+            if ahead_s > 0.0 and (words := leads(stream, trigger, age_s, limit_s, ahead_s)):
+                return words, trigger.name
+        return self._rings[stream.name].heard.lateness(stream, limit_s, age_s), ''
+
+    def _sample(
+        self,
+        t_ns: int,
+        stream: Stream,
+        pick: _Stored,
+        arrays: dict[str, np.ndarray],
+        live: bool,
+    ) -> StreamSample:
+        identity = (pick.stamp_ns, checksum(pick.cdr))
+        fresh = self._used.get(stream.name) != identity
+        self._used[stream.name] = identity
+        age_s = min((t_ns - pick.stamp_ns) * 1e-9, MISSING_AGE_S)
+        blamed = ''
+        try:
+            arrays[stream.name] = decode_stream(stream, pick.cdr)
+            error = too_old(stream, age_s, fresh)
+            if error and live:
+                words, blamed = self._blame(stream, t_ns, pick.stamp_ns)
+                error = words or error
+        except StreamError as problem:
+            error = str(problem)
+        return StreamSample(*identity, fresh, age_s, not error, error, blamed)
+
+
+def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
+    """A serialised message of a stream as the array that the model sees."""
+    try:
+        if stream.kind == 'image':
+            return decode_image(decode(IMAGE, cdr), stream)
+        msg = decode(JOINT_STATE, cdr)
+    except MessageError as problem:
+        raise StreamError(
+            stream.name,
+            f'a whole message on {stream.topic}',
+            str(problem),
+            'check the type of the topic and its transport',
+        ) from problem
+    return decode_joints(msg.name, msg.position, msg.velocity, msg.effort, stream)
+
+
+def age_limit_s(stream: Stream) -> float:
+    """How old a message may be at a tick."""
+    return stream.tolerance_s if stream.sampling == 'asof' else stream.max_age_s
+
+
+def too_old(stream: Stream, age_s: float, fresh: bool) -> str:
+    """Why a decoded message does not count at this tick, or ''."""
+    limit_s = age_limit_s(stream)
+    if age_s > limit_s:
+        return str(
+            StreamError(
+                stream.name,
+                f'a message not older than {limit_s} s',
+                f'one of {age_s:.3f} s',
+                f'check that {stream.topic} runs at {stream.rate_hz} Hz on the same clock',
+            )
+        )
+    if stream.sampling == 'drop' and not fresh:
+        return str(
+            StreamError(
+                stream.name,
+                'a new message at each tick',
+                'the one used before',
+                f'check that {stream.topic} keeps up with the control period',
+            )
+        )
+    return ''
+
+
+def _holds_joints(stream: Stream, cdr: bytes, heard: Heard) -> bool:
+    """Whether a message is this stream's: another publisher of the topic may send other joints.
+
+    A damaged message is kept: the tick that cannot decode it says what is wrong with it.
+    """
+    seen = []
+    try:
+        for name in joint_names(cdr):
+            if name in stream.names:
+                return True
+            seen.append(name)
+    except MessageError:
+        return True
+    heard.others += 1
+    heard.joints = joint_list(tuple(seen))
+    return False

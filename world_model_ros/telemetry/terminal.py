@@ -1,0 +1,224 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The live terminal picture of a running robot, drawn with rich.
+
+Owns words and layout; gets numbers from a RobotView and states from the supervisor. Imports no
+rclpy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from world_model_ros.telemetry.faults import Fault, find_faults
+
+if TYPE_CHECKING:
+    from world_model_ros.deploy.supervisor import Child
+    from world_model_ros.telemetry.circle import Circle
+    from world_model_ros.telemetry.robot_view import RobotView, Score
+
+_LEVELS = ('green', 'yellow', 'red', 'dim')  # diagnostic levels OK, WARN, ERROR, STALE
+_BARS = ' ▁▂▃▄▅▆▇█'
+_RETURNS_SHOWN = 8
+_HISTORY = 60  # episodes in the plot of returns
+_PROGRESS = 20  # characters of the trainer's bar
+
+
+def draw(
+    title: str,
+    view: RobotView,
+    children: Sequence[Child],
+    running_s: float,
+    folder: str,
+    period_s: float,
+    circle: Circle | None = None,
+) -> RenderableType:
+    """The whole picture; with `circle` also what is being learned."""
+    minutes, seconds = divmod(int(running_s), 60)
+    doing = '' if circle is None else circle.trainer.get('doing', '')
+    parts: list[RenderableType] = [
+        _processes(view, children, doing),
+        Text(),
+        _figures(view, period_s),
+    ]
+    if circle is not None:
+        parts += [Text(), _learning(view, circle)]
+    if faults := find_faults(view, children, circle):
+        parts += [Text(), _faults(faults)]
+    return Panel(
+        Group(*parts),
+        title=f'[bold]{title}[/]  {minutes:02d}:{seconds:02d}',
+        subtitle=f'episodes in {folder}   ·   Ctrl-C ends everything',
+        padding=(1, 2),
+    )
+
+
+def _processes(view: RobotView, children: Sequence[Child], trainer: str) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True)
+    for name in ('process', 'pid', 'state'):
+        table.add_column(name, style='bold' if name == 'process' else None, no_wrap=True)
+    for child in children:
+        status = view.status(child.name)
+        state = Text(status.message, style=_LEVELS[min(status.level, 3)], overflow='ellipsis')
+        if child.name == 'trainer' and trainer:  # no node: it has no diagnostics
+            state = Text(trainer, style='green')
+        if child.died:
+            state = Text(f'died with {child.process.returncode}, see {child.log}', style='red')
+        table.add_row(child.name, str(child.process.pid), state)
+    return table
+
+
+def _figures(view: RobotView, period_s: float) -> Table:
+    agent, recorder = view.status('agent'), view.status('recorder')
+    tick = view.tick
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style='bold', min_width=16)
+    table.add_column()
+    table.add_row(
+        'ticks',
+        (
+            f'{_whole(agent.number("ticks"))}   late {_whole(agent.number("late_ticks"))}   '
+            f'skipped {_whole(agent.number("skipped_ticks"))}   '
+            f'invalid {_whole(agent.number("invalid_ticks"))}'
+        ),
+    )
+    table.add_row(
+        'tick time',
+        (
+            f'p50 {_ms(agent.number("tick_ms.p50"))}   p99 {_ms(agent.number("tick_ms.p99"))}   '
+            f'of {1e3 * period_s:.0f} ms'
+        ),
+    )
+    table.add_row(
+        'planner',
+        (
+            f'{_number(agent.number("iterations"))} iterations a tick   '
+            f'last action from: {tick.source if tick else "–"}'
+        ),
+    )
+    table.add_row('guard', view.guard or '–')
+    if tick is not None:
+        table.add_row('episode', f'{tick.episode[:8]}   tick {tick.tick}')
+        table.add_row(
+            'action sent',
+            '  '.join(
+                f'{name} {value:+.3f}' for name, value in zip(tick.joints, tick.sent, strict=True)
+            ),
+        )
+        table.add_row('surprise', f'{_number(tick.surprise)}   value {_number(tick.value)}')
+    table.add_row('return', f'{view.episode_return:.1f} so far')
+    if view.returns:
+        last = view.returns[-_RETURNS_SHOWN:]
+        table.add_row(
+            'episodes',
+            (
+                f'{len(view.returns)} whole   returns '
+                f'{"  ".join(f"{score.value:.0f}" for score in last)}'
+            ),
+        )
+    table.add_row('last recorded', recorder.values.get('last_episode') or '–')
+    return table
+
+
+def _learning(view: RobotView, circle: Circle) -> Table:
+    trainer = circle.trainer
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style='bold', min_width=16)
+    table.add_column()
+    table.add_row('trainer', trainer_line(trainer) if trainer else 'starting')
+    if verdict := trainer.get('gate'):
+        table.add_row('gate', gate_line(verdict))
+    table.add_row('release', release_line(view.release, len(circle.releases)))
+    if view.returns:
+        bars, marks = history(view.returns[-_HISTORY:])
+        table.add_row('return over time', bars)
+        table.add_row('', marks)
+    return table
+
+
+def _faults(faults: Sequence[Fault]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style='bold', min_width=16)
+    table.add_column()
+    for number, fault in enumerate(faults):
+        style = 'red' if fault.now else 'yellow'
+        table.add_row('' if number else 'faults', Text(str(fault), style=style))
+    return table
+
+
+def trainer_line(status: dict) -> str:
+    """What the trainer does and how far it is; `status` as in docs/trainer.md."""
+    done, allowed = status.get('updates', 0), status.get('updates_allowed', 0)
+    episodes, ticks = status.get('episodes', {}), status.get('ticks', {})
+    share = min(1.0, done / allowed) if allowed else 0.0
+    filled = round(_PROGRESS * share)
+    bar = '━' * filled + '─' * (_PROGRESS - filled)
+    return (
+        f'{bar} {done} of {allowed} updates   episodes {episodes.get("ingested", 0)}'
+        f' + {episodes.get("held_out", 0)} held out   refused {episodes.get("refused", 0)}   '
+        f'ticks {ticks.get("ingested", 0)}'
+    )
+
+
+def gate_line(verdict: dict) -> str:
+    """The newest verdict in one line."""
+    if verdict.get('passed'):
+        text = 'passed'
+    else:
+        text = f'refused: {"; ".join(verdict.get("reasons", ())) or "no reason given"}'
+    error = verdict.get('figures', {}).get('reward_15')
+    # None stands for a figure that is not finite.
+    return text if error is None else f'{text}   held-out reward error at 15 ticks {error:.3f}'
+
+
+def release_line(told: dict, published: int) -> str:
+    """Which release acts, and what is on its way."""
+    acting, candidate = told.get('acting') or {}, told.get('candidate') or {}
+    number = acting.get('release', 0)
+    parts = [f'{published} published', f'acting: {number or "the bundle it began with"}']
+    if told and not acting:
+        parts[1] = 'acting: none, exploring'
+    if candidate:
+        reason = f' ({candidate["reason"]})' if candidate.get('reason') else ''
+        parts.append(f'next: {candidate.get("release")} {candidate.get("state")}{reason}')
+    if back := told.get('rolled_back'):
+        parts.append(f'rolled back: {back.get("reason")}')
+    return '   '.join(parts)
+
+
+def history(returns: Sequence[Score]) -> tuple[str, str]:
+    """A bar per episode, and under it the release where it changed."""
+    marks = [' '] * (len(returns) + 8)
+    before = None
+    for at, score in enumerate(returns):
+        if score.release != before:
+            label = f'^{score.release}'
+            marks[at : at + len(label)] = label
+            before = score.release
+    values = [score.value for score in returns]
+    return f'{_bars(values)}  highest {max(values):.0f}', ''.join(marks).rstrip()
+
+
+def _bars(values: Sequence[float]) -> str:
+    top = max([*values, 1e-9])
+    steps = len(_BARS) - 1
+    return ''.join(_BARS[round(steps * max(value, 0.0) / top)] for value in values)
+
+
+def _whole(value: float) -> str:
+    return '–' if math.isnan(value) else f'{value:.0f}'
+
+
+def _number(value: float) -> str:
+    return '–' if math.isnan(value) else f'{value:.2f}'
+
+
+def _ms(value: float) -> str:
+    return '–' if math.isnan(value) else f'{value:.1f} ms'

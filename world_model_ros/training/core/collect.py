@@ -1,0 +1,144 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Lives in simulated robots: one lane per ``Env``, the policy inferred for all at once.
+
+Gives ticks as replay stores them and scores of evaluation episodes. The actions of a tick are
+decided from the belief imagined ``command_offset`` ahead, exactly as on the robot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+
+from world_model_ros.contract import Contract
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.robots import NOMINAL, Reality, make_env
+
+# Lanes take seeds from here on: disjoint from selection (10,000) and report (20,000) seeds.
+LANE_SEED = 1_000_000
+# Least exploration noise of the first and the last lane, in half action ranges: some lanes show
+# what the policy does, others where it would not go (after Ape-X, Horgan 2018).
+LEAST_NOISE, MOST_NOISE = 0.05, 0.7
+# Of exploration noise from one tick to the next: white noise averages out before a body moves.
+NOISE_CORRELATION = 0.8
+
+
+def tick_arrays(contract: Contract, step) -> dict[str, np.ndarray]:
+    """Turn an Env step into one replay tick; the first tick has no reward."""
+    tick = {f'obs_{s.name}': step.arrays[s.name] for s in contract.streams}
+    tick |= {
+        'ages': step.ages,
+        'action_sent': step.action_sent,
+        'reward': np.float32(np.nan if step.is_first else step.reward),
+        'is_first': np.bool_(step.is_first),
+        'terminal': np.bool_(step.terminal),
+    }
+    return tick
+
+
+class Lanes:
+    """Environments stepped in turn, with one batched belief.
+
+    ``realities`` is called with a generator at each reset and may return a different body.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        count: int,
+        seed: int,
+        episode_ticks: int,
+        realities: Callable[[np.random.Generator], Reality | None] | None = None,
+    ) -> None:
+        self.contract, self.episode_ticks = contract, episode_ticks
+        self.rng = np.random.default_rng([LANE_SEED, seed])
+        self.realities = realities
+        self.envs = [make_env(contract, seed=LANE_SEED + seed) for _ in range(count)]
+        self.steps = [self._reset(env) for env in self.envs]
+        # Lanes start out of step, so that replay is never all beginnings.
+        self.left = [int(x) for x in self.rng.integers(episode_ticks // 4, episode_ticks, count)]
+        self.belief: torch.Tensor | None = None
+        half = (np.array(contract.action.high) - np.array(contract.action.low)) / 2.0
+        spread = np.linspace(LEAST_NOISE, MOST_NOISE, count)[:, None] * half  # [lanes, A]
+        self.least_std = torch.from_numpy(spread.astype(np.float32))
+        self.noise = torch.zeros(count, contract.action_dim)
+
+    def _reset(self, env):
+        if self.realities is not None:
+            env.set_reality(self.realities(self.rng))
+        return env.reset(int(LANE_SEED + self.rng.integers(2**31)))
+
+    def ticks(self) -> list[dict[str, np.ndarray]]:
+        """Return the current tick of every lane for replay."""
+        return [tick_arrays(self.contract, step) for step in self.steps]
+
+    @torch.no_grad()
+    def act(self, model: Dreamer | None, explore: bool = True) -> None:
+        """Decide for every lane (noise alone without a model) and live one period."""
+        low, high = np.array(self.contract.action.low), np.array(self.contract.action.high)
+        fresh = torch.randn(len(self.envs), len(low))
+        rest = math.sqrt(1.0 - NOISE_CORRELATION**2)
+        self.noise = NOISE_CORRELATION * self.noise + rest * fresh  # [lanes, A], unit variance
+        if model is None:
+            mean = torch.from_numpy((low + high) / 2.0).float().expand_as(self.noise)
+            std = torch.from_numpy((high - low) / 2.0).float()
+        else:
+            if self.belief is None:
+                self.belief = model.initial(len(self.envs))
+            self.belief, mean, std = decide(model, self.belief, self.steps)
+            std = torch.maximum(std, self.least_std)
+        if explore:
+            mean = mean + std * self.noise
+        actions = np.clip(mean.numpy(), low, high)
+        for lane, env in enumerate(self.envs):
+            self.left[lane] -= 1
+            if self.left[lane] <= 0 or self.steps[lane].terminal or self.steps[lane].truncated:
+                self.steps[lane] = self._reset(env)
+                self.left[lane] = self.episode_ticks
+            else:
+                self.steps[lane] = env.step(actions[lane])
+
+
+def decide(
+    model: Dreamer, belief: torch.Tensor, steps: Iterable
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return new beliefs [B, D] and the policy's mean and std [B, A] one offset ahead."""
+    steps = list(steps)
+    observation = {
+        s.name: torch.from_numpy(np.stack([step.arrays[s.name] for step in steps]))
+        for s in model.contract.streams
+    }
+    ages = torch.from_numpy(np.stack([step.ages for step in steps]))
+    sent = torch.from_numpy(np.stack([step.action_sent for step in steps]).astype(np.float32))
+    first = torch.tensor([[float(step.is_first)] for step in steps])
+    belief, _ = model.observe(belief, sent, observation, ages, first)
+    ahead = belief
+    pending = torch.from_numpy(np.stack([step.pending for step in steps]).astype(np.float32))
+    for k in range(model.contract.offset_ticks):
+        ahead = model.imagine(ahead, pending[:, k])
+    mean, std = model.policy(ahead)
+    return belief, mean, std
+
+
+@torch.no_grad()
+def evaluate(
+    model: Dreamer, contract: Contract, seeds: Iterable[int], reality: Reality = NOMINAL
+) -> list[float]:
+    """Return the policy's return per seed over whole episodes, without noise, side by side."""
+    envs = [make_env(contract, seed, reality) for seed in seeds]
+    steps = [env.reset(seed) for env, seed in zip(envs, seeds, strict=True)]
+    belief = model.initial(len(envs))
+    returns = np.zeros(len(envs))
+    while not all(step.truncated or step.terminal for step in steps):
+        belief, mean, _ = decide(model, belief, steps)
+        for i, env in enumerate(envs):
+            if not (steps[i].truncated or steps[i].terminal):
+                steps[i] = env.step(mean[i].numpy())
+                returns[i] += steps[i].reward
+    for env in envs:
+        env.close()
+    return returns.tolist()

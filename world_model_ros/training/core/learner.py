@@ -1,0 +1,270 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One update of world model, value and policy: the Dreamer recipe at robot size.
+
+Owns losses and optimisers; knows no environment and no disk. Sources: world-model loss from
+DreamerV3 (free nats, KL scales, two-hot reward), policy by gradients through imagined dynamics
+from DreamerV1/V2 with DreamerV3's return scale, replay value loss from DreamerV3, averaged weights
+from Polyak (1992).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.training.filtering import Batch, embed_windows, filter_windows
+from world_model_ros.training.imitation import imitation_loss
+
+# Where a contract sets no end: long enough for the largest discount.
+ENDLESS_TICKS = 1000
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """Settings of the recipe; one set for every robot."""
+
+    batch: int = 24
+    length: int = 20
+    decode_share: float = 0.25  # frames decoded per update, picked at random
+    starts: int = 96  # imagination starts per update
+    horizon: int = 12
+    lambda_: float = 0.95
+    free_nats: float = 1.0
+    dyn_scale: float = 1.0
+    rep_scale: float = 0.1
+    picture_scale: float = 1.0
+    replay_value_scale: float = 0.3
+    entropy: float = 3e-3
+    model_lr: float = 6e-4
+    value_lr: float = 1e-3
+    policy_lr: float = 2e-4
+    clip: float = 100.0
+    slow_value: float = 0.05  # EMA rate of the value used as target
+    average: float = 5e-3  # EMA rate of the weights that are scored and shipped
+    warmup_updates: int = 200
+    anchored_lr: float = 3e-4  # of the model, where what beliefs mean is kept
+    # Of the policy: nats from its teacher against scaled returns, while prior, reward and value
+    # settle in the robot that changed, and once they are no longer wrong about it.
+    imitation: float = 0.1
+    imitation_later: float = 0.02
+    settle_updates: int = 1000
+    bf16: bool = field(default_factory=lambda: has_bf16(torch.cpu.get_capabilities()))
+
+
+def has_bf16(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a processor multiplies bf16 itself; emulated it is far slower than f32."""
+    return any(capabilities.get(name) for name in ('avx512_bf16', 'amx_bf16', 'bf16'))
+
+
+class Learner:
+    """Holds model, slow value and optimisers; ``update`` takes one batch of windows.
+
+    ``model`` explores and learns; ``average`` trails it and is what gets scored and shipped: one
+    late bad step of the policy does not reach a robot.
+    """
+
+    def __init__(self, model: Dreamer, config: LearnerConfig) -> None:
+        self.model, self.config = model, config
+        episode = model.contract.episode
+        ticks = episode.max_ticks or episode.segment_ticks or ENDLESS_TICKS
+        # TD-MPC2's rule for the discount, from the length of an episode in ticks.
+        self.discount = min(max((ticks / 5 - 1) / (ticks / 5), 0.95), 0.995)
+        self.average = copy.deepcopy(model).requires_grad_(False)
+        self.slow_value = copy.deepcopy(model.value_head)
+        self.slow_value.requires_grad_(False)
+        self.value_params = list(model.value_head.parameters())
+        self.policy_params = list(model.policy_head.parameters())
+        apart = {id(p) for p in self.value_params + self.policy_params}
+        self.model_params = [p for p in model.parameters() if id(p) not in apart]
+        self.optimisers = [
+            torch.optim.Adam(self.model_params, config.model_lr, eps=1e-8),
+            torch.optim.Adam(self.value_params, config.value_lr, eps=1e-6),
+            torch.optim.Adam(self.policy_params, config.policy_lr, eps=1e-6),
+        ]
+        self.rates = [config.model_lr, config.value_lr, config.policy_lr]
+        self.return_scale = torch.tensor(1.0)
+        self.teacher: Dreamer | None = None
+        self.updates = 0
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Take one gradient step on everything; return figures for the log."""
+        warm = min(1.0, (self.updates + 1) / self.config.warmup_updates)
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            optimiser.param_groups[0]['lr'] = rate * warm
+        embedded = embed_windows(self.model, batch, self.config.bf16)
+        beliefs, figures = self._learn_model(batch, embedded)
+        figures |= self._learn_behaviour(beliefs, batch, embedded.detach())
+        with torch.no_grad():
+            for slow, fast in zip(self.slow_value.parameters(), self.value_params, strict=True):
+                slow.lerp_(fast, self.config.slow_value)
+            self._average_weights()
+        self.updates += 1
+        return figures
+
+    def anchor(self, teacher: Dreamer) -> None:
+        """Keep what beliefs mean, and the policy near the teacher's; for weights that work.
+
+        The nets that filter stay as they are; what follows from a belief is learned. A policy is
+        lost when the beliefs that it reads drift away from it, faster than it can follow.
+        """
+        self.teacher = teacher
+        kept = {id(p) for net in self.model.filter_nets() for p in net.parameters()}
+        self.model_params = [p for p in self.model_params if id(p) not in kept]
+        for net in self.model.filter_nets():
+            net.requires_grad_(False)
+        self.rates[0] = self.config.anchored_lr
+        self.optimisers[0] = torch.optim.Adam(self.model_params, self.rates[0], eps=1e-8)
+
+    def _average_weights(self) -> None:
+        rate = max(self.config.average, 1.0 / (self.updates + 1))  # no memory of random weights
+        ours, theirs = self.average.parameters(), self.model.parameters()
+        torch._foreach_lerp_(list(ours), list(theirs), rate)
+        for mine, new in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(new)
+
+    # ---- world model -----------------------------------------------------------------------
+
+    def _learn_model(
+        self, batch: Batch, embedded: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        c, model, params = self.config, self.model, self.model_params
+        filtered = filter_windows(model, batch, embedded)
+        dyn, rep = filtered.kl(c.free_nats)
+        flat = filtered.beliefs.flatten(0, 1)
+        losses = {'kl': c.dyn_scale * dyn + c.rep_scale * rep}
+        count = flat.shape[0]
+        picked = torch.randperm(count)[: max(1, int(count * c.decode_share))]
+        for name in model.pictures:
+            target = batch[f'obs_{name}'].flatten(0, 1)[picked].permute(0, 3, 1, 2) / 255.0
+            with torch.autocast('cpu', torch.bfloat16, enabled=c.bf16):
+                pixels = model.decoders[name](flat[picked])
+            error = (pixels.float() - target).square().sum((1, 2, 3)).mean()
+            losses[f'picture_{name}'] = c.picture_scale * error
+        if model.vector_decoder is not None:
+            rows = {n: batch[f'obs_{n}'].flatten(0, 1) for n in model.vectors}
+            error = model.vector_decoder(flat) - model.vector_targets(rows)
+            losses['vector'] = error.square().sum(-1).mean()
+        reward = batch['reward'].flatten()
+        known = torch.isfinite(reward)  # a missing reward is a mask, never a zero
+        code = model.two_hot.loss(model.reward_head(flat), torch.nan_to_num(reward))
+        losses['reward'] = (code * known).sum() / known.sum().clamp(min=1)
+        alive = 1.0 - batch['terminal'].flatten().float()
+        logits = model.continue_head(flat).squeeze(-1)
+        losses['continue'] = F.binary_cross_entropy_with_logits(logits, alive)
+        total = sum(losses.values())
+        grads = torch.autograd.grad(total, params, allow_unused=True)
+        norm = self._step(self.optimisers[0], params, grads)
+        figures = {f'loss/{k}': float(v.detach()) for k, v in losses.items()}
+        figures |= {'loss/dyn': float(dyn.detach()), 'grad/model': norm}
+        return filtered.beliefs.detach(), figures
+
+    # ---- behaviour -------------------------------------------------------------------------
+
+    def _learn_behaviour(
+        self, beliefs: torch.Tensor, batch: Batch, embedded: torch.Tensor
+    ) -> dict[str, float]:
+        c, model = self.config, self.model
+        flat = beliefs.flatten(0, 1)
+        belief = flat[torch.randperm(flat.shape[0])[: c.starts]]  # [M, D]
+        states, entropies = [belief], []
+        shape = (belief.shape[0], model.config.groups, model.config.classes)
+        for _ in range(c.horizon):
+            mean, std = model.unit_policy(belief)
+            raw = mean + std * torch.randn_like(mean)
+            action = raw + (raw.clamp(-1.0, 1.0) - raw).detach()  # straight-through clip
+            noise = torch.rand(shape).clamp(1e-6, 1.0 - 1e-6)
+            belief = model.imagine_unit(belief, action, noise)
+            states.append(belief)
+            entropies.append(torch.log(std).sum(-1))
+        imagined = torch.stack(states)  # [H + 1, M, D]
+        reward = model.reward(imagined[1:])
+        alive = model.continue_(imagined[1:])
+        slow = model.two_hot.mean(self.slow_value(imagined))  # [H + 1, M]
+        returns = self._lambda_returns(reward, alive, slow[1:])  # [H, M]
+        weight = torch.cumprod(torch.cat([torch.ones_like(alive[:1]), alive[:-1]]), 0).detach()
+        with torch.no_grad():
+            spread = torch.quantile(returns, 0.95) - torch.quantile(returns, 0.05)
+            if torch.isfinite(spread):  # one bad batch must not poison it for good
+                self.return_scale.lerp_(spread, 0.01)
+        scale = self.return_scale.clamp(min=1.0)
+        entropy = torch.stack(entropies)
+        policy_loss = -(weight * (returns / scale + c.entropy * entropy)).mean()
+        figures = {'loss/policy': float(policy_loss.detach())}
+        if self.teacher is not None:
+            away = imitation_loss(model, self.teacher, batch, embedded)
+            figures['policy/from_teacher'] = float(away.detach())
+            settled = self.updates >= c.settle_updates
+            policy_loss = policy_loss + (c.imitation_later if settled else c.imitation) * away
+        grads = torch.autograd.grad(policy_loss, self.policy_params)
+        policy_norm = self._step(self.optimisers[2], self.policy_params, grads)
+
+        logits = model.value_head(imagined[:-1].detach())
+        value_loss = (weight * model.two_hot.loss(logits, returns.detach())).mean()
+        targets, mask = self._replay_returns(beliefs, batch)
+        code = model.two_hot.loss(model.value_head(beliefs[:, :-1]), targets)
+        replay_loss = (code * mask).sum() / mask.sum().clamp(min=1)
+        loss = value_loss + c.replay_value_scale * replay_loss
+        grads = torch.autograd.grad(loss, self.value_params)
+        value_norm = self._step(self.optimisers[1], self.value_params, grads)
+        return figures | {
+            'loss/value': float(value_loss.detach()),
+            'loss/replay_value': float(replay_loss.detach()),
+            'policy/entropy': float(entropy.detach().mean()),
+            'policy/return_scale': float(scale),
+            'imagined/return': float(returns.detach().mean()),
+            'imagined/reward': float(reward.detach().mean()),
+            'replay/return': float((targets * mask).sum() / mask.sum().clamp(min=1)),
+            'grad/policy': policy_norm,
+            'grad/value': value_norm,
+        }
+
+    def _lambda_returns(
+        self, reward: torch.Tensor, alive: torch.Tensor, value: torch.Tensor
+    ) -> torch.Tensor:
+        """Return TD(lambda) returns [H, M] of the states before ``reward`` [H, M]."""
+        last = value[-1]
+        out = []
+        for t in reversed(range(reward.shape[0])):
+            mixed = (1.0 - self.config.lambda_) * value[t] + self.config.lambda_ * last
+            last = reward[t] + self.discount * alive[t] * mixed
+            out.append(last)
+        return torch.stack(out[::-1])
+
+    @torch.no_grad()
+    def _replay_returns(
+        self, beliefs: torch.Tensor, batch: Batch
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return lambda returns of the recorded ticks [B, T - 1] and where they are known."""
+        value = self.model.two_hot.mean(self.slow_value(beliefs))  # [B, T]
+        reward, first = batch['reward'], batch['is_first']
+        alive = 1.0 - batch['terminal'].float()
+        last, out, mask = value[:, -1], [], []
+        for t in reversed(range(value.shape[1] - 1)):
+            known = ~first[:, t + 1] & torch.isfinite(reward[:, t + 1])
+            mixed = (1.0 - self.config.lambda_) * value[:, t + 1] + self.config.lambda_ * last
+            step = torch.nan_to_num(reward[:, t + 1]) + self.discount * alive[:, t + 1] * mixed
+            last = torch.where(known, step, value[:, t])
+            out.append(last)
+            mask.append(known.float())
+        return torch.stack(out[::-1], 1), torch.stack(mask[::-1], 1)
+
+    def _step(
+        self,
+        optimiser: torch.optim.Optimizer,
+        params: list[torch.nn.Parameter],
+        grads: tuple[torch.Tensor | None, ...],
+    ) -> float:
+        for param, grad in zip(params, grads, strict=True):
+            param.grad = grad
+        norm = float(torch.nn.utils.clip_grad_norm_(params, self.config.clip))
+        if norm == norm and norm != float('inf'):
+            optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        return norm

@@ -1,0 +1,218 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A training run in simulation: live, learn, evaluate, checkpoint; resumable at any kill.
+
+Owns the loop and its log; the recipe is in learner.py, the lives in collect.py.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from world_model_ros.contract import Contract
+from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
+from world_model_ros.robots import NOMINAL, Reality
+from world_model_ros.training.core import checkpoint
+from world_model_ros.training.core.collect import Lanes, evaluate
+from world_model_ros.training.core.learner import Learner, LearnerConfig
+from world_model_ros.training.core.learner_file import Shipped
+from world_model_ros.training.data.replay import Replay
+
+CURVE_FIELDS = ('frames', 'decisions', 'updates', 'wall_s', 'seed', 'return')
+SELECTION_SEED = 10_000
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Size of a run; frames are control steps of the task (see docs/evaluation.md)."""
+
+    frames: int
+    seed: int = 0
+    lanes: int = 8
+    decisions_per_update: float = 4.0
+    prefill: int = 2_000  # random decisions before the first update
+    episode_ticks: int = 125  # training episodes are cut short: more beginnings, more targets
+    evaluate_every: int = 10_000  # frames
+    evaluate_episodes: int = 10
+    checkpoint_every_sec: float = 120.0
+    threads: int = 2
+
+
+class Run:
+    """One run folder: replay, checkpoint, curve.csv, TensorBoard events.
+
+    ``realities`` draws the body of each episode lived, ``scored_in`` is the one of the curve;
+    ``start`` gives the first weights, and then the policy acts from the first decision on.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        folder: Path,
+        config: RunConfig,
+        model_config: DreamerConfig | None = None,
+        learner_config: LearnerConfig | None = None,
+        realities: Callable[[np.random.Generator], Reality | None] | None = None,
+        scored_in: Reality = NOMINAL,
+        start: Shipped | None = None,
+    ) -> None:
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.contract, self.folder, self.config = contract, Path(folder), config
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.scored_in, self.started = scored_in, start is not None
+        self.model = Dreamer(contract, start.model if start is not None else model_config)
+        for module in (*self.model.encoders.values(), *self.model.decoders.values()):
+            module.to(memory_format=torch.channels_last)
+        self.learner = Learner(self.model, learner_config or LearnerConfig())
+        decisions = config.frames // contract.frames_per_tick
+        self.total_decisions = max(decisions, config.prefill)
+        capacity = -(-self.total_decisions // config.lanes) + 1
+        self.rng = np.random.default_rng(config.seed)
+        self.wall_s, self.evaluated_at = 0.0, 0
+        self.spent = {'live': 0.0, 'sample': 0.0, 'update': 0.0}  # s, of this process
+        self.scored: float | None = None
+        found = checkpoint.find(self.folder / 'checkpoint')
+        replay = self.folder / 'replay'
+        self.replay = Replay(replay, contract, config.lanes, capacity)
+        if found is not None:
+            state = checkpoint.load(found, self.learner)
+            self.wall_s, self.evaluated_at = state['wall_s'], state['evaluated_at']
+        elif start is not None:
+            checkpoint.restore_learner(self.learner, start.tensors)
+        seed = config.seed + 1000 * self.replay.written  # a resumed run meets new episodes
+        self.lanes = Lanes(contract, config.lanes, seed, config.episode_ticks, realities)
+        self.leaving = False  # asked to stop: what was learned is saved, and go() returns
+
+    @property
+    def decisions(self) -> int:
+        """Return the ticks lived so far, all lanes together."""
+        return self.replay.written * self.config.lanes
+
+    @property
+    def frames(self) -> int:
+        """Return the control steps lived so far."""
+        return self.decisions * self.contract.frames_per_tick
+
+    def go(self, on_progress: Callable[[dict[str, float]], None] | None = None) -> None:
+        """Train until the frames are lived; ``on_progress`` gets the newest figures."""
+        meta = {'run': asdict(self.config), 'learner': asdict(self.learner.config)}
+        meta['model'] = asdict(self.model.config)
+        meta['scored_in'] = asdict(self.scored_in)
+        (self.folder / 'config.json').write_text(json.dumps(meta, indent=1))
+        writer = SummaryWriter(str(self.folder / 'tensorboard'))
+        started = time.monotonic() - self.wall_s
+        saved = time.monotonic()
+        spent = dict.fromkeys(self.spent, 0.0)
+        figures: dict[str, float] = {}
+        c = self.config
+        while self.decisions < self.total_decisions and not self.leaving:
+            clock = time.monotonic()
+            self.replay.add(self.lanes.ticks())
+            random = not self.started and self.learner.updates == 0
+            fresh = random and self.decisions <= c.prefill
+            self.lanes.act(None if fresh else self.model)
+            spent['live'] += time.monotonic() - clock
+            if self.decisions < c.prefill:
+                continue
+            if random:
+                self.freeze_normalisation()
+            due = (self.decisions - c.prefill) / c.decisions_per_update
+            while self.learner.updates < due and not self.leaving:
+                clock = time.monotonic()
+                batch = self.batch()
+                spent['sample'] += time.monotonic() - clock
+                clock = time.monotonic()
+                figures = self.learner.update(batch)
+                spent['update'] += time.monotonic() - clock
+                if self.learner.updates % 100 == 0:
+                    total = sum(spent.values())
+                    self.spent = {k: v + spent[k] for k, v in self.spent.items()}
+                    figures |= {f'share/{k}': v / total for k, v in spent.items()}
+                    figures['updates_per_sec'] = 1.0 / max(1e-9, spent['update'] / 100)
+                    spent = dict.fromkeys(spent, 0.0)
+                    for key, value in figures.items():
+                        writer.add_scalar(key, value, self.frames)
+            self.wall_s = time.monotonic() - started
+            if self.frames - self.evaluated_at >= c.evaluate_every:
+                self.evaluate(c.evaluate_episodes)
+                writer.add_scalar('return', self.scored, self.frames)
+            if on_progress is not None:
+                on_progress({'frames': self.frames, 'return': self.scored, **figures})
+            if time.monotonic() - saved > c.checkpoint_every_sec:
+                self.save()
+                saved = time.monotonic()
+        self.wall_s = time.monotonic() - started
+        self.save()
+        writer.close()
+
+    def batch(self) -> dict[str, torch.Tensor]:
+        """Return windows of replay as tensors."""
+        c = self.learner.config
+        rows = self.replay.sample(self.rng, c.batch, c.length)
+        return {key: torch.from_numpy(np.ascontiguousarray(v)) for key, v in rows.items()}
+
+    def freeze_normalisation(self) -> None:
+        """Take scale and mean of the joint streams from the random start, once and for all."""
+        held = self.replay.written
+        for name in self.model.vectors:
+            rows = torch.from_numpy(self.replay.arrays[f'obs_{name}'][:, :held].copy())
+            rows = rows.flatten(0, 1)[:, getattr(self.model, f'straight_{name}')]
+            getattr(self.model, f'mean_{name}').copy_(rows.mean(0))
+            getattr(self.model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
+
+    def evaluate(self, episodes: int) -> None:
+        """Score the policy on selection seeds and append one row per episode to curve.csv."""
+        seeds = [SELECTION_SEED + i for i in range(episodes)]
+        returns = evaluate(self.learner.average, self.contract, seeds, self.scored_in)
+        self.scored = float(np.mean(returns))
+        self.evaluated_at = self.frames
+        path = self.folder / 'curve.csv'
+        new = not path.exists()
+        with path.open('a', newline='') as file:
+            rows = csv.writer(file)
+            if new:
+                rows.writerow(CURVE_FIELDS)
+            for seed, value in zip(seeds, returns, strict=True):
+                row = (self.frames, self.decisions, self.learner.updates)
+                rows.writerow((*row, round(self.wall_s, 1), seed, round(value, 3)))
+
+    def summary(self) -> dict[str, object]:
+        """Return what the run cost and where the time of this process went."""
+        total = sum(self.spent.values())
+        return {
+            'robot': self.contract.name,
+            'seed': self.config.seed,
+            'frames': self.frames,
+            'decisions': self.decisions,
+            'updates': self.learner.updates,
+            'replay_ratio': self.replay_ratio,
+            'wall_s': round(self.wall_s, 1),
+            'share': {k: round(v / total, 3) for k, v in self.spent.items()} if total else None,
+            'return': self.scored,
+        }
+
+    @property
+    def replay_ratio(self) -> float:
+        """Return the replayed steps per decision."""
+        c = self.learner.config
+        return c.batch * c.length / self.config.decisions_per_update
+
+    def save(self) -> None:
+        """Write replay, then the checkpoint that counts on it."""
+        self.replay.save()
+        state = {
+            'wall_s': self.wall_s,
+            'evaluated_at': self.evaluated_at,
+            'frames': self.frames,
+        }
+        checkpoint.save(self.folder / 'checkpoint', self.learner, state)

@@ -1,0 +1,269 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a trainer service is between two updates, on disk and back: learner, planner, what acts.
+
+Owns where learning starts, the checkpoint, the way back to the last good one, and the weights of
+the release that acts. Must not import ROS, a simulator or the store.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+
+from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.durable import write_atomic
+from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
+from world_model_ros.planning.mppi import PlannerConfig
+from world_model_ros.training.core import checkpoint
+from world_model_ros.training.core.learner import Learner, LearnerConfig
+from world_model_ros.training.core.learner_file import (
+    LearnerFileError,
+    Shipped,
+    find_shipped,
+    model_config,
+    read_shipped,
+    write_shipped,
+)
+from world_model_ros.training.data.replay import Replay
+from world_model_ros.training.judge.gate import not_finite
+
+SHOWN = 200  # characters of what is wrong with a checkpoint
+ACTING = 'acting.learner.safetensors'
+ORIGIN = 'origin.learner.safetensors'  # every alignment begins with it
+TEACHER = 'teacher.learner.safetensors'
+# What a checkpoint raises whose files are not what this version writes.
+_UNUSABLE = (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError)
+# Of a model, what a second alignment leaves as it was learned since the first.
+LEARNED = ('prior_hidden', 'prior_out', 'reward_head', 'continue_head', 'value_head')
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where learning starts, unless a checkpoint says to go on."""
+
+    origin: Literal['shipped', 'file', 'scratch'] = 'shipped'
+    file: Path | None = None
+
+
+class TrainerState:
+    """Learner, planner settings and the acting release's weights of one run folder.
+
+    Raises:
+        LearnerFileError: the file to start from cannot serve this contract.
+        ValueError: the folder is of another interface or version, or damaged.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        folder: Path,
+        start: Start,
+        say: Callable[..., None],
+        sizes: DreamerConfig | None = None,
+        recipe: LearnerConfig | None = None,
+        policy_margin: float | None = None,
+    ) -> None:
+        self.contract, self.folder, self.say = contract, folder, say
+        self.recipe, self.policy_margin = recipe or LearnerConfig(), policy_margin
+        self.normalised = self.unaligned = self.align_again = self.anchored = False
+        self.aligned_at = 0  # ticks of the robot that were written by then
+        self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
+        self.bad_in_row = 0
+        self.acting_name = ''
+        found = checkpoint.find(folder / 'checkpoint')
+        if found is None:
+            shipped = self._choose(start)
+            sizes = shipped.model if shipped is not None else sizes
+            self.learner = self._build(sizes)
+            planner = PlannerConfig(gamma=self.learner.discount)
+            if shipped is not None:
+                checkpoint.restore_learner(self.learner, shipped.tensors)
+                self.normalised = True
+                self.unaligned = bool(self.learner.model.pictures)
+                if self.unaligned:
+                    write_shipped(folder / ORIGIN, self.learner)
+                planner = shipped.planner or planner
+                # It is what acts, as far as anybody knows, and the bar for what comes.
+                write_shipped(folder / ACTING, self.learner)
+                self.acting_name = 'the weights it started from'
+            self.planner = self._asked_for(planner)
+            self.save()
+        else:
+            self._resume(found)
+
+    def _choose(self, start: Start) -> Shipped | None:
+        path = start.file
+        if start.origin == 'shipped':
+            path, reason = find_shipped(self.contract)
+            if path is None:
+                self.say('start', origin='scratch', reason=reason)
+                return None
+        elif start.origin == 'scratch' or path is None:
+            self.say('start', origin='scratch', reason='asked for')
+            return None
+        shipped = read_shipped(path, self.contract)
+        self.say('start', origin=str(path), reason='optimisers warm up anew')
+        return shipped
+
+    def _asked_for(self, planner: PlannerConfig) -> PlannerConfig:
+        if self.policy_margin is None:
+            return planner
+        return PlannerConfig(**{**planner.as_dict(), 'policy_margin': self.policy_margin})
+
+    def _build(self, sizes: DreamerConfig | None) -> Learner:
+        model = Dreamer(self.contract, sizes)
+        for module in (*model.encoders.values(), *model.decoders.values()):
+            module.to(memory_format=torch.channels_last)
+        return Learner(model, self.recipe)
+
+    def _resume(self, found: Path) -> None:
+        state = checkpoint.read_state(found)
+        ours = interface_hash(self.contract)
+        if state.get('interface_hash') != ours:
+            raise ValueError(
+                f'{found}: a checkpoint of interface {str(state.get("interface_hash"))[:12]}, the '
+                f'contract has {ours[:12]}; give another --out'
+            )
+        try:
+            self.learner = self._build(model_config(state['model']))
+            self._load(found)
+        except _UNUSABLE as error:
+            text = ' '.join(f'{type(error).__name__}: {error}'.split())
+            raise ValueError(
+                f'{found}: cannot be gone on from ({text[:SHOWN]}); use the version that wrote '
+                'it, or give another --out'
+            ) from error
+        self.say('resumed', updates=self.learner.updates)
+
+    def _load(self, found: Path, teacher: Dreamer | None = None) -> None:
+        # Before the optimisers are restored: theirs are the parameters that still learn.
+        if checkpoint.read_state(found).get('anchored', False):
+            if teacher is None:
+                teacher = read_shipped(self.folder / TEACHER, self.contract).build(self.contract)
+            self.learner.anchor(teacher)
+        state = checkpoint.load(found, self.learner)
+        self.normalised = bool(state['normalised'])
+        # Checkpoints from before weights were aligned so have neither.
+        self.unaligned = bool(state.get('unaligned', False))
+        self.anchored = bool(state.get('anchored', False))
+        self.align_again = bool(state.get('align_again', False))
+        self.aligned_at = int(state.get('aligned_at', 0))
+        self.planner = self._asked_for(PlannerConfig(**state['planner']))
+        self.counters = self.counters | state['counters']
+        self.acting_name = state['acting']
+
+    def save(self) -> bool:
+        """Write a checkpoint; weights that are not finite are not one, and go back instead."""
+        if not_finite(self.learner.model) or not_finite(self.learner.average):
+            self.go_back('weights are not finite')
+            return False
+        state: dict[str, Any] = {
+            'interface_hash': interface_hash(self.contract),
+            'model': asdict(self.learner.model.config),
+            'planner': self.planner.as_dict(),
+            'normalised': self.normalised,
+            'unaligned': self.unaligned,
+            'align_again': self.align_again,
+            'aligned_at': self.aligned_at,
+            'anchored': self.anchored,
+            'counters': self.counters,
+            'acting': self.acting_name,
+        }
+        checkpoint.save(self.folder / 'checkpoint', self.learner, state)
+        return True
+
+    def bad_update(self, names: list[str], limit: int) -> None:
+        """Count an update whose figures were not finite; go back after ``limit`` in a row."""
+        self.counters['bad_updates'] += 1
+        self.bad_in_row += 1
+        if self.bad_in_row == 1:
+            self.say('bad_update', reason=f'not finite: {", ".join(names[:3])}')
+        if self.bad_in_row >= limit:
+            self.go_back(f'{self.bad_in_row} updates in a row were not finite')
+
+    def go_back(self, reason: str) -> None:
+        """Return to the last good checkpoint."""
+        found = checkpoint.find(self.folder / 'checkpoint')
+        assert found is not None, 'a checkpoint is written before the first update'
+        counters, acting, lost = self.counters, self.acting_name, self.learner.updates
+        # Fresh optimisers: theirs may be what broke.
+        teacher = self.learner.teacher
+        self.learner = self._build(self.learner.model.config)
+        self._load(found, teacher)
+        self.counters, self.acting_name = counters, acting
+        self.counters['rollbacks'] += 1
+        self.bad_in_row = 0
+        self.say('rollback', reason=reason, updates=self.learner.updates, was=lost)
+
+    def normalise(self, replay: Replay) -> None:
+        """Take mean and scale of the joints from the first robot data, once and for all."""
+        model = self.learner.model
+        for name in model.vectors:
+            rows = torch.from_numpy(replay.arrays[f'obs_{name}'][0, : replay.held].copy())
+            rows = rows[:, getattr(model, f'straight_{name}')]
+            getattr(model, f'mean_{name}').copy_(rows.mean(0))
+            getattr(model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
+        self.normalised = True
+
+    def origin(self) -> Dreamer | None:
+        """Return the weights that learning started from, free to be aligned; None: they are lost.
+
+        Before the first alignment nothing was learned, and the learner has them itself.
+        """
+        model = self._read(ORIGIN)
+        if model is not None:
+            return model.requires_grad_(True)
+        return copy.deepcopy(self.learner.model) if self.unaligned else None
+
+    def _read(self, name: str) -> Dreamer | None:
+        """Return a model of this folder; None where there is none that can be read."""
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            return read_shipped(path, self.contract).build(self.contract)
+        except LearnerFileError as error:
+            self.say('learner_file_unreadable', reason=str(error))
+            return None
+
+    def aligned(self, model: Dreamer, understood: bool, ticks: int) -> None:
+        """Go on from aligned weights; where they understand pictures, hold on to what they do.
+
+        ``ticks`` of the robot were written by now. What was learned of rewards and values since a
+        first alignment stays: latents mean the same. Saved by ``save``.
+
+        Raises:
+            OSError: no room for the teacher; call it again.
+        """
+        again = not self.unaligned
+        if understood or not again:
+            fresh = model.state_dict()
+            if again:
+                fresh = {k: v for k, v in fresh.items() if k.split('.')[0] not in LEARNED}
+            for mine in (self.learner.model, self.learner.average):
+                mine.load_state_dict(fresh, strict=not again)
+        if understood:
+            write_shipped(self.folder / TEACHER, self.learner)
+            teacher = copy.deepcopy(self.learner.model).requires_grad_(False)
+            self.learner.anchor(teacher.eval())
+        self.anchored = self.anchored or understood
+        self.unaligned, self.align_again = False, understood and not again
+        self.aligned_at = ticks
+
+    def acting(self) -> tuple[Dreamer | None, str]:
+        """Return the acting release's model and its name; None before the first release."""
+        model = self._read(ACTING)
+        return model, '' if model is None else self.acting_name
+
+    def acts_now(self, weights: Path, name: str) -> None:
+        """Remember what was just published, by the learner file beside its bundle."""
+        write_atomic(self.folder / ACTING, weights.read_bytes())
+        self.acting_name = name
+        self.save()

@@ -1,0 +1,149 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The five graphs of a bundle as torch modules, written over the world-model protocol.
+
+Owns names and order of inputs and outputs (bundle format 1); export.py turns them into ONNX.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from world_model_ros.contract import Contract
+from world_model_ros.families.protocol import WorldModel
+from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
+
+
+class ObserveGraph(nn.Module):
+    """Belief after one tick, and what the model thinks of it."""
+
+    def __init__(self, model: WorldModel, contract: Contract) -> None:
+        super().__init__()
+        self.model, self.streams = model, [s.name for s in contract.streams]
+
+    def forward(self, belief, action_sent, is_first, *rest):
+        """Take belief, action, flag, one tensor per stream and ages; see bundle format 1."""
+        observation = dict(zip(self.streams, rest[:-1], strict=True))
+        out, surprise = self.model.observe(belief, action_sent, observation, rest[-1], is_first)
+        return (
+            out,
+            surprise,
+            self.model.reward(out),
+            self.model.value(out),
+            self.model.continue_(out),
+        )
+
+
+class ImagineGraph(nn.Module):
+    """Belief one period later under an action."""
+
+    def __init__(self, model: WorldModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, belief, action):
+        """Map belief [1, B] and action [1, A] to the next belief."""
+        return self.model.imagine(belief, action)
+
+
+class PolicyGraph(nn.Module):
+    """The policy's action at a belief."""
+
+    def __init__(self, model: WorldModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, belief):
+        """Map belief [1, B] to mean and std [1, A] in SI units."""
+        return self.model.policy(belief)
+
+
+class DecodeGraph(nn.Module):
+    """What a belief looks like."""
+
+    def __init__(self, model, contract: Contract) -> None:
+        super().__init__()
+        self.model, self.streams = model, [s.name for s in contract.streams]
+
+    def forward(self, belief):
+        """Map belief [1, B] to one picture or joint vector per stream."""
+        decoded = self.model.decode(belief)
+        return tuple(decoded[name] for name in self.streams)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A module with named example inputs and output names."""
+
+    module: nn.Module
+    inputs: dict[str, torch.Tensor]
+    outputs: tuple[str, ...]
+
+
+def bundle_graphs(
+    model, contract: Contract, planner: PlannerConfig, return_scale: float
+) -> dict[str, Graph]:
+    """Return the graphs of a bundle with example inputs of the right type and shape."""
+    belief = model.initial(1)
+    action = torch.zeros(1, contract.action_dim)
+    observation = {
+        s.graph_input: torch.zeros(
+            (1, *s.shape), dtype=torch.uint8 if s.kind == 'image' else torch.float32
+        )
+        for s in contract.streams
+    }
+    low = torch.tensor(contract.action.low)
+    high = torch.tensor(contract.action.high)
+    plan = torch.zeros(planner.horizon, contract.action_dim)
+    graphs = {
+        'observe': Graph(
+            ObserveGraph(model, contract),
+            {
+                'belief': belief,
+                'action_sent': action,
+                'is_first': torch.ones(1, 1),
+                **observation,
+                'ages': torch.zeros(1, len(contract.streams)),
+            },
+            ('belief_out', 'surprise', 'reward', 'value', 'continuation'),
+        ),
+        'imagine': Graph(
+            ImagineGraph(model), {'belief': belief, 'action': action}, ('belief_out',)
+        ),
+        'policy': Graph(PolicyGraph(model), {'belief': belief}, ('action_mean', 'action_std')),
+        'plan': Graph(
+            PlanIteration(model, planner, return_scale),
+            {
+                'belief': belief,
+                'mean': plan,
+                'std': torch.ones_like(plan),
+                'noise': torch.zeros(planner.batch_size, *plan.shape),
+                'previous': plan.clone(),  # one tensor given twice becomes one input
+                'previous_mask': torch.ones(planner.horizon),
+                'low': low,
+                'high': high,
+                'safe': torch.zeros_like(low),
+            },
+            (
+                'mean_out',
+                'std_out',
+                'best',
+                'best_value',
+                'best_index',
+                'policy_plan',
+                'policy_value',
+                'values',
+            ),
+        ),
+        'decode': Graph(
+            DecodeGraph(model, contract),
+            {'belief': belief},
+            tuple(s.graph_input for s in contract.streams),
+        ),
+    }
+    for graph in graphs.values():
+        graph.module.eval()
+    return graphs

@@ -1,0 +1,96 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Graphs as ONNX, traced once: a trainer exports the same ones again and again.
+
+Tracing takes most of an export, and other weights change nothing about it. What hangs on weights,
+the folding of constants, is done anew each time, on a copy.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+
+import onnx
+import torch
+
+from world_model_ros.training.export.graphs import Graph
+
+OPSET = 18
+
+
+class Traced:
+    """The traces of one bundle's graphs; ``shape`` says what they hang on beside weights."""
+
+    def __init__(self) -> None:
+        self._programs: dict[str, torch.onnx.ONNXProgram] = {}
+        self._shape: object = None
+
+    def to_onnx(self, name: str, graph: Graph, shape: object) -> onnx.ModelProto:
+        """Return a graph with the weights that its module has now.
+
+        Args:
+            name: of the graph.
+            graph: module, example inputs and names.
+            shape: what the graphs were built from, weights aside; another one is traced anew.
+
+        Raises:
+            ValueError: an input of the graph has no effect on it.
+        """
+        if shape != self._shape:
+            self._programs.clear()
+            self._shape = shape
+        if name not in self._programs:
+            self._programs[name] = _trace(graph)
+        traced = self._programs[name]
+        program = copy.copy(traced)
+        program.model = traced.model.clone()
+        held = program.model.graph.initializers
+        weights = graph.module.state_dict()
+        program.apply_weights({key: weights[key] for key in weights if key in held})
+        program.optimize()
+        proto = _without_traces_of_here(program.model_proto)
+        _check_inputs_matter(name, proto)
+        return proto
+
+
+def _trace(graph: Graph) -> torch.onnx.ONNXProgram:
+    logging.getLogger('onnxscript').setLevel(logging.ERROR)
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # torch warns of its own internals at every export.
+        warnings.simplefilter('ignore', FutureWarning)
+        program = torch.onnx.export(
+            graph.module,
+            tuple(graph.inputs.values()),
+            dynamo=True,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            opset_version=OPSET,
+            verbose=False,
+            optimize=False,
+        )
+    assert program is not None, 'the exporter gave nothing'
+    return program
+
+
+def _check_inputs_matter(name: str, proto: onnx.ModelProto) -> None:
+    """The exporter makes one input of two that it was given the same tensor for."""
+    used = {given for node in proto.graph.node for given in node.input}
+    idle = [given.name for given in proto.graph.input if given.name not in used]
+    if idle:
+        raise ValueError(
+            f'{name}: the exported graph does not use {", ".join(idle)}; '
+            'does the module, and is each example input a tensor of its own?'
+        )
+
+
+def _without_traces_of_here(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Source paths of the exporting machine have no place in a file that travels."""
+    for node in proto.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ''
+    for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        del value.metadata_props[:]
+    return proto

@@ -1,0 +1,119 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a candidate to a release: judge, draw, export, publish.
+
+Owns the files of one publication beside the checkpoint: gate.jsonl, strips/, bundle/. The order
+survives a kill at any point: a release that was published but not noted is published again to the
+same content hash, or judged against the one before. Must not import ROS or a simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from world_model_ros.releases import Release, publish_release
+from world_model_ros.store import Store
+from world_model_ros.training.core.checkpoint import NOT_WRITTEN
+from world_model_ros.training.core.learner_file import SUFFIX
+from world_model_ros.training.core.state import TrainerState
+from world_model_ros.training.data.ingest import Ingest
+from world_model_ros.training.export.bundle import export_bundle
+from world_model_ros.training.export.onnx_cache import Traced
+from world_model_ros.training.judge.gate import GateConfig, Verdict, append_verdict, judge
+from world_model_ros.training.judge.strips import draw_strip
+
+
+class Publisher:
+    """Publishes what a trainer has learned."""
+
+    def __init__(
+        self, state: TrainerState, ingest: Ingest, config: GateConfig, say: Callable[..., None]
+    ) -> None:
+        self.state, self.ingest, self.config, self.say = state, ingest, config, say
+        self.pending: Verdict | None = None  # exported and not yet in the store
+        self.strip: Path | None = None  # drawn for it
+        self.traced = Traced()
+
+    @property
+    def bundle(self) -> Path:
+        """Return where bundles are exported."""
+        return self.state.folder / 'bundle'
+
+    def judge(self) -> Verdict:
+        """Judge the averaged weights on the newest held-out episodes; drawn, noted and said."""
+        state, learner = self.state, self.state.learner
+        held_out = self.ingest.held_out(self.config.episodes)
+        model, name = state.acting()
+        verdict = judge(
+            learner.average,
+            model,
+            state.contract,
+            held_out,
+            learner.discount,
+            float(learner.return_scale.clamp(min=1.0)),
+            learner.updates,
+            self.config,
+            name[:12],
+        )
+        append_verdict(state.folder / 'gate.jsonl', verdict)
+        self.strip = None
+        if held_out:
+            title = f'{state.contract.name} after {learner.updates} updates'
+            target = state.folder / 'strips' / f'{learner.updates:08d}.png'
+            if draw_strip(learner.average, state.contract, held_out[-1], target, title):
+                self.strip = target
+        state.counters['refused'] += not verdict.passed
+        self.say('gate', passed=verdict.passed, text=verdict.line())
+        return verdict
+
+    def export(self, verdict: Verdict) -> None:
+        """Write the bundle beside the checkpoint."""
+        learned = self.ingest.ledger.of('ingested')
+        provenance = {
+            'robot_ticks': self.ingest.ticks,
+            'episodes': len(learned),
+            'gate': {k: v for k, v in verdict.figures.items() if k.startswith('ratio_')},
+            'gate_against': verdict.against,
+        }
+        export_bundle(self.state.learner, self.bundle, provenance, self.state.planner, self.traced)
+        self.pending = verdict
+
+    def publish(self, store: Store, interface: str) -> Release:
+        """Put the exported bundle into the store.
+
+        Raises:
+            StoreError: the store cannot be used; call it again.
+        """
+        verdict = self.pending
+        assert verdict is not None, 'nothing is exported'
+        learned = self.ingest.ledger.of('ingested')
+        release = publish_release(
+            store,
+            self.bundle,
+            interface,
+            episodes=[entry.uuid for entry in learned],
+            episode_count=len(learned),
+            updates=verdict.updates,
+            gate={'passed': verdict.passed, 'against': verdict.against, **verdict.figures},
+        )
+        if self.strip is not None:
+            store.put_file(store.layout.strip_key(interface, release.number), self.strip)
+        self.pending = None
+        self.state.counters['published'] += 1
+        self.say(
+            'published',
+            number=release.number,
+            bundle_sha=release.bundle_sha[:12],
+            episodes=len(learned),
+            updates=verdict.updates,
+        )
+        return release
+
+    def remember(self, release: Release) -> None:
+        """Compare what comes with these weights from now on; without room for them, as before."""
+        weights = self.bundle.with_name(self.bundle.name + SUFFIX)
+        try:
+            self.state.acts_now(weights, release.bundle_sha)
+        except NOT_WRITTEN as error:
+            self.say('not_saved', reason=str(error))

@@ -1,0 +1,251 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How well a model foretells recordings: open-loop error, calibration of reward and value.
+
+Written over the models' protocol. Beliefs are filtered from the recording up to a tick, then
+rolled on under the recorded actions alone; what is foretold is compared with what came. Same
+episodes, same start ticks, no random numbers: two models differ by their weights only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from world_model_ros.contract import Contract
+from world_model_ros.contract.schema import Stream
+from world_model_ros.families.protocol import WorldModel
+from world_model_ros.training.data.segments import Rows, split
+
+HORIZONS = (1, 5, 15)  # ticks foretold
+CONTEXT_TICKS = 5  # filtered before anything is foretold
+STARTS = 192  # at most, spread evenly over all pieces
+LONGEST_PIECE = 500  # ticks filtered in one row; longer lives are cut
+MOST_TICKS = 4_096  # filtered at once, in all rows: 50 MB of 64 x 64 pictures
+MIN_SPREAD = 1e-3  # of a joint that hardly moves, SI units
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a recording and the beliefs that a model had in it."""
+
+    rows: Rows  # T ticks
+    beliefs: torch.Tensor  # [T, D]
+
+
+@torch.no_grad()
+def believe(model: WorldModel, episodes: list[Rows]) -> list[Piece]:
+    """Filter every piece of the episodes, those of about the same length side by side."""
+    pieces = [piece for rows in episodes for piece in split(rows, LONGEST_PIECE)]
+    beliefs: dict[int, torch.Tensor] = {}
+    for group in _groups([len(piece['reward']) for piece in pieces]):
+        found = _filtered(model, [pieces[i] for i in group])
+        beliefs |= dict(zip(group, found, strict=True))
+    return [Piece(piece, beliefs[i]) for i, piece in enumerate(pieces)]
+
+
+def _groups(sizes: list[int]) -> list[list[int]]:
+    """Return which pieces are filtered together: shortest first, MOST_TICKS with the padding."""
+    groups: list[list[int]] = []
+    for i in sorted(range(len(sizes)), key=sizes.__getitem__):
+        if not groups or (len(groups[-1]) + 1) * sizes[i] > MOST_TICKS:
+            groups.append([])
+        groups[-1].append(i)
+    return groups
+
+
+def _filtered(model: WorldModel, pieces: list[Rows]) -> list[torch.Tensor]:
+    """Return the beliefs [T, D] in each piece; all are padded to the longest."""
+    sizes = [len(piece['reward']) for piece in pieces]
+    rows = {
+        key: torch.from_numpy(_padded([piece[key] for piece in pieces], max(sizes)))
+        for key in pieces[0]
+        if key not in ('reward', 'terminal', 'is_first')
+    }
+    belief = model.initial(len(pieces))
+    beliefs = []
+    streams = [key[4:] for key in rows if key.startswith('obs_')]
+    for t in range(max(sizes)):
+        seen = {name: rows[f'obs_{name}'][:, t] for name in streams}
+        first = torch.full((len(pieces), 1), float(t == 0))
+        sent, ages = rows['action_sent'][:, t], rows['ages'][:, t]
+        belief, _ = model.observe(belief, sent, seen, ages, first)
+        beliefs.append(belief)
+    stacked = torch.stack(beliefs, 1)  # [P, T, D]
+    return [stacked[i, :size] for i, size in enumerate(sizes)]
+
+
+@torch.no_grad()
+def open_loop_figures(
+    model: WorldModel, contract: Contract, pieces: list[Piece], reward_unit: float
+) -> Figures:
+    """Return errors at each horizon, and those of copying what was seen last.
+
+    ``joints_H``: RMS error in units of the joint's own spread; ``picture_H``: mean square error of
+    pixels in 0..1; ``reward_H``: mean absolute error in units of the reward's spread, at least
+    ``reward_unit``; ``last_joints_H`` and so on: of the last observation. Empty where no piece is
+    long enough.
+    """
+    places = _starts(pieces)
+    if not places:
+        return {}
+    belief = torch.stack([pieces[p].beliefs[s] for p, s in places])  # [S, D]
+    spread = _spreads(contract, pieces, reward_unit)
+    out: Figures = {}
+    for step in range(1, max(HORIZONS) + 1):
+        action = np.stack([pieces[p].rows['action_sent'][s + step] for p, s in places])
+        belief = model.imagine(belief, torch.from_numpy(action))
+        if step in HORIZONS:
+            told = {k: v.numpy() for k, v in model.decode(belief).items()}
+            told['reward'] = model.reward(belief).numpy()
+            last = {name: _rows(pieces, places, name, 0) for name in _names(contract)}
+            came = {name: _rows(pieces, places, name, step) for name in _names(contract)}
+            known = np.isfinite(last['reward']) & np.isfinite(came['reward'])
+            own = _errors(contract, told, came, spread, known)
+            copied = _errors(contract, last, came, spread, known)
+            out |= {f'{k}_{step}': v for k, v in own.items()}
+            out |= {f'last_{k}_{step}': v for k, v in copied.items()}
+    return out
+
+
+@torch.no_grad()
+def calibration_figures(
+    model: WorldModel, pieces: list[Piece], discount: float, return_scale: float
+) -> Figures:
+    """Return error and bias of reward and value on the recorded ticks; empty without rewards.
+
+    In units of the recorded spread, at least those of ``return_scale``: a recording in which
+    nothing was earned has none. A recorded return is bootstrapped by the model's own
+    value where the record ends without a terminal, or where a reward is missing.
+    """
+    told_r, came_r, told_v, came_v = [], [], [], []
+    for piece in pieces:
+        reward = piece.rows['reward']
+        value = model.value(piece.beliefs).numpy()
+        known = np.isfinite(reward)
+        told_r.append(model.reward(piece.beliefs).numpy()[known])
+        came_r.append(reward[known])
+        returns = discounted(reward, piece.rows['terminal'], value, discount)
+        told_v.append(value[:-1][known[1:]])
+        came_v.append(returns[:-1][known[1:]])
+    rewards, returns = np.concatenate(came_r), np.concatenate(came_v)
+    if not len(rewards):
+        return {}
+    told, worth = np.concatenate(told_r), np.concatenate(told_v)
+    unit = max(float(np.std(rewards)), (1.0 - discount) * return_scale)
+    return_unit = max(float(np.std(returns)), return_scale)
+    return {
+        'reward_error': float(np.mean(np.abs(told - rewards))) / unit,
+        'reward_bias': float(np.mean(told - rewards)) / unit,
+        'value_error': float(np.mean(np.abs(worth - returns))) / return_unit,
+        'value_bias': float(np.mean(worth - returns)) / return_unit,
+        'recorded_reward': float(np.mean(rewards)),
+        'recorded_return': float(np.mean(returns)),
+        'told_value': float(np.mean(worth)),
+    }
+
+
+def discounted(
+    reward: np.ndarray, terminal: np.ndarray, value: np.ndarray, discount: float
+) -> np.ndarray:
+    """Return the discounted return that followed each tick [T].
+
+    ``reward[t]`` was earned on the way to tick t. Bootstrapped with ``value`` at the last tick
+    (unless terminal) and where the next reward is unknown.
+    """
+    returns = np.where(terminal, 0.0, value).astype(np.float64)
+    for t in range(len(reward) - 2, -1, -1):
+        if not terminal[t] and np.isfinite(reward[t + 1]):
+            returns[t] = reward[t + 1] + discount * returns[t + 1]
+    return returns
+
+
+def _starts(pieces: list[Piece]) -> list[tuple[int, int]]:
+    """Return piece and tick from which is foretold, the same for every model."""
+    everywhere = [
+        (p, s)
+        for p, piece in enumerate(pieces)
+        for s in range(CONTEXT_TICKS - 1, len(piece.beliefs) - max(HORIZONS))
+    ]
+    step = max(1, math.ceil(len(everywhere) / STARTS))
+    return everywhere[::step]
+
+
+def _names(contract: Contract) -> list[str]:
+    return [*(s.name for s in contract.streams), 'reward']
+
+
+def _rows(pieces: list[Piece], places: list[tuple[int, int]], name: str, ahead: int) -> np.ndarray:
+    key = name if name == 'reward' else f'obs_{name}'
+    return np.stack([pieces[p].rows[key][s + ahead] for p, s in places])
+
+
+def _spreads(contract: Contract, pieces: list[Piece], reward_unit: float) -> dict[str, np.ndarray]:
+    """Return the standard deviation of each joint value and of the reward over the pieces."""
+    out = {}
+    for stream in contract.joint_streams:
+        rows = np.concatenate([piece.rows[f'obs_{stream.name}'] for piece in pieces])
+        out[stream.name] = np.maximum(rows.std(0), MIN_SPREAD)
+        out[stream.name][turning_indices(stream)] = 1.0  # rad: an angle that wraps has no spread
+    rewards = np.concatenate([piece.rows['reward'] for piece in pieces])
+    known = rewards[np.isfinite(rewards)]
+    out['reward'] = np.maximum(known.std() if len(known) else 0.0, reward_unit)
+    return out
+
+
+def turning_indices(stream: Stream) -> list[int]:
+    """Return which numbers of a joint stream are angles that wrap."""
+    count = len(stream.names)
+    return [
+        f * count + i
+        for f, field in enumerate(stream.fields)
+        for i, joint in enumerate(stream.names)
+        if field == 'position' and joint in stream.wrap
+    ]
+
+
+def wrapped(angle: np.ndarray) -> np.ndarray:
+    """Return angles in [-pi, pi)."""
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def _errors(
+    contract: Contract,
+    told: dict[str, np.ndarray],
+    came: dict[str, np.ndarray],
+    spread: dict[str, np.ndarray],
+    known: np.ndarray,
+) -> Figures:
+    """Return the errors; those of the reward where it is ``known`` [S]."""
+    out: Figures = {}
+    joints, pictures = [], []
+    for stream in contract.streams:
+        difference = told[stream.name].astype(np.float64) - came[stream.name]
+        if stream.kind == 'image':
+            pictures.append(float(np.square(difference / 255.0).mean()))
+            continue
+        turning = turning_indices(stream)
+        difference[:, turning] = wrapped(difference[:, turning])
+        joints.append(np.square(difference / spread[stream.name]))
+    if joints:
+        out['joints'] = float(np.sqrt(np.concatenate(joints, -1).mean()))
+    if pictures:
+        out['picture'] = float(np.mean(pictures))
+    if known.any():
+        error = np.abs(told['reward'] - came['reward'])[known]
+        out['reward'] = float(error.mean() / spread['reward'])
+    return out
+
+
+def _padded(parts: list[np.ndarray], length: int) -> np.ndarray:
+    """Return [P, length, ...], the last tick of each repeated."""
+    out = np.empty((len(parts), length, *parts[0].shape[1:]), parts[0].dtype)
+    for i, part in enumerate(parts):
+        out[i, : len(part)] = part
+        out[i, len(part) :] = part[-1]
+    return out

@@ -1,0 +1,99 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Strips of a held-out episode: what came above what the model told, context | open loop.
+
+Up to the bar the model saw every tick; right of it it had the recorded actions alone. Joints are
+drawn as curves. A picture for people; the figures are open_loop.py's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+
+from world_model_ros.contract import Contract
+from world_model_ros.contract.schema import Stream
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.training.data.segments import Rows
+from world_model_ros.training.judge.open_loop import believe, turning_indices, wrapped
+
+matplotlib.use('Agg')
+from matplotlib import pyplot as plt
+
+CONTEXT, OPEN_LOOP = 5, 15  # ticks
+KEPT = 20  # strips on disk
+
+
+@torch.no_grad()
+def imagine_strip(model: Dreamer, rows: Rows) -> tuple[Rows, Rows] | None:
+    """Return what came and what was told, [20, ...] per stream; None if too short."""
+    pieces = [p for p in believe(model, [rows]) if len(p.beliefs) >= CONTEXT + OPEN_LOOP]
+    if not pieces:
+        return None
+    piece = max(pieces, key=lambda p: len(p.beliefs))
+    at = (len(piece.beliefs) - CONTEXT - OPEN_LOOP) // 2  # the middle: the robot is under way
+    here = slice(at, at + CONTEXT + OPEN_LOOP)
+    beliefs = [piece.beliefs[at + k : at + k + 1] for k in range(CONTEXT)]
+    for k in range(CONTEXT, CONTEXT + OPEN_LOOP):
+        action = torch.from_numpy(piece.rows['action_sent'][at + k : at + k + 1])
+        beliefs.append(model.imagine(beliefs[-1], action))
+    told = {k: v.numpy() for k, v in model.decode(torch.cat(beliefs)).items()}
+    return {name: piece.rows[f'obs_{name}'][here] for name in told}, told
+
+
+def draw_strip(model: Dreamer, contract: Contract, rows: Rows, target: Path, title: str) -> bool:
+    """Write a PNG; False if the episode is too short."""
+    made = imagine_strip(model, rows)
+    if made is None:
+        return False
+    came, told = made
+    count = CONTEXT + OPEN_LOOP
+    heights = [2 if s.kind == 'image' else 1.5 for s in contract.streams]
+    figure, rows_of_axes = plt.subplots(
+        len(heights), 1, figsize=(count * 0.62, sum(heights) * 0.85 + 0.6), dpi=110,
+        gridspec_kw={'height_ratios': heights}, squeeze=False,
+    )  # fmt: skip
+    for stream, axes in zip(contract.streams, rows_of_axes[:, 0], strict=True):
+        if stream.kind == 'image':
+            _pictures(axes, came[stream.name], told[stream.name])
+        else:
+            _curves(axes, stream, came[stream.name], told[stream.name])
+        axes.set_ylabel(stream.name, fontsize=8)
+    rows_of_axes[0, 0].set_title(
+        f'{title}    context: {CONTEXT} ticks seen | open loop: {OPEN_LOOP} ticks imagined',
+        fontsize=9,
+    )
+    figure.tight_layout()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target)
+    plt.close(figure)
+    for old in sorted(target.parent.glob(f'{"[0-9]" * 8}.png'))[:-KEPT]:  # ours by name
+        old.unlink()
+    return True
+
+
+def _pictures(axes, came: np.ndarray, told: np.ndarray) -> None:
+    top, bottom = (np.concatenate(list(x), 1) for x in (came, told))
+    axes.imshow(np.concatenate([top, bottom], 0), aspect='auto', interpolation='nearest')
+    height, width = came.shape[1], came.shape[2]
+    axes.axvline(CONTEXT * width - 0.5, color='red', linewidth=1.5)
+    axes.set_xticks([])
+    axes.set_yticks([height / 2, height * 1.5], ['recorded', 'predicted'], fontsize=7)
+
+
+def _curves(axes, stream: Stream, came: np.ndarray, told: np.ndarray) -> None:
+    turning = turning_indices(stream)
+    told = told.copy()
+    told[:, turning] = came[:, turning] + wrapped(told[:, turning] - came[:, turning])
+    for i, color in zip(range(came.shape[1]), plt.cm.tab10.colors * 9, strict=False):
+        name = f'{stream.fields[i // len(stream.names)]} {stream.names[i % len(stream.names)]}'
+        axes.plot(came[:, i], color=color, linewidth=1, label=name)
+        axes.plot(told[:, i], color=color, linewidth=1, linestyle='--')
+    axes.axvline(CONTEXT - 0.5, color='red', linewidth=1.5)
+    axes.set_xlim(-0.5, len(came) - 0.5)
+    axes.set_xlabel('tick (solid: recorded, dashed: predicted)', fontsize=7)
+    axes.tick_params(labelsize=6)
+    axes.legend(fontsize=6, loc='center left', bbox_to_anchor=(1.0, 0.5), frameon=False)
