@@ -78,7 +78,7 @@ def test_eval_checks_its_csv_and_train_its_bundle_first(tmp_path):
     assert done.returncode == 1 and 'write to a new file' in done.stderr
     assert other.read_text() == 'a,b\n1,2\n'
 
-    done = world_model('train', '--sim', 'counter', '--frames', 10, '--bundle', other)
+    done = world_model('train-sim', 'counter', '--frames', 10, '--bundle', other)
     assert done.returncode == 2 and '--bundle' in done.stderr
 
 

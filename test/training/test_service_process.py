@@ -99,39 +99,10 @@ def test_asked_to_leave_while_exporting_it_saves_and_goes(tmp_path, bags, store,
 
 def command(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, '-m', 'world_model_ros.cli.main', 'train', *arguments],
+        [sys.executable, '-m', 'world_model_ros.cli.main', *arguments],
         capture_output=True, text=True, timeout=PATIENCE_SEC, check=False,
         env={**os.environ, 'COLUMNS': '200'}, **kwargs,
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'told'),
-    [
-        (
-            ['--store', 's', '--contract', 'c', '--frames', '3'],
-            '--frames does not go with --store',
-        ),
-        (
-            ['--sim', 'reacher', '--frames', '3', '--from-scratch'],
-            '--from-scratch does not go with --sim',
-        ),
-        (
-            ['--sim', 'reacher', '--frames', '3', '--randomize', 'a', '--reality', 'b'],
-            '--randomize and --reality exclude each other',
-        ),
-        (['--store', 's'], '--store needs --contract'),
-        (['--sim', 'reacher'], '--sim needs --frames'),
-        (['--sim', 'reacher', '--store', 's'], 'give either --sim'),
-        (
-            ['--store', 's', '--contract', 'c', '--from', 'x', '--from-scratch'],
-            '--from and --from-scratch exclude each other',
-        ),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused_by_name(arguments, told):
-    done = command(*arguments)
-    assert done.returncode == 2 and told in done.stderr
 
 
 def test_the_command_learns_from_a_store_and_says_so_line_by_line(tmp_path, bags, store):
@@ -140,7 +111,7 @@ def test_the_command_learns_from_a_store_and_says_so_line_by_line(tmp_path, bags
     contract = tmp_path / 'cartpole.yaml'
     contract.write_text(recorded.robot().text)
     done = command(
-        '--store', store.url, '--contract', str(contract), '--out', str(tmp_path / 'out'),
+        'train', store.url, '--contract', str(contract), '--out', str(tmp_path / 'out'),
         '--start-ticks', '30', '--nominal-ticks', '0', '--minutes', '0.1',
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

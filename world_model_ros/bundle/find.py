@@ -45,7 +45,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
         [
             f'{given} {found}; expected a folder with {MANIFEST} or the name of a shipped bundle '
             f'({", ".join(known) or "none is"}); {_remedy(str(name_or_path), known)}make '
-            'one: world-model train --sim ROBOT --frames N --bundle DIR'
+            'one: world-model train-sim ROBOT --frames N --bundle DIR'
         ],
     )
 

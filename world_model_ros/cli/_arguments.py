@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from world_model_ros.bundle import find_bundle, load_bundle
-from world_model_ros.contract import Contract
+from world_model_ros.contract import Contract, find_robot, load_contract, unlearnable
 
 if TYPE_CHECKING:
     from world_model_ros.robots import Reality
@@ -26,6 +26,14 @@ def refuse(text: str) -> NoReturn:
     """Say in one line why nothing is done, and exit with 1."""
     typer.echo(f'world-model: {text}', err=True)
     raise typer.Exit(1)
+
+
+def learnable(robot: str) -> Contract:
+    """The contract of a robot, by name or file; refused where nothing can be learned from it."""
+    contract = load_contract(find_robot(robot))
+    if refused := unlearnable(contract):
+        refuse('; '.join(refused))
+    return contract
 
 
 def known_bundle(name_or_path: str | Path, contract: Contract) -> Path:

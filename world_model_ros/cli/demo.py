@@ -55,7 +55,7 @@ def demo_command(
         Path | None, typer.Option('--json', help='Write the figures here at the end.')
     ] = None,
     directory: Annotated[
-        Path | None, typer.Option(help='Folder of the episodes [default: episodes/ROBOT].')
+        Path | None, typer.Option(help='Folder of the episodes (default: episodes/ROBOT).')
     ] = None,
     seed: Annotated[int, typer.Option(help='Episode i starts from seed + i.')] = 0,
     speed: Annotated[float, typer.Option(help='Simulated seconds per second.')] = 1.0,

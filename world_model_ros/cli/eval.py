@@ -28,7 +28,7 @@ DEFAULT_ARMS = 'plan,policy,blanked,random'
 def eval_command(
     robot: Annotated[str, typer.Option(help='Robot name or contract file.')],
     bundle: Annotated[
-        Path | None, typer.Option(help='Bundle folder [default: the shipped one].')
+        Path | None, typer.Option(help='Bundle folder (default: the shipped one).')
     ] = None,
     reality: Annotated[str, typer.Option(help='Reality name or file.')] = 'nominal',
     episodes: Annotated[
@@ -39,7 +39,7 @@ def eval_command(
     ] = DEFAULT_ARMS,
     iterations: Annotated[
         int | None,
-        typer.Option(min=1, help="Planner iterations per tick [default: the bundle's]."),
+        typer.Option(min=1, help="Planner iterations per tick (default: the bundle's)."),
     ] = None,
     selection: Annotated[
         bool,

@@ -17,7 +17,7 @@ from world_model_ros.contract import find_robot, interface_hash, load_contract
 def report_command(
     store: Annotated[str, typer.Argument(help='Store to read: a folder or URL.')],
     contract: Annotated[
-        str, typer.Option(help='Robot name or contract file [default: all that are there].')
+        str, typer.Option(help='Robot name or contract file (default: all that are there).')
     ] = '',
     out: Annotated[Path, typer.Option(help='HTML file to write.')] = Path('report.html'),
 ) -> None:

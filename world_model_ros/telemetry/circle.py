@@ -75,7 +75,7 @@ class Circle:
 
     def trainer_line(self) -> list[str]:
         """Module and arguments of the trainer's process."""
-        line = ['world_model_ros.cli.main', 'train', '--store', self.store]
+        line = ['world_model_ros.cli.main', 'train', self.store]
         line += [
             '--contract',
             str(self.contract_file),

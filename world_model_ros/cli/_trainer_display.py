@@ -1,31 +1,20 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`train --store`: the trainer as a service, its signals, and what it shows while it works.
+"""What `train` shows while it works.
 
 A progress bar on a terminal; else one JSON object a line on stderr, events and status alike.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import signal
 import sys
-import threading
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Protocol
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-
-from world_model_ros.contract import find_robot, load_contract, unlearnable
-from world_model_ros.folder_lock import FolderInUse
-from world_model_ros.parent import follow_parent
-from world_model_ros.training.core.checkpoint import NOT_WRITTEN
-from world_model_ros.training.core.service import Service
-from world_model_ros.training.core.settings import ServiceConfig
-from world_model_ros.training.core.state import Start
 
 
 class Display(Protocol):
@@ -36,6 +25,19 @@ class Display(Protocol):
 
     def status(self, status: dict[str, Any]) -> None:
         """Show where it stands."""
+
+    def close(self) -> None:
+        """Give the terminal back; a second time does nothing."""
+
+
+@contextlib.contextmanager
+def trainer_display() -> Iterator[Display]:
+    """The display that fits stderr, closed at the end."""
+    display: Display = Bar() if sys.stderr.isatty() else JsonLines()
+    try:
+        yield display
+    finally:
+        display.close()
 
 
 class JsonLines:
@@ -48,6 +50,9 @@ class JsonLines:
     def status(self, status: dict[str, Any]) -> None:
         """Print it."""
         self._print({'status': status})
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _print(self, line: dict[str, Any]) -> None:
         sys.stderr.write(json.dumps(line) + '\n')
@@ -93,49 +98,6 @@ class Bar:
             rest=rest,
         )
 
-
-def train_from_store(
-    store: str,
-    contract: str,
-    out: Path | None,
-    config: ServiceConfig,
-    from_file: Path | None,
-    *,
-    from_scratch: bool,
-    minutes: float,
-) -> None:
-    """Work until a signal or the given minutes; exit 1 with one line where it cannot begin."""
-    robot = load_contract(find_robot(contract))
-    if refused := unlearnable(robot):
-        typer.echo(f'world-model: {"; ".join(refused)}', err=True)
-        raise typer.Exit(1)
-    start = Start('scratch') if from_scratch else Start()
-    if from_file is not None:
-        start = Start('file', from_file)
-    folder = out or Path('runs') / f'{robot.name}_trainer'
-    display: Display = Bar() if sys.stderr.isatty() else JsonLines()
-    follow_parent()
-    try:
-        service = Service(
-            store, robot, folder, config, start, say=display.event, report=display.status
-        )
-    except (FolderInUse, ValueError, *NOT_WRITTEN) as error:
-        _stop(display)
-        typer.echo(f'world-model: {error}', err=True)
-        raise typer.Exit(1) from error
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: service.leave())
-    if minutes:
-        # A signal to itself: only the main thread can break a long step off.
-        timer = threading.Timer(60.0 * minutes, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.daemon = True
-        timer.start()
-    try:
-        service.run()
-    finally:
-        _stop(display)
-
-
-def _stop(display: Display) -> None:
-    if isinstance(display, Bar):
-        display.bar.stop()
+    def close(self) -> None:
+        """End the bar."""
+        self.bar.stop()

@@ -1,0 +1,61 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`train` and `train-sim`: each has its own options; a wrong line is refused before any work."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from world_model_ros.cli import train, train_sim
+from world_model_ros.cli.main import app
+
+runner = CliRunner(env={'COLUMNS': '200'})
+
+
+def options_of(app_or_command):
+    if not isinstance(app_or_command, typer.Typer):
+        single = typer.Typer()
+        single.command()(app_or_command)
+        app_or_command = single
+    command = typer.main.get_command(app_or_command)
+    return {word for parameter in command.params for word in (*parameter.opts, parameter.name)}
+
+
+def test_each_command_shows_only_its_own_options():
+    from_store, simulated = options_of(train.app), options_of(train_sim.train_sim_command)
+    assert {'store', '--contract', '--publish-every', '--idle'} <= from_store
+    assert {'robot', '--frames', '--reality', '--bundle'} <= simulated
+    shared = {word for word in from_store & simulated if word.startswith('--')}
+    assert shared == {'--out', '--seed', '--threads', '--from', '--policy-margin'}
+
+
+@pytest.mark.parametrize(
+    ('line', 'told'),
+    [
+        ('train s --contract c --frames 3', 'No such option: --frames'),
+        ('train s', "Missing option '--contract'"),
+        ('train --contract c', "Missing argument 'STORE'"),
+        ('train s --contract c --from x --from-scratch', 'exclude each other'),
+        ('train-sim reacher --frames 3 --from-scratch', 'No such option: --from-scratch'),
+        ('train-sim reacher --frames 3 --randomize a --reality b', 'exclude each other'),
+        ('train-sim reacher', "Missing option '--frames'"),
+        ('train-sim reacher --frames 0', '--frames 0 trains nothing'),
+    ],
+)
+def test_a_wrong_line_is_refused_by_name(line, told):
+    done = runner.invoke(app, line.split())
+    assert done.exit_code == 2 and told in done.output
+
+
+@pytest.mark.parametrize(
+    ('line', 'remedy'),
+    [
+        ('train --sim reacher --frames 3', 'world-model train-sim ROBOT'),
+        ('train --frames 3 --sim=reacher', 'world-model train-sim ROBOT'),
+        ('train --store s --contract c', 'world-model train STORE --contract FILE'),
+    ],
+)
+def test_what_was_an_option_once_is_answered_with_the_new_line(line, remedy):
+    done = runner.invoke(app, line.split())
+    (text,) = done.stderr.strip().splitlines()
+    assert done.exit_code == 2 and text.startswith('world-model: ') and remedy in text

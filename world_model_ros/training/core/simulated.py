@@ -1,0 +1,164 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What surrounds a training run in simulation: its begin, its expected duration, its bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from world_model_ros.contract import Contract
+from world_model_ros.planning.mppi import PlannerConfig
+from world_model_ros.robots import Reality, load_ranges, load_reality, sample_reality
+from world_model_ros.training.core.learner_file import Shipped, read_shipped
+from world_model_ros.training.core.run import Run, RunConfig
+from world_model_ros.training.export.bundle import export_bundle
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PREFILL, PREFILL_FROM = 2_000, 500  # decisions before the first update; with weights: the policy's
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where a run begins and in which robots it is simulated."""
+
+    body: Reality  # evaluated in this one; simulated in it too without `ranges`
+    ranges: dict[str, tuple[float, float]] | None = None  # draw a reality at each reset
+    ranges_file: Path | None = None
+    start: Shipped | None = None  # weights to go on from
+    learner_file: Path | None = None
+
+    @classmethod
+    def find(
+        cls, contract: Contract, reality: str, randomize: Path | None, from_file: Path | None
+    ) -> Source:
+        """Read what was named.
+
+        Raises:
+            RealityError: there is no such reality or ranges file, or it is wrong.
+            LearnerFileError: the weights do not fit this robot.
+        """
+        return cls(
+            load_reality(reality),
+            None if randomize is None else load_ranges(randomize),
+            randomize,
+            None if from_file is None else read_shipped(from_file, contract),
+            from_file,
+        )
+
+    def draw(self, rng: np.random.Generator) -> Reality:
+        """The reality of one episode."""
+        return self.body if self.ranges is None else sample_reality(rng, self.ranges)
+
+    @property
+    def name(self) -> str:
+        """Of the reality, for records."""
+        return self.body.name if self.ranges is None else f'drawn from {self.ranges_file}'
+
+
+def open_run(
+    contract: Contract,
+    folder: Path,
+    source: Source,
+    *,
+    frames: int,
+    seed: int,
+    threads: int,
+    decisions_per_update: float,
+) -> Run:
+    """Make a run, or go on with the one that lies in `folder`.
+
+    `frames` are control steps of the task, decisions are ticks.
+
+    Raises:
+        BodyError: the robot has no simulated body.
+    """
+    prefill = PREFILL if source.start is None else PREFILL_FROM
+    config = RunConfig(
+        frames=frames,
+        seed=seed,
+        threads=threads,
+        decisions_per_update=decisions_per_update,
+        prefill=min(prefill, frames // contract.frames_per_tick),
+    )
+    return Run(
+        contract,
+        folder,
+        config,
+        realities=source.draw,
+        scored_in=source.body,
+        start=source.start,
+    )
+
+
+def expected(run: Run) -> dict[str, Any]:
+    """Measure some decisions and updates; return what is left to do and how many hours it takes.
+
+    Nothing is learned: the updates are of a copy.
+    """
+    config = run.config
+    todo = run.total_decisions - run.decisions
+    updates = todo / config.decisions_per_update
+    while run.decisions < max(256, run.learner.config.length * config.lanes + config.lanes):
+        run.replay.add(run.lanes.ticks())
+        run.lanes.act(None)
+    clock = time.monotonic()
+    for _ in range(20):
+        run.lanes.act(run.model)
+    live = (time.monotonic() - clock) / 20 / config.lanes
+    trial = copy.deepcopy(run.learner)
+    trial.update(run.batch())
+    clock = time.monotonic()
+    for _ in range(5):
+        trial.update(run.batch())
+    update = (time.monotonic() - clock) / 5
+    return {
+        'decisions': todo,
+        'updates': int(updates),
+        'decision_ms': round(live * 1e3, 2),
+        'update_ms': round(update * 1e3, 1),
+        'hours': round((todo * live + updates * update) / 3600, 2),
+        'parameters': sum(p.numel() for p in run.model.parameters()),
+    }
+
+
+@contextlib.contextmanager
+def leaves_in_order(run: Run) -> Iterator[None]:
+    """The first SIGINT or SIGTERM asks for the end with all that was learned; the second is it."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        run.leaving = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def export(run: Run, bundle: Path, source: Source, policy_margin: float | None) -> None:
+    """Write what was learned as a bundle, with where it comes from."""
+    provenance = {
+        'frames': run.frames,
+        'decisions': run.decisions,
+        'replay_ratio': run.replay_ratio,
+        'seed': run.config.seed,
+        'reality': source.name,
+        'from': None if source.learner_file is None else str(source.learner_file),
+    }
+    planner = None if source.start is None else source.start.planner
+    planner = planner or PlannerConfig(gamma=run.learner.discount)
+    if policy_margin is not None:
+        planner = dataclasses.replace(planner, policy_margin=policy_margin)
+    export_bundle(run.learner, bundle, provenance, planner)
