@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from world_model_ros.bench.chaos import episode_parts
-from world_model_ros.cli.bench_parity import rebuild_elsewhere, thin
+from world_model_ros.bench.parity import rebuild_elsewhere, thin
 from world_model_ros.cli.episodes import app
 
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from world_model_ros.cli.bench_tick import Messages
+from world_model_ros.bench.tick import Messages
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.onboard.agent.episode import Options
 from world_model_ros.onboard.agent.inputs import Inputs

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from world_model_ros.bench import run as bench_run
+from world_model_ros.bench.tick import Messages
 from world_model_ros.bundle import BundleError, find_bundle
-from world_model_ros.cli import bench_run, main
-from world_model_ros.cli.bench_tick import Messages
+from world_model_ros.cli import main
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.onboard.tick.assembly import Assembler
 

@@ -20,10 +20,10 @@ pytest.importorskip('mujoco')
 pytest.importorskip('onnxruntime')
 
 from world_model_ros.bench import child_demo as _child_demo
-from world_model_ros.bench.results import INTERRUPTED, reported
+from world_model_ros.bench.circle import Arms, written
 from world_model_ros.bundle import BundleError
 from world_model_ros.cli import _arguments, bench
-from world_model_ros.cli.bench_circle import _Arms, _written
+from world_model_ros.cli._reported import INTERRUPTED, reported
 
 ROOT = Path(__file__).resolve().parents[2]
 REACHER = str(ROOT / 'config' / 'bundles' / 'reacher')
@@ -83,11 +83,11 @@ def test_eval_checks_its_csv_and_train_its_bundle_first(tmp_path):
 
 
 def test_what_returned_until_an_error_is_shown(tmp_path):
-    arms, figures, curve = _Arms('', 2, 1), {'returns': []}, tmp_path / 'curve.csv'
+    arms, figures, curve = Arms('', 2, 1, print), {'returns': []}, tmp_path / 'curve.csv'
     shown = []
 
     def command(fails: bool = True) -> None:
-        with reported(figures, shown.append, as_json=True), _written(figures, arms, curve, 0):
+        with reported(figures, shown.append, as_json=True), written(figures, arms, curve, 0):
             arms.returns['frozen'] = [100.0, 120.0]
             raise OSError('the disk is full')
 
@@ -103,7 +103,7 @@ def test_what_returned_until_an_error_is_shown(tmp_path):
 
 BENCH = """
 import sys, typer
-from world_model_ros.bench.results import reported
+from world_model_ros.cli._reported import reported
 figures = {'done': 1}
 def command():
     with reported(figures, lambda figures: None, as_json=True):

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 pytest.importorskip('mujoco')
 pytest.importorskip('onnxruntime')
 
+from world_model_ros.bench.circle import Arms, stock_arm
 from world_model_ros.bench.circle_curve import FIELDS, lived_rows, write_curve
 from world_model_ros.cli.bench import app
-from world_model_ros.cli.bench_circle import _Arms, _stock_arm
 
 LIVED = [
     {'time': 1000.0, 'return': 20.0, 'release': 0, 'eval': False},
@@ -22,7 +22,7 @@ LIVED = [
 
 
 def test_arms_say_what_was_regained_and_forgotten_and_keep_every_return():
-    arms = _Arms('', 2, 1)
+    arms = Arms('', 2, 1, print)
     arms.returns = {
         'frozen_nominal': [800.0, 820.0],
         'frozen': [100.0, 120.0],
@@ -52,13 +52,13 @@ def test_curve_has_a_row_per_lived_episode_and_a_picture_beside_it(tmp_path):
 
 
 def test_arm_without_a_bundle_in_the_checkout_is_none():
-    assert _stock_arm('counter', 'oracle') is None
+    assert stock_arm('counter', 'oracle') is None
 
 
 def run(seed, adapted, **other):
     arms = {'frozen_nominal': [800.0, 820.0], 'frozen': [100.0, 120.0], 'oracle': [700.0, 720.0]}
     arms |= {'adapted': adapted, 'adapted_nominal': [780.0, 760.0]}
-    measured = _Arms('', 2, 1)
+    measured = Arms('', 2, 1, print)
     measured.returns = arms
     figures = {
         'bench': 'circle',

@@ -20,9 +20,8 @@ from stored import make_bundle
 from tiny_bundle import make_tiny_bundle
 
 from world_model_ros.bench import kills_checks as _kills
+from world_model_ros.bench.kills import MAX_TICKS, PROCESSES, ZERO, short_contract
 from world_model_ros.bench.kills_counts import Counts, TickPause
-from world_model_ros.bench.kills_run import PROCESSES, ZERO
-from world_model_ros.cli import bench_kills
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.releases import publish_release
 from world_model_ros.store import complete_episodes, open_store, upload_episode
@@ -133,8 +132,8 @@ def test_a_robot_that_made_no_tick_while_the_recorder_was_away_stalled():
 
 @pytest.mark.parametrize('robot', ['cartpole', 'reacher'])
 def test_a_contract_with_short_episodes_keeps_its_interface(tmp_path, robot):
-    contract = load_contract(bench_kills.short_contract(robot, tmp_path))
-    assert contract.episode.max_ticks == bench_kills.MAX_TICKS
+    contract = load_contract(short_contract(robot, tmp_path))
+    assert contract.episode.max_ticks == MAX_TICKS
     assert interface_hash(contract) == interface_hash(load_contract(find_robot(robot)))
 
 

@@ -3,6 +3,7 @@
 """The floors of the house: imports point down, rclpy and torch stay in their rooms."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ ROOMS = {
     'rclpy': {'nodes'},
     'torch': {'families', 'planning', 'training'},
 }
+NO_MODULES = {'world_model_ros.end', 'world_model_ros.damage'}  # metadata of episodes
 FILES = sorted(path for path in PACKAGE.rglob('*.py') if path.parent != PACKAGE)
 
 
@@ -111,6 +113,17 @@ def test_modules_outside_the_folders_need_neither_ros_nor_torch():
             for name in imported_modules(ast.parse(path.read_text()), 'world_model_ros')
         }
         assert not roots & set(ROOMS), path
+
+
+def test_every_module_that_is_named_in_a_string_is_there():
+    """What is started as `python -m NAME` is in no import that would fail."""
+    for path in PACKAGE.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                name = re.fullmatch(r'world_model_ros((?:\.\w+)+)', node.value)
+                if name and name[0] not in NO_MODULES:
+                    place = PACKAGE.joinpath(*name[1].split('.')[1:])
+                    assert place.with_suffix('.py').is_file() or place.is_dir(), (path, name[0])
 
 
 def test_every_file_names_licence_and_purpose():

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from world_model_ros.bench.measure import machine
-from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import known_reality, refuse, simulated
+from world_model_ros.cli._reported import reported
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.evaluation.seeds import report_seeds
 from world_model_ros.evaluation.statistics import mean_interval

@@ -1,10 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`bench kills`: the whole circle, each of its processes killed again and again at random moments.
-
-This file owns the command line and what is printed; the circle that is lived is _kills_run's, what
-must hold of what it leaves behind is _kills'.
-"""
+"""`bench kills`: its options, and what is printed."""
 
 from __future__ import annotations
 
@@ -15,18 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from world_model_ros.bench.kills_run import PROCESSES, ZERO, Run
+from world_model_ros.bench.kills import PROCESSES, ZERO, Run, short_contract
 from world_model_ros.bench.measure import machine
-from world_model_ros.bench.results import reported
 from world_model_ros.cli._arguments import fresh_folder, known_bundle
-from world_model_ros.cli.demo import keep_dds_on_this_machine
+from world_model_ros.cli._reported import reported, say_progress
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.deploy.own_domain import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest
 from world_model_ros.telemetry.circle import missing_for_training
-
-MAX_TICKS = 50  # of an episode: many are sealed and learned from
 
 
 def kills_command(
@@ -62,22 +55,11 @@ def kills_command(
     with tempfile.TemporaryDirectory(prefix='world_model_kills_') as temporary:
         folder = (keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        run = Run(folder, short_contract(robot, folder), model, stop)
+        run = Run(folder, short_contract(robot, folder), model, stop, say_progress)
         with reported(figures, _show, as_json=as_json):
             run.live(names, rounds, random.Random(seed), figures)
     if any(figures[name] for name in ZERO):
         raise typer.Exit(1)
-
-
-def short_contract(robot: str, folder: Path) -> Path:
-    """A copy of the robot's contract with short episodes; its bundles fit it all the same."""
-    content = yaml.safe_load(load_contract(find_robot(robot)).text)
-    for name in ('max_ticks', 'segment_ticks'):
-        if name in content['episode']:
-            content['episode'][name] = MAX_TICKS
-    path = folder / f'{content["name"]}.yaml'
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
-    return path
 
 
 def _show(figures: dict[str, Any]) -> None:

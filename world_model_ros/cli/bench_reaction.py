@@ -1,46 +1,24 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`bench reaction`: how soon the safe action begins after a fault, on the unfriendly arm.
-
-Starts the arm, its guard and an agent that explores as processes on a DDS domain of their own,
-makes one fault after the other, and notes in this process when commands arrive. A fault counts
-from the moment just before it is asked for; each comes at a random moment while the arm acts.
-"""
+"""`bench reaction`: its options, and what is printed."""
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
-import os
-import random
-import signal
 import tempfile
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from world_model_ros.bench.measure import machine
-from world_model_ros.bench.reaction_figures import FAULTS, Command, Reaction, acting, reaction, row
-from world_model_ros.bench.results import reported
+from world_model_ros.bench.reaction import ARM, measure
+from world_model_ros.bench.reaction_figures import FAULTS
 from world_model_ros.cli._arguments import refuse
-from world_model_ros.contract import Contract, config_directories, find_robot, load_contract
-from world_model_ros.deploy.nodes_table import AGENT, GUARD, SIM_ROBOT, Settings, extra_environment
-from world_model_ros.deploy.supervisor import Child, Supervisor
-from world_model_ros.evaluation.rows import git_state
+from world_model_ros.cli._reported import reported, say_progress
+from world_model_ros.contract import find_robot, load_contract
 
 if TYPE_CHECKING:
-    from world_model_ros.nodes._reaction import ReactionEars
-
-ARM = 'unfriendly_arm'
-ACTS_WITHIN_S = 90.0  # three processes, or one, that start on a busy machine
-REACTS_WITHIN_S = 10.0
-MOMENT_S = (0.0, 0.2)  # of a fault: any phase of ticks, pictures and heartbeats
-POLL_S = 0.02
-TRIES = 5  # of one run, where the robot just did not act by itself: the machine is too busy
-PACKAGES = ('world_model_ros', 'rclpy', 'numpy')
+    pass
 
 
 def reaction_command(
@@ -63,174 +41,19 @@ def reaction_command(
     contract = load_contract(find_robot(robot))
     if not contract.image_streams or not contract.joint_streams:
         refuse(f'{contract.name}: expected a robot with a camera and joints')
-    source = git_state()
     figures: dict[str, Any] = {
         'bench': 'reaction',
         'robot': contract.name,
         'runs': runs,
         'seed': seed,
         'machine': machine(),
-        'versions': versions(),
-        'date': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
-        'commit': source.commit,
-        'dirty': source.dirty,
     }
-    found: dict[str, list[Reaction]] = {name: [] for name in names}
-    domain = keep_to_itself()
     with (
         tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary,
         reported(figures, _show, as_json=as_json),
     ):
-        try:
-            robot_run = Run(contract, find_robot(robot), Path(temporary), domain, figures)
-            try:
-                robot_run.measure(runs, random.Random(seed), found)
-            finally:
-                robot_run.close()
-        finally:
-            figures['faults'] = {n: row(FAULTS[n], contract, found[n]) for n in names}
-
-
-def versions() -> dict[str, str]:
-    """Of what takes part, as far as it is installed."""
-    found = {'ros': os.environ.get('ROS_DISTRO', '')}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = ''
-    return found
-
-
-def keep_to_itself() -> int:
-    """Put this process and its children on a domain of their own; its number.
-
-    Whatever the user has set: these processes command a robot.
-    """
-    domain = os.environ.get('WORLD_MODEL_BENCH_DOMAIN', str(40 + os.getpid() % 60))
-    os.environ['ROS_DOMAIN_ID'] = domain
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    return int(domain)
-
-
-class Run:
-    """The arm, its guard, an agent that explores, and who listens."""
-
-    def __init__(
-        self, contract: Contract, path: Path, folder: Path, domain: int, figures: dict[str, Any]
-    ) -> None:
-        from world_model_ros.nodes._reaction import ReactionEars
-
-        self._contract = contract
-        self._settings = Settings(
-            contract=str(path),
-            robot_id='bench',
-            slots=str(folder / 'slots'),
-            state_directory=str(folder / 'state'),
-            explore=True,
-            autostart=True,
-        )
-        self._supervisor = Supervisor(folder / 'logs')
-        self._ears: ReactionEars = ReactionEars(contract, domain)
-        figures['versions'] |= self._ears.versions()
-        # The arm's pictures are as large as a simulated robot's: the same profile of DDS.
-        profile = extra_environment(SIM_ROBOT, config_directories(), os.environ)
-        line = [f'world_model_ros.nodes.{ARM}', '--ros-args', '-p', f'contract:={path}']
-        self._supervisor.start_module(ARM, line, extra=profile)
-        self._supervisor.start([GUARD, AGENT], self._settings)
-
-    def close(self) -> None:
-        """End everything."""
-        for child in self._supervisor.children:
-            if child.process.poll() is None:
-                child.process.send_signal(signal.SIGCONT)  # a hung one could not end in order
-        self._supervisor.stop()
-        self._ears.close()
-
-    def measure(self, runs: int, rng: random.Random, found: dict[str, list[Reaction]]) -> None:
-        """Make each fault `runs` times, one kind after the other, and append what followed."""
-        self._ears.find_services()
-        for number in range(runs):
-            for name, outcomes in found.items():
-                for _ in range(TRIES):
-                    outcomes.append(self._once(name, rng))
-                    if outcomes[-1].after_fault_s > 0.0:
-                        break
-                ms = 1e3 * outcomes[-1].after_fault_s
-                typer.echo(f'{name} {number + 1}/{runs}: {ms:.1f} ms', err=True)
-
-    def _once(self, name: str, rng: random.Random) -> Reaction:
-        make, undo = self._actions()[name]
-        while True:
-            self._until(lambda: acting(self._commands()), f'{ARM} does not act', ACTS_WITHIN_S)
-            time.sleep(rng.uniform(*MOMENT_S))
-            if acting(self._commands()):
-                break
-        fault_s = time.monotonic()
-        make()
-        try:
-            return self._until(
-                lambda: reaction(self._commands(), fault_s),
-                f'{name}: no safe action',
-                REACTS_WITHIN_S,
-            )
-        finally:
-            undo()
-
-    def _actions(self) -> dict[str, tuple[Callable[[], None], Callable[[], None]]]:
-        """How each fault is made, and how it ends."""
-        ears, agent = self._ears, self._agent
-        return {
-            'stop': (
-                lambda: ears.trigger('guard/stop'),
-                lambda: ears.trigger('guard/release_stop'),
-            ),
-            'camera_lost': (
-                lambda: ears.set_arm('drop_camera', True),
-                lambda: ears.set_arm('drop_camera', False),
-            ),
-            'joints_lost': (
-                lambda: ears.set_arm('drop_joints', 'all'),
-                lambda: ears.set_arm('drop_joints', 'none'),
-            ),
-            'agent_killed': (lambda: self._signal(signal.SIGKILL), self._start_agent_again),
-            'agent_hung': (
-                lambda: agent.process.send_signal(signal.SIGSTOP),
-                lambda: agent.process.send_signal(signal.SIGCONT),
-            ),
-            'disabled': (lambda: ears.enable(False), lambda: ears.enable(True)),
-        }
-
-    @property
-    def _agent(self) -> Child:
-        return next(c for c in self._supervisor.children if c.name == AGENT.executable)
-
-    def _signal(self, number: int) -> None:
-        agent = self._agent
-        agent.expected = number != signal.SIGKILL
-        agent.process.send_signal(number)
-
-    def _start_agent_again(self) -> None:
-        """With autostart it activates itself."""
-        agent = self._agent
-        agent.process.wait()
-        self._supervisor.children.remove(agent)
-        self._supervisor.start([AGENT], self._settings)
-
-    def _commands(self) -> Sequence[Command]:
-        return [Command(at_s, source) for at_s, source in self._ears.heard()]
-
-    def _until(self, done: Callable[[], Any], what: str, seconds: float) -> Any:
-        """Wait for something; its value. TimeoutError with the words of the processes."""
-        give_up_s = time.monotonic() + seconds
-        while not (value := done()):
-            died = self._supervisor.died()
-            if died or time.monotonic() > give_up_s:
-                gone = [f'{child.name} {child.ending}' for child in died]
-                logs = {c.name: c.last_lines(3) for c in self._supervisor.children}
-                raise TimeoutError(f'{what} within {seconds:g} s; ended: {gone}; logs: {logs}')
-            time.sleep(POLL_S)
-        return value
+        path, folder = find_robot(robot), Path(temporary)
+        measure(contract, path, folder, runs, seed, names, figures, say_progress)
 
 
 def _show(figures: dict[str, Any]) -> None:

@@ -1,35 +1,17 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`bench tick`: the whole tick of a bundle, from serialised messages to the chunk.
-
-The same planner in eager torch and a bare sleep are measured in between, tick by tick, so that
-whatever else the machine does falls on all of them alike.
-"""
+"""`bench tick`: its options, and what is printed."""
 
 from __future__ import annotations
 
-import math
-import struct
-import time
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from world_model_ros.bench.measure import machine, milliseconds
-from world_model_ros.bench.results import reported
+from world_model_ros.bench.measure import machine
+from world_model_ros.bench.tick import SLEEP_S, eager_planner, measure
 from world_model_ros.bundle import find_bundle, load_bundle
-from world_model_ros.contract import Contract
-from world_model_ros.onboard.policy.brain import Brain
-from world_model_ros.onboard.policy.planner import Planner
-from world_model_ros.onboard.tick.assembly import Assembler
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE, encode, typestore
-
-RING = 32  # different messages per stream, so that no cache sees the same picture twice in a row
-WARM_UP_TICKS = 50
-PAIR_EVERY = 10  # ticks between two comparisons with eager torch and the sleeping control
-SLEEP_S = 0.002
-KEY = 20_000
+from world_model_ros.cli._reported import reported
 
 
 def tick_command(
@@ -43,7 +25,7 @@ def tick_command(
     folder = find_bundle(bundle)
     loaded = load_bundle(folder, threads=threads)
     contract = loaded.contract
-    rival = _eager(folder, threads) if eager else None
+    rival = eager_planner(folder, threads) if eager else None
     figures: dict[str, Any] = {'bundle': folder.name, 'threads': threads, 'machine': machine()}
     with reported(figures, _show, as_json=as_json):
         measure(loaded, contract, ticks, rival, figures)
@@ -60,142 +42,3 @@ def _show(figures: dict[str, Any]) -> None:
         typer.echo(f'eager torch takes {figures["eager_ratio"]:.2f} times as long')
     late = figures['control_sleep_late_ms']
     typer.echo(f'control  a {SLEEP_S * 1e3:.0f} ms sleep ends {late["p99"]:.2f} ms late (p99)')
-
-
-def measure(
-    loaded: Any, contract: Contract, ticks: int, rival: Any, figures: dict[str, Any]
-) -> None:
-    """Run ticks on made-up messages; add the figures, also of those that ran until Ctrl-C."""
-    brain = Brain(contract, loaded)
-    brain.reset(KEY)
-    planner = Planner(loaded, contract)
-    planner.reset()
-    assembler = Assembler(contract)
-    messages = Messages(contract)
-    period_ns = round(contract.period_s * 1e9)
-    rest: np.ndarray = np.zeros(contract.action_dim, np.float32)
-    pending: np.ndarray = np.zeros((contract.offset_ticks, contract.action_dim), np.float32)
-    watches = {name: Stopwatch() for name in ('tick', 'planner', 'eager', 'sleep')}
-    iterations: list[int] = []
-
-    try:
-        for tick in range(-WARM_UP_TICKS, ticks):
-            t_ns = (tick + WARM_UP_TICKS + 1) * period_ns
-            for name, cdr in messages.at(t_ns):
-                assembler.store(name, cdr, t_ns)
-            first = tick == -WARM_UP_TICKS
-            with watches['tick']:
-                observation = assembler.assemble(t_ns)
-                decision = brain.step(
-                    observation, rest, pending, first, tick + WARM_UP_TICKS, math.inf
-                )
-            if not observation.valid:
-                raise RuntimeError(
-                    f'the benchmark made a message that does not decode: {observation}'
-                )
-            pending[:-1] = pending[1:]
-            pending[-1] = decision.chunk[0]
-            if tick < 0:
-                watches['tick'].clear()
-                continue
-            iterations.append(decision.iterations)
-            if tick % PAIR_EVERY:
-                continue
-            with watches['planner']:
-                planner.plan(decision.belief, pending, math.inf, tick, KEY, 1)
-            if rival:
-                with watches['eager']:
-                    rival(decision.belief, pending)
-            with watches['sleep']:
-                time.sleep(SLEEP_S)
-    finally:
-        figures |= _figures(watches, iterations, contract)
-
-
-def _figures(
-    watches: dict[str, Stopwatch], iterations: list[int], contract: Contract
-) -> dict[str, Any]:
-    if not iterations or not watches['planner'].wall_s:
-        return {}
-    figures: dict[str, Any] = {
-        'bench': 'tick',
-        'ticks': len(iterations),
-        'iterations': float(np.mean(iterations)),
-        'tick_ms': milliseconds(watches['tick'].wall_s),
-        'tick_cpu_ms': milliseconds(watches['tick'].cpu_s),
-        'planner_ms': milliseconds(watches['planner'].wall_s),
-        'control_sleep_late_ms': milliseconds(np.asarray(watches['sleep'].wall_s) - SLEEP_S),
-        'period_ms': contract.period_s * 1e3,
-    }
-    if watches['eager'].wall_s:
-        figures['eager_ms'] = milliseconds(watches['eager'].wall_s)
-        planned, eager = watches['planner'], watches['eager']
-        figures['eager_ratio'] = _ratio(eager.wall_s, planned.wall_s)
-        # Of the processor time of this thread, which other load on the machine does not stretch.
-        figures['eager_ratio_cpu'] = _ratio(eager.cpu_s, planned.cpu_s)
-    return figures
-
-
-class Stopwatch:
-    """Collects wall and processor time of the blocks it is wrapped around."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget what was measured."""
-        self.wall_s: list[float] = []
-        self.cpu_s: list[float] = []
-
-    def __enter__(self) -> None:
-        self._begun = time.perf_counter(), time.thread_time()
-
-    def __exit__(self, *_error: object) -> None:
-        self.wall_s.append(time.perf_counter() - self._begun[0])
-        self.cpu_s.append(time.thread_time() - self._begun[1])
-
-
-class Messages:
-    """Serialised messages of a contract's streams, restamped for each tick."""
-
-    def __init__(self, contract: Contract) -> None:
-        rng = np.random.default_rng(0)
-        self._ring = {
-            stream.name: [bytearray(_message(stream, rng)) for _ in range(RING)]
-            for stream in contract.streams
-        }
-        self._next = 0
-
-    def at(self, t_ns: int) -> list[tuple[str, bytes]]:
-        """Return (stream, CDR) stamped t_ns."""
-        self._next = (self._next + 1) % RING
-        rows = []
-        for name, ring in self._ring.items():
-            struct.pack_into('<iI', ring[self._next], 4, *divmod(t_ns, 1_000_000_000))
-            rows.append((name, bytes(ring[self._next])))
-        return rows
-
-
-def _message(stream: Any, rng: np.random.Generator) -> bytes:
-    types = typestore().types
-    header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), '')
-    if stream.kind == 'image':
-        height, width, channels = stream.shape
-        pixels = rng.integers(0, 256, height * width * channels, dtype=np.uint8)
-        message = types[IMAGE](
-            header, height, width, 'rgb8', is_bigendian=0, step=width * channels, data=pixels
-        )
-        return encode(IMAGE, message)
-    names = list(stream.names)
-    values = rng.uniform(-1.0, 1.0, (3, len(names)))
-    return encode(JOINT_STATE, types[JOINT_STATE](header, names, *values))
-
-
-def _ratio(one: list[float], other: list[float]) -> float:
-    return round(float(np.median(one) / np.median(other)), 2)
-
-
-def _eager(folder: Any, threads: int) -> Any:
-    from world_model_ros.training.bench_eager import make_eager
-
-    return make_eager(folder, threads)

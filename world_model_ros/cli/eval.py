@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from world_model_ros.bench.results import reported
 from world_model_ros.bundle import find_bundle
 from world_model_ros.bundle.manifest import read_manifest
 from world_model_ros.cli._arguments import known_bundle, refuse
+from world_model_ros.cli._reported import reported
 from world_model_ros.contract import find_robot, load_contract
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from world_model_ros.bench.results import INTERRUPTED
 from world_model_ros.bundle.layout import OWN_FILES
 from world_model_ros.cli._arguments import learnable, new_file, refuse
+from world_model_ros.cli._reported import INTERRUPTED
 from world_model_ros.own_folder import check_own
 
 if TYPE_CHECKING:

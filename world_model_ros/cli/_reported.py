@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of a long measurement: shown whatever ends it."""
+"""What a long measurement prints: its progress, and its figures whatever ends it."""
 
 from __future__ import annotations
 
@@ -50,3 +50,8 @@ def reported(
         show(figures)
         if as_json:
             typer.echo(json.dumps(figures))
+
+
+def say_progress(text: str) -> None:
+    """Print one line that is no result."""
+    typer.echo(text, err=True)

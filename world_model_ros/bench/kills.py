@@ -1,9 +1,9 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The circle that `bench kills` lives: what `demo` starts, killed and started again.
+"""`bench kills`: the whole circle, each of its processes killed again and again at random moments.
 
-A robot's service manager would do the same. Episodes are short and the trainer publishes often.
-Owns the processes, the moments of the kills and what is counted meanwhile.
+What `demo` starts is killed and started again, as a robot's service manager would start it.
+Episodes are short and the trainer publishes often. Owns processes and the moments of the kills.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
+import yaml
 
 from world_model_ros.bench.kills_checks import (
     Sealed,
@@ -27,7 +27,7 @@ from world_model_ros.bench.kills_checks import (
     unverified,
 )
 from world_model_ros.bench.kills_counts import Counts, TickPause
-from world_model_ros.contract import Contract, interface_hash, load_contract
+from world_model_ros.contract import Contract, find_robot, interface_hash, load_contract
 from world_model_ros.deploy.nodes_table import SIM, UPDATER, Settings
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.experience import list_episodes
@@ -51,6 +51,7 @@ PUBLISHES_OFTEN = (
     *('--publish-updates', '20', '--start-ticks', '100'),
     *('--nominal-ticks', '0', '--replay-ratio', '1000'),
 )
+MAX_TICKS = 50  # of an episode: many are sealed and learned from
 MOMENT_S = (0.2, 4.0)  # of a kill, after everything is back
 # Every so many kills of the trainer wait until it makes a release, which it seldom does.
 IN_RELEASE_EVERY = 4
@@ -79,7 +80,15 @@ ZERO = (
 class Run:
     """One circle in one folder."""
 
-    def __init__(self, folder: Path, contract: Path, model: Path, stop: StopRequest) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        contract: Path,
+        model: Path,
+        stop: StopRequest,
+        say: Callable[[str], object],
+    ) -> None:
+        self.say = say  # gets a line after each kill
         self.contract: Contract = load_contract(contract)
         self.interface = interface_hash(self.contract)
         self.folder, self.model, self.stop = folder, model, stop
@@ -170,7 +179,7 @@ class Run:
             back_s = time.monotonic() - killed_s
             self.counts.back(name, back_s, pause.longest_s)
             self.sealed.look()
-            typer.echo(f'{name} {number + 1}/{rounds}: back after {back_s:.1f} s', err=True)
+            self.say(f'{name} {number + 1}/{rounds}: back after {back_s:.1f} s')
 
     def _kill(self, name: str) -> None:
         child = next(child for child in self.supervisor.children if child.name == name)
@@ -279,3 +288,14 @@ class Run:
             'acted': len(acting),
             'problems': {name: rows for name, rows in found.items() if rows},
         }
+
+
+def short_contract(robot: str, folder: Path) -> Path:
+    """A copy of the robot's contract with short episodes; its bundles fit it all the same."""
+    content = yaml.safe_load(load_contract(find_robot(robot)).text)
+    for name in ('max_ticks', 'segment_ticks'):
+        if name in content['episode']:
+            content['episode'][name] = MAX_TICKS
+    path = folder / f'{content["name"]}.yaml'
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    return path
