@@ -117,17 +117,15 @@ def test_a_node_that_hangs_is_said():
 
 
 def test_each_robot_and_each_beginning_learns_in_a_folder_of_its_own(tmp_path):
-    pytest.importorskip('torch')
     made, recorded = [], set()
     for name, begins_with in (('reacher', True), ('reacher', False), ('cartpole', False)):
-        robot, model = find_robot(name), tmp_path / 'model'
-        (tmp_path / 'model.learner.safetensors').touch()
-        bundle = model if begins_with else None
+        robot, model = find_robot(name), tmp_path / 'model.learner.safetensors'
+        learner = model if begins_with else None
         episodes, _ = folders(name, None, from_scratch=not begins_with)
         given, learning = folders(name, tmp_path / 'mine', from_scratch=not begins_with)
         assert (episodes.parent, given) == (Path('episodes'), tmp_path / 'mine')
         recorded.add(episodes)
-        made.append(prepare(load_contract(robot), robot, bundle, '', learning))
+        made.append(prepare(load_contract(robot), robot, learner, '', learning))
     assert len(recorded) == 3
     assert len({circle.store for circle in made}) == len({circle.out for circle in made}) == 3
     first = made[0]

@@ -50,6 +50,7 @@ MAY_IMPORT['cli'] = set(MAY_IMPORT) - {'cli'}
 ROOMS = {
     'rclpy': {'nodes'},
     'torch': {'families', 'planning', 'training'},
+    'typer': {'cli'},
 }
 NO_MODULES = {'world_model_ros.end', 'world_model_ros.damage'}  # metadata of episodes
 FILES = sorted(path for path in PACKAGE.rglob('*.py') if path.parent != PACKAGE)

@@ -47,6 +47,16 @@ def known_bundle(name_or_path: str | Path, contract: Contract) -> Path:
     return folder
 
 
+def known_learner(bundle: Path) -> Path:
+    """The learner file beside a bundle; a bad parameter where there is none."""
+    from world_model_ros.telemetry.circle import learner_beside
+
+    try:
+        return learner_beside(bundle)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def known_reality(name_or_path: str) -> Reality:
     """A reality by name or file; refused where there is none."""
     from world_model_ros.robots import RealityError, load_reality

@@ -16,13 +16,14 @@ from world_model_ros.cli._arguments import (
     fresh_folder,
     installed,
     known_bundle,
+    known_learner,
     known_reality,
     new_file,
     refuse,
 )
 from world_model_ros.cli._reported import reported, say_progress
 from world_model_ros.contract import find_robot, interface_hash, load_contract
-from world_model_ros.telemetry.circle import TRAINER_NEEDS, learner_beside
+from world_model_ros.telemetry.circle import TRAINER_NEEDS
 
 
 def circle_command(
@@ -55,7 +56,7 @@ def circle_command(
     known_reality(changed)
     frozen = None if from_scratch else known_bundle(bundle or contract.name, contract)
     if frozen is not None:
-        learner_beside(frozen)
+        known_learner(frozen)
     stock = not (from_scratch or reality)
     others = {
         name: known_bundle(other, contract)

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.releases import Release, releases
 from world_model_ros.store import open_store
@@ -144,16 +142,13 @@ def folders(robot: str, given: Path | None, *, from_scratch: bool) -> tuple[Path
 
 
 def prepare(
-    contract: Contract, contract_file: Path, model: Path | None, store: str, folder: Path
-) -> Circle | None:
-    """What learns beside the robot; None, said in one line, where training is not installed."""
-    if missing := missing_for_training():
-        typer.echo(
-            f'world-model: not learning: {", ".join(missing)} not installed (extra `train`)',
-            err=True,
-        )
-        return None
-    learner = None if model is None else learner_beside(model)
+    contract: Contract, contract_file: Path, learner: Path | None, store: str, folder: Path
+) -> Circle:
+    """What learns beside the robot, from the weights in `learner` on; None: from none.
+
+    Makes the store where it is not there yet. `folder` is for what the trainer keeps, and for a
+    store unless one is named.
+    """
     url = open_store(store or folder / 'store', create=True).url
     folder.mkdir(parents=True, exist_ok=True)  # the updater makes its slots, not what is above
     out = folder / 'trainer'
@@ -161,10 +156,14 @@ def prepare(
 
 
 def learner_beside(model: Path) -> Path:
-    """The learner file beside a bundle; a bad parameter where there is none."""
+    """The learner file beside a bundle.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     learner = model.with_name(f'{model.name}.learner.safetensors')
     if not learner.is_file():
-        raise typer.BadParameter(
+        raise FileNotFoundError(
             f'{model} has no {learner.name} beside it to go on learning from: give another '
             '--bundle, --from-scratch or --no-learn'
         )

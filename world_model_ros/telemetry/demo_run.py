@@ -1,0 +1,171 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What `demo` runs: a simulated robot with all its nodes, a trainer beside it, and its figures.
+
+Shares nothing with the trainer but the store. The supervisor owns the processes. Who listens to
+the robot's topics and who draws are arguments, so that this file needs neither ROS nor a terminal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from world_model_ros.contract import Contract, config_directories
+from world_model_ros.deploy.nodes_table import SIM, UPDATER, Settings
+from world_model_ros.deploy.supervisor import StopRequest, Supervisor
+from world_model_ros.telemetry.circle import (
+    EVALUATE_EVERY,
+    EXPLORE_AMPLITUDE,
+    EXPLORE_STD,
+    EXPLORE_TICKS,
+    Circle,
+    robot_id,
+)
+from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.robot_view import RobotView
+
+REFRESH_SEC = 0.25
+LEARNING = ('trainer', 'updater')  # the robot acts on without them
+
+
+class Ears(Protocol):
+    """Listens to the robot's topics."""
+
+    view: RobotView
+
+    def close(self) -> None:
+        """Listen no more."""
+
+
+def demo_settings(
+    contract: Contract,
+    contract_file: Path,
+    model: Path | None,
+    recorded: Path,
+    logs: Path,
+    circle: Circle | None,
+    **others: Any,
+) -> Settings:
+    """Settings of the demo's nodes.
+
+    Args:
+        contract: of the robot.
+        contract_file: where it was read from.
+        model: the bundle's folder; None: the robot explores first.
+        recorded: for episodes.
+        logs: for logs and state: a stop of this demo does not stop the next one.
+        circle: the learning half, where there is one.
+        others: what the user chose besides.
+    """
+    return Settings(
+        contract=str(contract_file.resolve()),
+        bundle='' if model is None else str(model),
+        explore=circle is not None,
+        explore_std=EXPLORE_STD,
+        explore_amplitude=EXPLORE_AMPLITUDE,
+        explore_ticks=EXPLORE_TICKS,
+        evaluate_every=EVALUATE_EVERY if circle is not None else 0,
+        robot_id=robot_id(contract),
+        directory=str(recorded.resolve()),
+        store='' if circle is None else circle.store,
+        slots='' if circle is None else str(circle.out.with_name('slots')),
+        state_directory=str(logs / 'state'),
+        use_sim_time=True,
+        **others,
+    )
+
+
+def default_reality(robot: str, *, learns: bool) -> str:
+    """A changed robot gives the learning something to do."""
+    changed = f'shifted_{robot}'
+    known = any(
+        (folder / 'reality' / f'{changed}.yaml').is_file() for folder in config_directories()
+    )
+    return changed if learns and known else 'nominal'
+
+
+def run(
+    contract: Contract,
+    settings: Settings,
+    supervisor: Supervisor,
+    stop: StopRequest,
+    minutes: float,
+    circle: Circle | None,
+    listen: Callable[[], Ears],
+    show: Callable[[RobotView, float], None],
+) -> dict[str, Any]:
+    """Run until `stop` is asked for, the minutes are over (0: never) or the robot dies.
+
+    Args:
+        contract: of the robot.
+        settings: of its nodes.
+        supervisor: starts the processes; stopped at the end.
+        stop: asked for by a signal.
+        minutes: how long.
+        circle: the learning half, where there is one.
+        listen: called once the processes have been started.
+        show: called every REFRESH_SEC with the view and the seconds since the beginning.
+
+    Returns:
+        The figures, as `demo --json` writes them.
+    """
+    # Children first: a process that already runs threads should not fork.
+    supervisor.start(SIM if circle is None else (*SIM, UPDATER), settings)
+    if circle is not None:
+        supervisor.start_module('trainer', circle.trainer_line())
+        circle.start()
+    ears = listen()
+    begun_s = time.monotonic()
+    try:
+        while not stop.asked.is_set():
+            running_s = time.monotonic() - begun_s
+            robot_died = any(child.name not in LEARNING for child in supervisor.died())
+            if (minutes and running_s > 60.0 * minutes) or robot_died:
+                break
+            show(ears.view, running_s)
+            stop.asked.wait(REFRESH_SEC)
+        figures = _figures(ears.view)
+        faults = find_faults(ears.view, supervisor.children, circle)
+        figures['faults'] = [asdict(fault) for fault in faults]
+        supervisor.stop()  # before the store is asked once more
+        figures['died'] = {
+            child.name: [child.ending, *child.last_lines()] for child in supervisor.died()
+        }
+        if circle is not None:
+            figures |= {'reality': settings.reality, 'store': circle.store}
+            figures['resumed'] = circle.resumed
+            figures['releases'] = circle.figures(ears.view)
+            figures['trainer'], figures['updater'] = circle.trainer, circle.updater
+        return figures
+    finally:
+        supervisor.stop()
+        ears.close()
+
+
+def _figures(view: RobotView) -> dict[str, Any]:
+    agent = view.status('agent')
+
+    def count(key: str) -> int:
+        return int(agent.number(key, 0.0))
+
+    return {
+        'ticks': max(count('ticks'), view.ticks),  # the agent tells its own once a second
+        'late_ticks': count('late_ticks'),
+        'tick_ms': {
+            'p50': agent.number('tick_ms.p50', 0.0),
+            'p99': agent.number('tick_ms.p99', 0.0),
+        },
+        'skipped_ticks': count('skipped_ticks'),
+        'invalid_ticks': count('invalid_ticks'),
+        'iterations': agent.number('iterations', 0.0),
+        'episodes': len(view.returns),
+        'returns': [
+            {'time': s.time_s, 'return': s.value, 'release': s.release, 'eval': s.eval}
+            for s in view.returns
+        ],
+        'recorded': int(view.status('recorder').number('episodes', 0.0)),
+    }
