@@ -13,8 +13,9 @@ import typer
 from typer.testing import CliRunner
 
 from world_model_ros.bench import measure as _measure
-from world_model_ros.cli import bench, doctor, lazy, main
+from world_model_ros.cli import bench, lazy, main
 from world_model_ros.contract import find_robot, interface_hash, load_contract
+from world_model_ros.deploy import machine
 
 runner = CliRunner()
 
@@ -147,7 +148,7 @@ def test_doctor_answers_for_this_machine():
 
 
 def test_doctor_refuses_two_flavours_of_onnx_runtime():
-    finding = doctor.onnxruntime_finding({'onnxruntime', 'onnxruntime-gpu'})
+    finding = machine.onnxruntime_finding({'onnxruntime', 'onnxruntime-gpu'})
     assert finding.ok is False
     assert 'uninstall' in finding.text
 

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     'fleet': {'contract', 'wire', 'bundle', 'onboard', 'store', 'releases'},
     'deploy': {'contract', 'bundle'},
     'report': {'contract', 'experience', 'onboard', 'store', 'releases'},
-    'telemetry': {'contract', 'experience', 'onboard', 'store', 'releases', 'deploy'},
+    'telemetry': {'contract', 'wire', 'experience', 'onboard', 'store', 'releases', 'deploy'},
 }
 MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'families', 'planning', 'training', 'report'}
 MAY_IMPORT['bench'] = set(MAY_IMPORT)

@@ -17,7 +17,7 @@ from world_model_ros.bench.measure import machine
 from world_model_ros.cli._arguments import fresh_folder, known_bundle
 from world_model_ros.cli._reported import reported, say_progress
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.deploy.own_domain import keep_dds_on_this_machine
+from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest
 from world_model_ros.telemetry.circle import missing_for_training
 

@@ -19,7 +19,7 @@ from rich.live import Live
 
 from world_model_ros.cli._arguments import known_bundle, known_learner
 from world_model_ros.contract import Contract, find_robot, load_contract
-from world_model_ros.deploy.own_domain import keep_dds_on_this_machine
+from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.telemetry.circle import (
     EVALUATE_EVERY,

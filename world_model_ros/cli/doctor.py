@@ -1,99 +1,17 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `doctor` verb: what this machine has and lacks, each line with its remedy."""
+"""The `doctor` verb: what this machine, or its live topics, have and lack."""
 
 from __future__ import annotations
 
-import ctypes
-import importlib.metadata
-import importlib.util
 import json
-import os
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-FLAVOURS = ('onnxruntime', 'onnxruntime-gpu')
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line: `ok` None means that it is optional and absent."""
-
-    what: str
-    ok: bool | None
-    text: str
-
-
-def python_finding() -> Finding:
-    """Is this a Python the package is made for."""
-    found = sys.version_info[:2]
-    text = f'Python {found[0]}.{found[1]}'
-    supported = (3, 10) <= found <= (3, 12)
-    return Finding('python', supported, text if supported else f'{text}; needs 3.10 to 3.12')
-
-
-def onnxruntime_finding(installed: set[str] | None = None) -> Finding:
-    """Is exactly one flavour of ONNX Runtime installed; two overwrite each other's files."""
-    if installed is None:
-        installed = {name for name in FLAVOURS if _version(name)}
-    if len(installed) > 1:
-        return Finding(
-            'onnxruntime',
-            False,
-            'both flavours are installed and overwrite each other: pip uninstall '
-            'onnxruntime onnxruntime-gpu, then install one of the extras cpu and gpu',
-        )
-    if installed:
-        name = next(iter(installed))
-        return Finding('onnxruntime', True, f'{name} {_version(name)}')
-    if importlib.util.find_spec('onnxruntime'):
-        return Finding('onnxruntime', True, 'a build that pip does not know (vendor wheel)')
-    return Finding(
-        'onnxruntime', False, "none: pip install 'world_model_ros[cpu]' (or gpu) to load bundles"
-    )
-
-
-def ros_findings() -> list[Finding]:
-    """Is ROS importable, which DDS, and how far discovery reaches."""
-    distro = os.environ.get('ROS_DISTRO')
-    origin = f'sourced {distro}' if distro else 'wheels'
-    reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET (ROS default)')
-    if importlib.util.find_spec('rclpy') is None:
-        return [Finding('ros', False, 'rclpy is missing: source ROS 2, or use ./world-model')]
-    return [
-        Finding('ros', True, f'rclpy found ({origin})'),
-        Finding('dds', True, os.environ.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp (default)')),
-        Finding('discovery', True, reach),
-        _module_finding('launch_ros', 'launch files need it; world-model itself does not'),
-    ]
-
-
-def rendering_findings() -> list[Finding]:
-    """Can the simulated camera render offscreen."""
-    findings = []
-    for library in ('libEGL.so.1', 'libGL.so.1'):
-        try:
-            ctypes.CDLL(library)
-            findings.append(Finding(library, True, 'loads'))
-        except OSError:
-            remedy = 'sudo apt install libegl1 libgl1 libgl1-mesa-dri'
-            findings.append(Finding(library, None, f'missing, simulation needs it: {remedy}'))
-    return findings
-
-
-def examine() -> list[Finding]:
-    """Collect everything, quickest first."""
-    return [
-        python_finding(),
-        onnxruntime_finding(),
-        *ros_findings(),
-        *rendering_findings(),
-        _module_finding('mujoco', 'simulated robots need it (extra sim)'),
-        _module_finding('torch', 'training needs it (extra train); robots do not'),
-    ]
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.deploy.machine import Finding, examine
 
 
 def doctor_command(
@@ -118,9 +36,7 @@ def doctor_command(
     if topic and contract:
         raise typer.BadParameter('give --topic or --contract, not both')
     if topic or contract:
-        from world_model_ros.cli._doctor_topics import examine_topics
-
-        findings = examine_topics(topic, contract, rate, seconds, namespace)
+        findings = _examine_topics(topic, contract, rate, seconds, namespace)
     else:
         findings = examine()
     well = all(finding.ok is not False for finding in findings)
@@ -133,14 +49,17 @@ def doctor_command(
     raise typer.Exit(0 if well else 1)
 
 
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _examine_topics(
+    topic: str, contract: str, rate_hz: float, seconds: float, namespace: str
+) -> list[Finding]:
+    """Listen to one topic, or to all streams of a contract; one finding for each."""
+    from world_model_ros.nodes._probe import measure
+    from world_model_ros.telemetry.live_topics import Expected, Wanted, expected_of, judge
 
-
-def _module_finding(module: str, use: str) -> Finding:
-    if importlib.util.find_spec(module):
-        return Finding(module, True, 'found')
-    return Finding(module, None, f'absent: {use}')
+    if contract:
+        expected = expected_of(load_contract(find_robot(contract)))
+    else:
+        expected = [Expected(topic, topic, rate_hz=rate_hz)]
+    wanted = [Wanted(item.topic, item.type) for item in expected]
+    found = measure(wanted, seconds, namespace)
+    return [judge(item, got) for item, got in zip(expected, found, strict=True)]

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from world_model_ros.contract import Contract, Stream, config_directories
-from world_model_ros.deploy.nodes_table import DDS_PROFILE, DDS_PROFILE_VARIABLES
+from world_model_ros.contract import Contract, Stream
+from world_model_ros.deploy.dds import segment_remedy
 from world_model_ros.onboard.agent.inputs import Inputs
 
 LOOKS = 6  # over 5 s of diagnostics
@@ -51,14 +51,3 @@ def loss_text(stream: Stream, came: int, lost: int) -> str:
     if stream.kind != 'image':
         return f'{measured}; the computer or the network is too busy'
     return f'{measured}; {segment_remedy()}'
-
-
-def segment_remedy() -> str:
-    """What helps where DDS loses pictures."""
-    files = [folder / DDS_PROFILE for folder in config_directories()]
-    found = next((str(file) for file in files if file.is_file()), f'config/{DDS_PROFILE}')
-    return (
-        'the shared-memory segment of Fast DDS (512 KiB, of the process that publishes) is too '
-        f'small for its pictures: start the camera driver with {DDS_PROFILE_VARIABLES[0]}={found} '
-        f'(Fast DDS 3: {DDS_PROFILE_VARIABLES[1]}), or send smaller pictures'
-    )

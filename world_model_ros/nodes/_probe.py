@@ -7,12 +7,9 @@ Owns a ROS context of its own. Decodes nothing but stamps.
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import rclpy
 from rclpy.context import Context
@@ -25,45 +22,11 @@ from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._publishers import COMPRESSED_IMAGE, publishers_text
 from world_model_ros.nodes.recorder_topics import message_class
+from world_model_ros.telemetry.live_topics import Measured, Wanted
 from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 DISCOVERY_SEC = 5.0  # on a busy machine more than 3
-KEPT = 8  # messages to try the contract on; several publishers may share a topic
 _STAMPED = (IMAGE, JOINT_STATE, COMPRESSED_IMAGE)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A topic to listen to; an empty type is the one that somebody publishes."""
-
-    topic: str
-    type: str = ''
-
-
-@dataclass
-class Measured:
-    """What came on one topic."""
-
-    topic: str  # resolved
-    type: str
-    messages: int = 0
-    seconds: float = 0.0  # from the first to the last
-    lost: int = 0  # as DDS counts
-    largest_bytes: int = 0
-    offset_s: float = math.nan  # median of arrival - stamp; NaN: no stamps, or simulated time
-    absence: str = ''  # why nothing came
-    offsets: list[float] = field(default_factory=list, repr=False)
-    newest: deque[bytes] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
-
-    @property
-    def rate_hz(self) -> float:
-        """Messages per second that arrived; NaN for fewer than two."""
-        return (self.messages - 1) / self.seconds if self.seconds > 0.0 else math.nan
-
-    @property
-    def lost_share(self) -> float:
-        """Share of what was sent that DDS lost."""
-        return self.lost / max(1, self.lost + self.messages)
 
 
 class _Listener:

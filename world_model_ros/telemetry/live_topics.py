@@ -1,27 +1,64 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`doctor --topic` and `doctor --contract`: are the live topics what the robot needs."""
+"""Whether live topics are what a robot needs: loss, rate, type and stamps, with remedies.
+
+Who listens is nodes/_probe.py; this file judges what was measured.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from collections import deque
+from dataclasses import dataclass, field
 
-from world_model_ros.cli.doctor import Finding
-from world_model_ros.contract import Contract, Stream, find_robot, load_contract
+from world_model_ros.contract import Contract, Stream
+from world_model_ros.deploy.dds import segment_remedy
+from world_model_ros.deploy.machine import Finding
 from world_model_ros.onboard.tick.assembly import decode_stream
 from world_model_ros.onboard.tick.heard import CLOCKS, span
 from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 from world_model_ros.wire.decode import StreamError
 
-if TYPE_CHECKING:
-    from world_model_ros.nodes._probe import Measured
-
+KEPT = 8  # messages to try the contract on; several publishers may share a topic
 LOST_SHARE = 0.01  # lost by DDS: more than an accident
 SLOW_SHARE = 0.9  # of the rate that the contract says
 FAST_SHARE = 1.2
 AHEAD_SEC = 0.005  # a stamp after its arrival: not the resolution of a clock
 BEHIND_SEC = 1.0  # without a contract: later than any camera needs
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A topic to listen to; an empty type is the one that somebody publishes."""
+
+    topic: str
+    type: str = ''
+
+
+@dataclass
+class Measured:
+    """What came on one topic."""
+
+    topic: str  # resolved
+    type: str
+    messages: int = 0
+    seconds: float = 0.0  # from the first to the last
+    lost: int = 0  # as DDS counts
+    largest_bytes: int = 0
+    offset_s: float = math.nan  # median of arrival - stamp; NaN: no stamps, or simulated time
+    absence: str = ''  # why nothing came
+    offsets: list[float] = field(default_factory=list, repr=False)
+    newest: deque[bytes] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
+
+    @property
+    def rate_hz(self) -> float:
+        """Messages per second that arrived; NaN for fewer than two."""
+        return (self.messages - 1) / self.seconds if self.seconds > 0.0 else math.nan
+
+    @property
+    def lost_share(self) -> float:
+        """Share of what was sent that DDS lost."""
+        return self.lost / max(1, self.lost + self.messages)
 
 
 @dataclass(frozen=True)
@@ -53,21 +90,6 @@ def expected_of(contract: Contract) -> list[Expected]:
     ]
 
 
-def examine_topics(
-    topic: str, contract: str, rate_hz: float, seconds: float, namespace: str
-) -> list[Finding]:
-    """Listen to one topic, or to all streams of a contract; one finding for each."""
-    from world_model_ros.nodes._probe import Wanted, measure
-
-    if contract:
-        expected = expected_of(load_contract(find_robot(contract)))
-    else:
-        expected = [Expected(topic, topic, rate_hz=rate_hz)]
-    wanted = [Wanted(item.topic, item.type) for item in expected]
-    found = measure(wanted, seconds, namespace)
-    return [judge(item, got) for item, got in zip(expected, found, strict=True)]
-
-
 def judge(expected: Expected, got: Measured) -> Finding:
     """Say what was measured and, where it is not what is needed, what helps."""
     if not got.messages:
@@ -93,8 +115,6 @@ def _loss(expected: Expected, got: Measured) -> str:
         return ''
     if got.type != IMAGE:
         return f'{got.lost} messages lost: the computer or the network is too busy'
-    from world_model_ros.nodes._loss import segment_remedy
-
     return f'{got.lost} messages of {got.largest_bytes / 1e6:.1f} MB lost: {segment_remedy()}'
 
 
