@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from world_model_ros.cli.episodes import _moment, describe
+from world_model_ros.cli.episodes import _moment
 from world_model_ros.experience import EpisodeWriter
+from world_model_ros.experience.read.describe import describe
 from world_model_ros.experience.read.figures import episode_figures
 from world_model_ros.experience.record.began import began
 

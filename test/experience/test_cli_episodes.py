@@ -78,7 +78,7 @@ def test_recordings_that_are_sealed_or_deleted_while_listing_do_not_end_it(
         (folder / 'episode_v1.active').rename(folder / 'episode_v1')
         return [folder / 'episode_v1.active', gone]
 
-    monkeypatch.setattr('world_model_ros.cli.episodes.list_episodes', listed)
+    monkeypatch.setattr('world_model_ros.experience.read.describe.list_episodes', listed)
     code, out = run('list', folder, '--json')
     assert code == 0
     assert [(row['name'], row['state']) for row in json.loads(out)['episodes']] == [

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -16,14 +15,10 @@ from rich.table import Table
 from world_model_ros.contract import load_contract
 from world_model_ros.experience import (
     EpisodeError,
-    EpisodeReader,
-    check_episode,
     export_video,
-    list_episodes,
 )
 from world_model_ros.experience.bag import ACTIVE_SUFFIX
-from world_model_ros.experience.read.rebuild import read_ticks
-from world_model_ros.experience.record.began import began
+from world_model_ros.experience.read.describe import describe_folder, episodes_at, problems_of
 from world_model_ros.onboard.tick.tick_record import TickRecordError
 from world_model_ros.wire.cdr import MessageError
 
@@ -45,8 +40,7 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List the episodes of a folder, oldest first, with ticks, return and state."""
-    paths = list_episodes(folder, active=True)
-    rows = [row for path in paths if (row := _describe_now(path)) is not None]
+    rows = describe_folder(folder)
     if as_json:
         typer.echo(json.dumps({'folder': str(folder), 'episodes': rows}))
         return
@@ -77,63 +71,6 @@ def _moment(row: dict[str, Any]) -> str:
     return ', '.join(part for part in parts if part)
 
 
-def _describe_now(path: Path) -> dict[str, Any] | None:
-    """A row for what was there a moment ago: a recorder may have sealed or deleted it since."""
-    sealed = path.with_name(path.name.removesuffix(ACTIVE_SUFFIX))
-    for name in dict.fromkeys((path, sealed)):
-        try:
-            row = describe(name)
-        except FileNotFoundError:
-            continue
-        if name.is_dir():
-            return row
-    return None
-
-
-def describe(path: Path) -> dict[str, Any]:
-    """One row of the list; an unreadable episode is a row too."""
-    row: dict[str, Any] = {
-        'name': path.name,
-        'path': str(path),
-        'bytes': sum(file.stat().st_size for file in path.iterdir()),
-    }
-    try:
-        return {**row, **_described(path)}
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # noqa: BLE001 - an episode may be anything; the others are listed
-        return {**row, 'state': f'unreadable: {_short(error)}'}
-
-
-def _described(path: Path) -> dict[str, Any]:
-    reader = EpisodeReader(path)
-    ticks = read_ticks(reader)
-    contents = reader.contents
-    rewards = np.array([record.reward for record in ticks])
-    measured = rewards[np.isfinite(rewards)]
-    start = began(contents.start_ns, reader.info.announced)
-    return {
-        'robot_id': reader.info.robot_id,
-        'began': start.utc,
-        'simulated_time': start.simulated_time,
-        'seconds': max(0.0, (contents.end_ns - contents.start_ns) * 1e-9),
-        'ticks': len(ticks),
-        'return': float(measured.sum()) if measured.size else None,
-        'state': reader.end.status,
-    }
-
-
-def _check(path: Path, rebuild: bool) -> list[str]:
-    try:
-        return check_episode(path, rebuilt=rebuild)
-    except Exception as error:  # noqa: BLE001 - an episode may be anything; the others are checked
-        return [f'{path}: cannot be read: {type(error).__name__}: {_short(error)}']
-
-
-def _short(error: Exception) -> str:
-    return ' '.join(str(error).split())[:500]
-
-
 @app.command()
 def check(
     paths: Annotated[list[Path], typer.Argument(help='Episodes, or folders that hold some.')],
@@ -143,8 +80,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check files, checksums, counts and ticks; exit 1 and say what is wrong."""
-    episodes = [episode for path in paths for episode in expand(path)]
-    wrong = {str(path): _check(path, rebuild) for path in episodes}
+    episodes = [episode for path in paths for episode in episodes_at(path)]
+    wrong = {str(path): problems_of(path, rebuild=rebuild) for path in episodes}
     broken = {path: problems for path, problems in wrong.items() if problems}
     if as_json:
         typer.echo(json.dumps({'checked': len(wrong), 'whole': not broken, 'wrong': broken}))
@@ -156,13 +93,6 @@ def check(
     if not wrong:
         typer.echo(f'no episode in {", ".join(map(str, paths))}', err=True)
     raise typer.Exit(1 if broken or not wrong else 0)
-
-
-def expand(path: Path) -> list[Path]:
-    """An episode itself, or all below a folder; what is missing stays, to be reported."""
-    if path.is_file() or not path.is_dir() or list(path.glob('*.mcap')):
-        return [path]
-    return list_episodes(path, active=True)
 
 
 @app.command('export-video')

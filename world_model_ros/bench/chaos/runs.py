@@ -9,12 +9,14 @@ violation itself, with the exception as its text: an injector never hides what i
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import shutil
 import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,12 +68,6 @@ class Result:
         }
 
 
-def inject_part(part: str, runs: int, seed: int, first: int, step: int) -> Result:
-    """Every `step`-th run of a part, for a process of its own."""
-    one_run = importlib.import_module(f'world_model_ros.bench.chaos.{part}').one_run
-    return inject(part, one_run, runs, seed, every=(first, step))
-
-
 OneRun = Callable[[int, np.random.Generator, Path, Counter], list[Violation]]
 
 
@@ -105,3 +101,38 @@ def inject(
             progress(index + 1, len(result.violations))
     result.wall_s = time.monotonic() - begun_s
     return result
+
+
+def inject_part(
+    part: str,
+    runs: int,
+    seed: int,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Attack one part; its module in bench/chaos has the function `one_run`.
+
+    Args:
+        part: name of the module.
+        runs: how many.
+        seed: run i gets the numbers of (seed, i).
+        jobs: processes that share the runs.
+        progress: gets runs done and violations, with one job alone.
+    """
+    if jobs == 1:
+        return inject(part, _one_run(part), runs, seed, progress)
+    total = Result(part, seed)
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context('spawn')) as pool:
+        for share in [pool.submit(_share, part, runs, seed, k, jobs) for k in range(jobs)]:
+            total.add(share.result())
+    return total
+
+
+def _share(part: str, runs: int, seed: int, first: int, step: int) -> Result:
+    """Every `step`-th run of a part, in a process of its own."""
+    return inject(part, _one_run(part), runs, seed, every=(first, step))
+
+
+def _one_run(part: str) -> OneRun:
+    one_run: OneRun = importlib.import_module(f'world_model_ros.bench.chaos.{part}').one_run
+    return one_run
