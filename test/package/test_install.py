@@ -109,7 +109,7 @@ def test_demo_finds_what_it_goes_on_learning_from_after_sourcing(installed):
     found = in_sourced_shell(
         installed,
         'python -c "from world_model_ros.bundle import find_bundle;'
-        ' from world_model_ros.telemetry.circle import learner_beside;'
+        ' from world_model_ros.telemetry.learning_loop import learner_beside;'
         " print(learner_beside(find_bundle('cartpole').resolve()))\"",
     )
     assert Path(found).is_relative_to(installed)

@@ -29,7 +29,7 @@ from world_model_ros.deploy.supervisor import Supervisor
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.releases import publish_release
 from world_model_ros.store import open_store
-from world_model_ros.telemetry.circle import Circle
+from world_model_ros.telemetry.learning_loop import Circle
 from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.telemetry.terminal import draw
 from world_model_ros.training.data.ingest import UPLOAD_SEC

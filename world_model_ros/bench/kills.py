@@ -28,18 +28,13 @@ from world_model_ros.bench.kills_checks import (
 )
 from world_model_ros.bench.kills_counts import Counts, TickPause
 from world_model_ros.contract import Contract, find_robot, interface_hash, load_contract
-from world_model_ros.deploy.nodes_table import SIM, UPDATER, Settings
+from world_model_ros.deploy.nodes_table import SIM, UPDATER
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.experience import list_episodes
 from world_model_ros.releases import latest_release
 from world_model_ros.store import StoreError, open_store
-from world_model_ros.telemetry.circle import (
-    EVALUATE_EVERY,
-    EXPLORE_AMPLITUDE,
-    EXPLORE_STD,
-    EXPLORE_TICKS,
-    Circle,
-)
+from world_model_ros.telemetry.demo_run import demo_settings
+from world_model_ros.telemetry.learning_loop import Circle
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import Monitor
@@ -104,21 +99,8 @@ class Run:
             out=folder / TRAINER,
             start_from=learner if learner.is_file() else None,
         )
-        self.settings = Settings(
-            contract=str(contract),
-            bundle=str(model),
-            explore=True,
-            explore_std=EXPLORE_STD,
-            explore_amplitude=EXPLORE_AMPLITUDE,
-            explore_ticks=EXPLORE_TICKS,
-            evaluate_every=EVALUATE_EVERY,
-            robot_id=self.circle.robot_id,
-            directory=str(self.episodes),
-            store=str(self.store_folder),
-            slots=str(folder / 'slots'),
-            state_directory=str(folder / 'state'),
-            use_sim_time=True,
-            autostart=True,
+        self.settings = demo_settings(
+            self.contract, contract, model, self.episodes, folder, self.circle, autostart=True
         )
         self.supervisor = Supervisor(folder / 'logs')
         self.counts = Counts()

@@ -49,7 +49,7 @@ def known_bundle(name_or_path: str | Path, contract: Contract) -> Path:
 
 def known_learner(bundle: Path) -> Path:
     """The learner file beside a bundle; a bad parameter where there is none."""
-    from world_model_ros.telemetry.circle import learner_beside
+    from world_model_ros.telemetry.learning_loop import learner_beside
 
     try:
         return learner_beside(bundle)

@@ -23,7 +23,7 @@ from world_model_ros.cli._arguments import (
 )
 from world_model_ros.cli._reported import reported, say_progress
 from world_model_ros.contract import find_robot, interface_hash, load_contract
-from world_model_ros.telemetry.circle import TRAINER_NEEDS
+from world_model_ros.telemetry.learning_loop import TRAINER_NEEDS
 
 
 def circle_command(

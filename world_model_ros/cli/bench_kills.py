@@ -19,7 +19,7 @@ from world_model_ros.cli._reported import reported, say_progress
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest
-from world_model_ros.telemetry.circle import missing_for_training
+from world_model_ros.telemetry.learning_loop import missing_for_training
 
 
 def kills_command(

@@ -21,15 +21,15 @@ from world_model_ros.cli._arguments import known_bundle, known_learner
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
-from world_model_ros.telemetry.circle import (
+from world_model_ros.telemetry.demo_run import Ears, default_reality, demo_settings, run
+from world_model_ros.telemetry.faults import Fault
+from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
     Circle,
     folders,
     missing_for_training,
     prepare,
 )
-from world_model_ros.telemetry.demo_run import Ears, default_reality, demo_settings, run
-from world_model_ros.telemetry.faults import Fault
 from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.telemetry.terminal import draw
 

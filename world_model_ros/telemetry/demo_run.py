@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from world_model_ros.contract import Contract, config_directories
 from world_model_ros.deploy.nodes_table import SIM, UPDATER, Settings
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
-from world_model_ros.telemetry.circle import (
+from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
     EXPLORE_AMPLITUDE,
     EXPLORE_STD,
@@ -25,7 +26,6 @@ from world_model_ros.telemetry.circle import (
     Circle,
     robot_id,
 )
-from world_model_ros.telemetry.faults import find_faults
 from world_model_ros.telemetry.robot_view import RobotView
 
 REFRESH_SEC = 0.25
@@ -69,7 +69,7 @@ def demo_settings(
         explore_amplitude=EXPLORE_AMPLITUDE,
         explore_ticks=EXPLORE_TICKS,
         evaluate_every=EVALUATE_EVERY if circle is not None else 0,
-        robot_id=robot_id(contract),
+        robot_id=robot_id(contract) if circle is None else circle.robot_id,
         directory=str(recorded.resolve()),
         store='' if circle is None else circle.store,
         slots='' if circle is None else str(circle.out.with_name('slots')),

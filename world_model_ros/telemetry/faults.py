@@ -17,7 +17,7 @@ from world_model_ros.deploy.nodes_table import SIM, UPDATER
 
 if TYPE_CHECKING:
     from world_model_ros.deploy.supervisor import Child
-    from world_model_ros.telemetry.circle import Circle
+    from world_model_ros.telemetry.learning_loop import Circle
     from world_model_ros.telemetry.robot_view import RobotView
 
 _WARN, _ERROR = 1, 2  # levels of diagnostics

@@ -21,7 +21,7 @@ from world_model_ros.telemetry.faults import Fault, find_faults
 
 if TYPE_CHECKING:
     from world_model_ros.deploy.supervisor import Child
-    from world_model_ros.telemetry.circle import Circle
+    from world_model_ros.telemetry.learning_loop import Circle
     from world_model_ros.telemetry.robot_view import RobotView, Score
 
 _LEVELS = ('green', 'yellow', 'red', 'dim')  # diagnostic levels OK, WARN, ERROR, STALE
