@@ -68,17 +68,21 @@ def test_faults_that_hold_now_come_first_and_good_news_is_none():
 
 
 @pytest.mark.parametrize(
-    ('age_s', 'doing', 'silent'),
+    ('age_s', 'phase', 'silent'),
     [
         (1.0, 'learning', False),
         (2 * SILENT_SEC, 'learning', True),
         (2 * SILENT_SEC, 'left', False),
     ],
 )
-def test_a_trainer_that_no_longer_reaches_the_store_is_said(tmp_path, age_s, doing, silent):
+def test_a_trainer_that_no_longer_reaches_the_store_is_said(tmp_path, age_s, phase, silent):
     robot = load_contract(find_robot('reacher'))
     circle = Circle(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
-    circle.trainer = {'time_ns': time.time_ns() - int(age_s * 1e9), 'doing': doing}
+    circle.trainer = {
+        'time_ns': time.time_ns() - int(age_s * 1e9),
+        'phase': phase,
+        'doing': 'what people read',
+    }
     said = [str(fault) for fault in find_faults(RobotView(), [], circle)]
     assert any('has not reached the store' in text for text in said) == silent
 

@@ -104,7 +104,7 @@ class Told:
 
     def report(self, status: dict) -> None:
         self.statuses.append(status)
-        if status['doing'] == 'left' or self.service is None:
+        if status['phase'] == 'left' or self.service is None:
             return
         assert time.monotonic() < self.give_up, status
         if self.steps and self.steps[0](self.service, status):

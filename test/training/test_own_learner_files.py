@@ -16,7 +16,7 @@ pytest.importorskip('mujoco')
 import recorded
 from served import QUIET, Told, fill, serve
 
-from world_model_ros.training.aligner import LOST, Aligner
+from world_model_ros.training.aligner import Aligned, Aligner
 from world_model_ros.training.alignment import AlignConfig
 from world_model_ros.training.core.learner_file import write_shipped
 from world_model_ros.training.core.state import ACTING, ORIGIN, TEACHER, Start, TrainerState
@@ -67,7 +67,7 @@ def test_without_the_weights_it_began_with_there_is_no_second_alignment(tmp_path
     robot = Replay(tmp_path / 'replay', recorded.robot(), 1, 10)
     config = AlignConfig(again_ticks=0)
     aligner = Aligner(state, robot, None, np.random.default_rng(0), config)
-    assert aligner.due and aligner.step(told.say) == LOST and not aligner.due
+    assert aligner.due and aligner.step(told.say)[0] is Aligned.LOST and not aligner.due
 
 
 def test_going_back_needs_no_readable_teacher(tmp_path, learner_file):

@@ -84,7 +84,7 @@ def test_a_release_the_store_kept_from_publishing_is_published_when_it_is_back(
     folder, away = Path(store.url), tmp_path / 'away'
 
     def vanish_while_publishing(service, status):
-        if status['doing'] != 'publishing':
+        if status['phase'] != 'publishing':
             return False
         folder.rename(away)
         return True
@@ -129,7 +129,7 @@ def test_updates_wait_for_the_ticks_that_pay_for_them(tmp_path, bags, store, lea
     allowed = int(TICKS * 4.0 / steps)
 
     def more(service, status):
-        if status['doing'] != 'waiting for episodes':
+        if status['phase'] != 'waiting':
             return False
         assert status['updates'] == status['updates_allowed'] == allowed
         assert status['replay_ratio'] <= 4.0

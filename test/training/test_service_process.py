@@ -78,7 +78,7 @@ def test_killed_twice_without_ros_or_simulator_it_learns_and_publishes(
         b'\x89PNG'
     )
     status = json.loads(store.get(store.layout.trainer_key(ours)))
-    assert status['doing'] == 'left' and status['published'] >= 1
+    assert status['phase'] == 'left' and status['published'] >= 1
     assert status['release']['bundle_sha'] == release.bundle_sha
 
 
@@ -86,10 +86,10 @@ def test_asked_to_leave_while_exporting_it_saves_and_goes(tmp_path, bags, store,
     fill(store, bags, recorded.TRAINED[0], recorded.HELD_OUT)
     out = tmp_path / 'out'
     child = Child(store, out, learner_file, publish_updates=5, checkpoint_every_s=1e9)
-    child.status(lambda s: s['doing'] == 'exporting')
+    child.status(lambda s: s['phase'] == 'exporting')
     child.process.send_signal(signal.SIGTERM)
     child.wait()
-    last = child.status(lambda s: s['doing'] == 'left')
+    last = child.status(lambda s: s['phase'] == 'left')
     assert child.process.returncode == 0
     assert any(line.get('event') == 'broken_off' for line in child.lines)
     assert not any(line.get('event') == 'published' for line in child.lines)
@@ -119,5 +119,5 @@ def test_the_command_learns_from_a_store_and_says_so_line_by_line(tmp_path, bags
     start = next(line for line in lines if line.get('event') == 'start')
     assert start['origin'] == 'scratch' and 'another interface' in start['reason']
     status = json.loads(store.get(store.layout.trainer_key(interface_hash(recorded.robot()))))
-    assert status['doing'] == 'left' and status['episodes']['ingested'] == 1
+    assert status['phase'] == 'left' and status['episodes']['ingested'] == 1
     assert lines[-1]['status']['updates'] == status['updates']

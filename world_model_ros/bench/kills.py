@@ -50,7 +50,7 @@ MAX_TICKS = 50  # of an episode: many are sealed and learned from
 MOMENT_S = (0.2, 4.0)  # of a kill, after everything is back
 # Every so many kills of the trainer wait until it makes a release, which it seldom does.
 IN_RELEASE_EVERY = 4
-MAKES_RELEASE = ('judging', 'exporting', 'publishing')
+MAKES_RELEASE = ('judging', 'exporting', 'publishing')  # phases of the trainer
 MAKES_RELEASE_WITHIN_S = 90.0
 BACK_WITHIN_S = 90.0
 SHIPPED_WITHIN_S = 30.0
@@ -140,13 +140,13 @@ class Run:
         for number in range(rounds):
             if name == TRAINER and number % IN_RELEASE_EVERY == IN_RELEASE_EVERY - 1:
                 self._until(
-                    lambda: self._trainer().get('doing') in MAKES_RELEASE, MAKES_RELEASE_WITHIN_S
+                    lambda: self._trainer().get('phase') in MAKES_RELEASE, MAKES_RELEASE_WITHIN_S
                 )
             if self.stop.asked.wait(rng.uniform(*MOMENT_S)):
                 return
             self._note_deaths()
             if name == TRAINER:
-                self.counts.trainer_was[self._trainer().get('doing', 'starting')] += 1
+                self.counts.trainer_was[self._trainer().get('phase', 'starting')] += 1
             killed_s, pause = time.monotonic(), TickPause(monitor.view)
             self._kill(name)
             if name == TRAINER and (problem := pointer_problem(self.store, self.interface)):

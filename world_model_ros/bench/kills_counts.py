@@ -35,7 +35,7 @@ class Counts:
             'partial_releases': [],
         }
     )
-    trainer_was: Counter[str] = field(default_factory=Counter)  # doing, at its kills
+    trainer_was: Counter[str] = field(default_factory=Counter)  # its phase, at its kills
 
     def back(self, name: str, back_s: float, pause_s: float) -> None:
         """A killed process lives and the robot acts again; `pause_s` went by without a tick."""

@@ -149,7 +149,7 @@ def _of_trainer(trainer: dict[str, Any]) -> list[Fault]:
             now = bool(still.get(kind))
             found.append(Fault('trainer', words, count, row.get('reason', ''), now))
     silent_s = time.time() - trainer.get('time_ns', 0) / 1e9
-    if silent_s > SILENT_SEC and trainer.get('doing') != 'left':
+    if silent_s > SILENT_SEC and trainer.get('phase') != 'left':
         text = f'has not reached the store for {silent_s:.0f} s'
         found.append(Fault('trainer', text, now=True))
     return found

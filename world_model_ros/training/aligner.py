@@ -10,6 +10,7 @@ simulator.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from enum import Enum
 
 import numpy as np
 import torch
@@ -24,8 +25,14 @@ from world_model_ros.training.shift_search import Draw
 
 LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
 OLD_SHARE = 0.25  # of a second alignment's windows: what was lived before the first
-SAVED = 'saving what was aligned'
-LOST = 'going on without a second alignment'
+
+
+class Aligned(Enum):
+    """How far a step of an alignment got."""
+
+    PART = 'part'
+    SAVED = 'saved'  # the last one: the learner has the aligned weights
+    LOST = 'lost'  # the weights to begin with are gone: no second alignment
 
 
 class Aligner:
@@ -73,8 +80,8 @@ class Aligner:
         """Ticks of the robot since the first alignment."""
         return self.robot.written - self.state.aligned_at
 
-    def step(self, say: Callable[..., None]) -> str:
-        """Take a short step and return what it did; SAVED is the last one.
+    def step(self, say: Callable[..., None]) -> tuple[Aligned, str]:
+        """Take a short step; how far it got, and what it did in words.
 
         Raises:
             OSError, SafetensorError: what was aligned could not be written; the next step tries
@@ -85,11 +92,11 @@ class Aligner:
             self._model = self.state.origin()
             if self._model is None:  # which was said; what was aligned once stays
                 self.state.align_again = False
-                return LOST
+                return Aligned.LOST, 'going on without a second alignment'
             self._steps = align(self._model, self._recorded(), self._known, self.config, say)
         if self._understood is None:
             try:
-                return next(self._steps)
+                return Aligned.PART, next(self._steps)
             except StopIteration as end:
                 self._understood = bool(end.value)
         if self._model is not None:  # once: asked again it would be the second alignment
@@ -97,7 +104,7 @@ class Aligner:
             self._model = None
         self.state.save()
         self._steps = self._understood = None
-        return SAVED
+        return Aligned.SAVED, 'saving what was aligned'
 
     def _recorded(self) -> Draw:
         """Return what draws windows of the robot; newest ones where it was aligned before."""

@@ -25,7 +25,8 @@ from world_model_ros.families.dreamer.net import DreamerConfig
 from world_model_ros.folder_lock import hold
 from world_model_ros.releases import Release, latest_release
 from world_model_ros.store import StoreError
-from world_model_ros.training.aligner import SAVED, Aligner
+from world_model_ros.training.aligner import Aligned, Aligner
+from world_model_ros.training.core.activity import Activity, TrainerPhase
 from world_model_ros.training.core.checkpoint import NOT_WRITTEN
 from world_model_ros.training.core.faults import Faults
 from world_model_ros.training.core.learner import Learner, LearnerConfig
@@ -110,7 +111,7 @@ class Service:
         self.publisher = Publisher(self.state, self.ingest, config.gate, say)
         self.verdict: Verdict | None = None
         self.release: dict[str, Any] | None = None
-        self.doing = 'starting'
+        self.activity = Activity(TrainerPhase.STARTING)
         self.figures: dict[str, float] = {}
         self.rate = 0.0
         self._leaving = self._interruptible = False
@@ -166,7 +167,7 @@ class Service:
         finally:
             self.ingest.close()
             self._save()
-        self.doing = 'left'
+        self.activity = Activity(TrainerPhase.LEFT)
         self._tell()
         self.board.close()
 
@@ -175,36 +176,39 @@ class Service:
         busy = False
         store = self.link.open() if self.ingest.waiting else None
         if store is not None:
-            self.doing, busy = 'ingesting', True
+            self.activity, busy = Activity(TrainerPhase.INGESTING), True
             self.ingest.take(store)
         if self.aligner.due:
             busy = self._align() or busy
         elif not self.aligner.comes_first and self.updates_allowed > self.learner.updates:
-            self.doing, busy = 'learning', True
+            self.activity, busy = Activity(TrainerPhase.LEARNING), True
             self._update()
         if self.nominal is not None and self.nominal.may_live():
-            self.doing, busy = self.doing if busy else self._idle('living nominally'), True
+            if not busy:
+                text = 'collecting nominal simulator data'
+                self.activity, busy = self._idle(TrainerPhase.COLLECTING, text), True
             known = self.learner.updates > 0 or self.state.normalised
             self.nominal.live(self.learner.model if known else None)
         if not busy:
-            self.doing = self._idle('waiting for episodes')
+            self.activity = self._idle(TrainerPhase.WAITING, 'waiting for episodes')
             time.sleep(min(NAP_SEC, self.config.poll_s))
 
-    def _idle(self, doing: str) -> str:
+    def _idle(self, phase: TrainerPhase, text: str) -> Activity:
         waits = self.aligner.comes_first and not self.aligner.due
-        return f'{doing}, too few robot ticks to align yet' if waits else doing
+        return Activity(phase, f'{text}, too few robot ticks to align yet' if waits else text)
 
     def _align(self) -> bool:
         """Take a short step; tell whether it could be."""
         if time.monotonic() < self._align_at:
             return False
         try:
-            self.doing = self.aligner.step(self.say)
+            aligned, text = self.aligner.step(self.say)
         except NOT_WRITTEN as error:
             self.say('not_saved', reason=str(error))
             self._align_at = time.monotonic() + RETRY_POLLS * self.config.poll_s
             return False
-        if self.doing == SAVED:  # what was aligned need not wait its turn
+        self.activity = Activity(TrainerPhase.ALIGNING, text)
+        if aligned is Aligned.SAVED:  # what was aligned need not wait its turn
             self._publish_at, self._judged_updates = 0.0, -self.config.least_updates
         return True
 
@@ -260,20 +264,20 @@ class Service:
             self._interruptible = True
             if not self._pending:
                 self._judged_updates = self.learner.updates
-                self._step('judging')
+                self._step(TrainerPhase.JUDGING)
                 self.verdict = self.publisher.judge()
                 self.board.add(self.verdict.figures, 'held_out/', self.learner.updates)
                 if not self.verdict.passed:
                     return
-                self._step('exporting')
+                self._step(TrainerPhase.EXPORTING)
                 self.publisher.export(self.verdict)
-            self._step('publishing')
+            self._step(TrainerPhase.PUBLISHING)
             release = self.publisher.publish(store, self.interface)
             self.link.works('publish')
             self._acts(release)
             self.publisher.remember(release)
         except Interrupted:
-            self.say('broken_off', step=self.doing)
+            self.say('broken_off', step=self.activity.text)
         except StoreError as error:
             self.link.failed('publish', error)
         except (*NOT_WRITTEN, BundleError) as error:
@@ -292,8 +296,8 @@ class Service:
             'published': release.published,
         }
 
-    def _step(self, doing: str) -> None:
-        self.doing = doing
+    def _step(self, phase: TrainerPhase) -> None:
+        self.activity = Activity(phase)
         self._tell()
 
     def _tell(self) -> None:
