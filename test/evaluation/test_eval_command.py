@@ -5,7 +5,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from world_model_ros.evaluation.bundle_actor import scrambled_weights
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'bundle'))
 tiny = pytest.importorskip('tiny_bundle')
 
 COUNTER = ('--robot', 'counter', '--bundle')

@@ -31,7 +31,6 @@ from world_model_ros.experience.record.sink import FileSink
 # Writes numbered messages at 100 Hz and says on stdout how far it is, until it is killed.
 CHILD = """
 import sys, time
-sys.path.insert(0, sys.argv[2])
 import counter
 from pathlib import Path
 from world_model_ros.experience import EpisodeWriter

@@ -5,26 +5,23 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
-import robot_processes  # noqa: E402
-from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import GetState  # noqa: E402
-from rcl_interfaces.msg import Parameter, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
-from sensor_msgs.msg import Image, JointState  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+import robot_processes
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import GetState
+from rcl_interfaces.msg import Parameter, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
 
-from world_model_ros.contract import find_robot, load_contract  # noqa: E402
-from world_model_ros.nodes import _common  # noqa: E402
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.nodes import _common
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract(find_robot('reacher'))

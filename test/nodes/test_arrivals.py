@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 import struct
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip('rclpy')
-sys.path.insert(0, str(Path(__file__).parents[1] / 'onboard'))
 
 from onboard_messages import joints_cdr
 

@@ -23,8 +23,6 @@ pytest.importorskip('rclpy')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('mujoco')
 pytest.importorskip('torch')
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / 'training'))
 
 import recorded
 from swap_robot import SwapRobot

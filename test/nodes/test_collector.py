@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,7 +11,6 @@ pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
 from robot_processes import tiny_bundle
 from swap_robot import SwapRobot, reacher

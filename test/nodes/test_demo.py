@@ -19,7 +19,6 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
 import robot_processes
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
-sys.path.insert(0, str(Path(__file__).parent))
 
 import robot_processes
 from lifecycle_msgs.msg import Transition

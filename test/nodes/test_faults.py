@@ -4,22 +4,18 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
-import robot_processes  # noqa: E402
-from sensor_msgs.msg import Image, JointState  # noqa: E402
-from trajectory_msgs.msg import JointTrajectory  # noqa: E402
+import robot_processes
+from sensor_msgs.msg import Image, JointState
+from trajectory_msgs.msg import JointTrajectory
 
-from world_model_ros.contract import find_robot, load_contract  # noqa: E402
-from world_model_ros.nodes import _common  # noqa: E402
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.nodes import _common
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract(find_robot('reacher'))

@@ -10,10 +10,10 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy')
 
-from rosgraph_msgs.msg import Clock  # noqa: E402
+from rosgraph_msgs.msg import Clock
 
-from world_model_ros.nodes import _common, _guard_beat  # noqa: E402
-from world_model_ros.nodes._guard_beat import CLOCK_SILENT_SEC, SimBeat  # noqa: E402
+from world_model_ros.nodes import _common, _guard_beat
+from world_model_ros.nodes._guard_beat import CLOCK_SILENT_SEC, SimBeat
 
 PERIOD_NS = 20_000_000
 

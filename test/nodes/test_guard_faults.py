@@ -11,11 +11,11 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy')
 
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from std_srvs.srv import SetBool, Trigger  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor
+from std_srvs.srv import SetBool, Trigger
 
-from world_model_ros.nodes.guard import GuardNode  # noqa: E402
-from world_model_ros.onboard.guard.latch import Latch, latch_name  # noqa: E402
+from world_model_ros.nodes.guard import GuardNode
+from world_model_ros.onboard.guard.latch import Latch, latch_name
 
 pytestmark = pytest.mark.ros
 ROBOT = 'arm_07'
@@ -54,6 +54,24 @@ def move(node):
 
 def broken(*_arguments, **_names):
     raise RuntimeError('broken')
+
+
+def test_nobody_commands_while_the_driver_still_follows_another_command(spun):
+    node, spin = spun
+    topic = node._command.name
+    other = node.create_publisher(node._command._type, topic, 10)
+    node.trigger_deactivate()
+    node.trigger_activate()
+    assert not node._guard.active and 'a command was sent' in node._refusal
+    spin(lambda: node._command.silent_s > node.contract.command_timeout_s, 'silence')
+    spin(lambda: other.get_subscription_count(), 'a listener')
+    other.publish(node._command._type())
+    spin(lambda: node._command.silent_s < 0.1, 'the command of the other')
+    node.trigger_activate()
+    assert not node._guard.active and 'a command was sent' in node._refusal
+    spin(lambda: node._command.silent_s > node.contract.command_timeout_s, 'silence')
+    node.trigger_activate()
+    assert node._guard.active
 
 
 def test_a_transition_that_fails_leaves_the_command_topic(spun, monkeypatch):

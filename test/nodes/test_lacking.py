@@ -4,23 +4,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-sys.path.insert(0, str(Path(__file__).parents[1] / 'onboard'))
 
-from onboard_messages import image_cdr  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image, JointState  # noqa: E402
+from onboard_messages import image_cdr
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
-from world_model_ros.contract import load_contract  # noqa: E402
-from world_model_ros.nodes._lacking import Lacking  # noqa: E402
-from world_model_ros.onboard.agent.given_up import CALM, ERROR, WARN, GivenUp  # noqa: E402
-from world_model_ros.onboard.agent.inputs import WAITING, Inputs  # noqa: E402
+from world_model_ros.contract import load_contract
+from world_model_ros.nodes._lacking import Lacking
+from world_model_ros.onboard.agent.given_up import CALM, ERROR, WARN, GivenUp
+from world_model_ros.onboard.agent.inputs import WAITING, Inputs
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract('reacher')

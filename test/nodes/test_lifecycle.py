@@ -10,14 +10,14 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy')
 
-from lifecycle_msgs.msg import Transition  # noqa: E402
-from lifecycle_msgs.srv import ChangeState, GetState  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.lifecycle import LifecycleNode  # noqa: E402
-from rclpy.node import Node  # noqa: E402
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
 
-from world_model_ros.nodes._common import make_executor  # noqa: E402
-from world_model_ros.nodes._lifecycle import refuse_impossible_transitions  # noqa: E402
+from world_model_ros.nodes._common import make_executor
+from world_model_ros.nodes._lifecycle import refuse_impossible_transitions
 
 pytestmark = pytest.mark.ros
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +12,15 @@ import pytest
 rclpy = pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
-import robot_processes  # noqa: E402
+import robot_processes
 
-from world_model_ros.bundle import load_bundle  # noqa: E402
-from world_model_ros.contract import find_robot, load_contract  # noqa: E402
-from world_model_ros.evaluation import report_seeds  # noqa: E402
-from world_model_ros.evaluation.bundle_actor import BundleActor  # noqa: E402
-from world_model_ros.onboard.policy.noise import noise_key  # noqa: E402
-from world_model_ros.robots import make_env  # noqa: E402
+from world_model_ros.bundle import load_bundle
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.evaluation import report_seeds
+from world_model_ros.evaluation.bundle_actor import BundleActor
+from world_model_ros.onboard.policy.noise import noise_key
+from world_model_ros.robots import make_env
 
 pytestmark = pytest.mark.ros
 EPISODES, TICKS, SEED = 2, 60, 11

@@ -4,21 +4,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-sys.path.insert(0, str(Path(__file__).parent))
 
-import robot_processes  # noqa: E402
-from rosgraph_msgs.msg import Clock  # noqa: E402
-from trajectory_msgs.msg import JointTrajectory  # noqa: E402
+import robot_processes
+from rosgraph_msgs.msg import Clock
+from trajectory_msgs.msg import JointTrajectory
 
-from world_model_ros.contract import find_robot, load_contract  # noqa: E402
-from world_model_ros.nodes import _common, _wire  # noqa: E402
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.nodes import _common, _wire
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract(find_robot('reacher'))

@@ -18,29 +18,28 @@ import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-sys.path.insert(0, str(Path(__file__).parents[1] / 'experience'))
 
-import counter  # noqa: E402
-from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
-from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from rclpy.qos import (  # noqa: E402
+import counter
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import (
     DurabilityPolicy,
     QoSProfile,
     ReliabilityPolicy,
     qos_profile_sensor_data,
 )
 
-from world_model_ros.contract import parse_contract  # noqa: E402
-from world_model_ros.experience import (  # noqa: E402
+from world_model_ros.contract import parse_contract
+from world_model_ros.experience import (
     EpisodeReader,
     check_episode,
     list_episodes,
     parity,
 )
-from world_model_ros.nodes.recorder_topics import message_class, wanted_topics  # noqa: E402
-from world_model_ros.telemetry.faults import find_faults  # noqa: E402
-from world_model_ros.telemetry.robot_view import NodeStatus, RobotView  # noqa: E402
+from world_model_ros.nodes.recorder_topics import message_class, wanted_topics
+from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros
 DOMAIN = '87'

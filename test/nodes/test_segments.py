@@ -10,8 +10,6 @@ with what the bags hold and told of one beginning only, shows that nothing start
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ import pytest
 pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
-sys.path.insert(0, str(Path(__file__).parent))
 
 import robot_processes
 

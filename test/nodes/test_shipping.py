@@ -6,33 +6,30 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / 'experience')]
 
-import counter  # noqa: E402
-import robot_processes  # noqa: E402
+import counter
+import robot_processes
 
-from world_model_ros.contract import find_robot, interface_hash, load_contract  # noqa: E402
-from world_model_ros.experience import check_episode  # noqa: E402
-from world_model_ros.nodes import _common  # noqa: E402
-from world_model_ros.nodes.recorder_topics import message_class  # noqa: E402
-from world_model_ros.store import (  # noqa: E402
+from world_model_ros.contract import find_robot, interface_hash, load_contract
+from world_model_ros.experience import check_episode
+from world_model_ros.nodes import _common
+from world_model_ros.nodes.recorder_topics import message_class
+from world_model_ros.store import (
     complete_episodes,
     download_episode,
     open_store,
 )
-from world_model_ros.store.episodes import episode_record  # noqa: E402
-from world_model_ros.telemetry.faults import find_faults  # noqa: E402
-from world_model_ros.telemetry.robot_view import NodeStatus, RobotView  # noqa: E402
+from world_model_ros.store.episodes import episode_record
+from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros
-FIXTURE = HERE.parent / 'fixtures' / 'episode_v1'
+FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
 INTERFACE = interface_hash(load_contract(find_robot('reacher')))
 
 

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
 import swap_robot
 from lifecycle_msgs.msg import Transition

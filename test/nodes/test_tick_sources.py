@@ -8,16 +8,13 @@ one told twice, or a gap that the next record does not count.
 
 from __future__ import annotations
 
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
 import robot_processes
 from rosgraph_msgs.msg import Clock

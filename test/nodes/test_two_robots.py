@@ -5,21 +5,18 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parent))
 
-import robot_processes  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+import robot_processes
+from std_msgs.msg import String
 
-from world_model_ros.contract import find_robot, load_contract  # noqa: E402
-from world_model_ros.nodes import _common  # noqa: E402
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.nodes import _common
 
 pytestmark = pytest.mark.ros
 

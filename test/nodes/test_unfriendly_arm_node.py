@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -13,17 +12,16 @@ import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-sys.path.insert(0, str(Path(__file__).parent))
 
-import robot_processes  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from rosgraph_msgs.msg import Clock  # noqa: E402
-from sensor_msgs.msg import Image, JointState  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+import robot_processes
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import String
 
-from world_model_ros.contract import load_contract  # noqa: E402
-from world_model_ros.nodes import _common, _unfriendly_faults, _wire  # noqa: E402
+from world_model_ros.contract import load_contract
+from world_model_ros.nodes import _common, _unfriendly_faults, _wire
 
 pytestmark = pytest.mark.ros
 NAMES = list(load_contract('unfriendly_arm').action.names)

@@ -18,18 +18,17 @@ import numpy as np
 import pytest
 
 rclpy = pytest.importorskip('rclpy')
-sys.path.insert(0, str(Path(__file__).parent))
 
-import robot_processes  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
-from sensor_msgs.msg import JointState  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+import robot_processes
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 
-from world_model_ros.contract import find_robot, load_contract  # noqa: E402
-from world_model_ros.experience import check_episode, list_episodes, to_arrays  # noqa: E402
-from world_model_ros.nodes import _common  # noqa: E402
-from world_model_ros.store import open_store  # noqa: E402
+from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.experience import check_episode, list_episodes, to_arrays
+from world_model_ros.nodes import _common
+from world_model_ros.store import open_store
 
 pytestmark = pytest.mark.ros
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +88,6 @@ class Lab:
 
 def learn(store, contract, folder):
     """A trainer of the smallest size, until it has updated on what was recorded."""
-    sys.path.insert(0, str(ROOT / 'test' / 'training'))
     import recorded
 
     out = folder / 'trainer'
@@ -116,11 +114,6 @@ def learn(store, contract, folder):
     return status
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason='in one run of three the driver of the arm saw a step of speed; the guard was mended '
-    'since, and it has not been shown over many runs that this was all',
-)
 def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_its_driver(tmp_path):
     path = slower_cameras(tmp_path)
     store = tmp_path / 'store'

@@ -16,22 +16,20 @@ import pytest
 rclpy = pytest.importorskip('rclpy')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / 'fleet')]
 
-import fleet_bundles  # noqa: E402
-import robot_processes  # noqa: E402
-from rcl_interfaces.msg import Parameter, ParameterValue  # noqa: E402
-from rcl_interfaces.srv import SetParametersAtomically  # noqa: E402
-from std_msgs.msg import String  # noqa: E402
+import fleet_bundles
+import robot_processes
+from rcl_interfaces.msg import Parameter, ParameterValue
+from rcl_interfaces.srv import SetParametersAtomically
+from std_msgs.msg import String
 
-from world_model_ros.contract import interface_hash, load_contract  # noqa: E402
-from world_model_ros.nodes import _common  # noqa: E402
-from world_model_ros.parent import PARENT_ENV  # noqa: E402
-from world_model_ros.releases import publish_release  # noqa: E402
-from world_model_ros.store import complete_episodes, open_store  # noqa: E402
-from world_model_ros.telemetry.faults import find_faults  # noqa: E402
-from world_model_ros.telemetry.robot_view import NodeStatus, RobotView  # noqa: E402
+from world_model_ros.contract import interface_hash, load_contract
+from world_model_ros.nodes import _common
+from world_model_ros.parent import PARENT_ENV
+from world_model_ros.releases import publish_release
+from world_model_ros.store import complete_episodes, open_store
+from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros
 DOMAIN = 62
@@ -76,7 +74,7 @@ class Fleet:
         self.robot.start('updater', **{**given, **parameters})
 
     def start_agent(self, **parameters) -> None:
-        line = [sys.executable, str(HERE / 'fake_agent.py'), '--ros-args']
+        line = [sys.executable, str(Path(__file__).with_name('fake_agent.py')), '--ros-args']
         for name, value in {'bundle': self.bundles[2], **parameters}.items():
             line += ['-p', f'{name}:={value}']
         environment = {

@@ -3,8 +3,6 @@
 """One model takes over from another: burn-in, one assignment, and the way back."""
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,7 +176,6 @@ def test_a_belief_that_is_not_finite_is_not_gone_on_from():
 def test_burn_in_of_32_ticks_changes_actions_by_less_than_a_hundredth(robot_name, tmp_path):
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
-    sys.path.insert(0, str(Path(__file__).parents[1] / 'bundle'))
     from tiny_bundle import make_tiny_bundle
 
     from world_model_ros.bundle import load_bundle

@@ -6,15 +6,10 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from pathlib import Path
 
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'experience'))
-sys.path.insert(0, str(Path(__file__).parents[1] / 'bundle'))
-sys.path.insert(0, str(Path(__file__).parents[1] / 'store'))
 import counter
+import numpy as np
 from stored import make_bundle
 
 from world_model_ros.contract import Contract, interface_hash, parse_contract

@@ -10,11 +10,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import lived_store
+import pytest
 from lived_store import INTERFACE
 from stored import make_bundle
 from tiny_bundle import make_tiny_bundle

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import math
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from typer.testing import CliRunner
 
 pytest.importorskip('matplotlib')
 pytest.importorskip('jinja2')
-sys.path.insert(0, str(Path(__file__).parent))
 import lived_store as lived
 
 from world_model_ros.bench.chaos import episode_parts

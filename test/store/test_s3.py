@@ -6,27 +6,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
 import pytest
+import s3_server
+from stored import INTERFACE, make_bundle, make_episode
 from typer.testing import CliRunner
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-import s3_server  # noqa: E402
-from stored import INTERFACE, make_bundle, make_episode  # noqa: E402
-
-from world_model_ros.cli.main import app  # noqa: E402
-from world_model_ros.experience.record.shipping import Shipper  # noqa: E402
-from world_model_ros.releases import (  # noqa: E402
+from world_model_ros.cli.main import app
+from world_model_ros.experience.record.shipping import Shipper
+from world_model_ros.releases import (
     fetch_release,
     latest_release,
     publish_release,
 )
-from world_model_ros.store import (  # noqa: E402
+from world_model_ros.store import (
     StoreError,
     StoreMissing,
     complete_episodes,
@@ -36,7 +31,7 @@ from world_model_ros.store import (  # noqa: E402
 )
 
 URL = 's3://robots/lab/one'
-FIXTURE = HERE.parent / 'fixtures' / 'episode_v1'
+FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
 
 
 @pytest.fixture(scope='module')

@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'experience'))
 import counter
+import numpy as np
 
 from world_model_ros.contract import Contract, interface_hash, load_contract, parse_contract
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter

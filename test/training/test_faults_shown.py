@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 import resource
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,6 @@ from safetensors.torch import load_file, save_file
 pytest.importorskip('mujoco')
 pytest.importorskip('rclpy')
 pytest.importorskip('onnxruntime')
-sys.path.insert(0, str(Path(__file__).parents[1] / 'fleet'))
 import fleet_bundles
 import recorded
 from rich.console import Console

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parents[1] / 'experience'))
 import recorded
 from served import TICKS
 
@@ -120,7 +119,6 @@ def test_of_episodes_that_the_hash_would_all_learn_from_the_fifth_is_held_out_fo
 # Kills itself where the name says; the parent looks at what is left.
 DYING = """
 import os, sys
-sys.path.insert(0, sys.argv[1])
 import numpy as np, recorded
 from pathlib import Path
 from world_model_ros.store import open_store

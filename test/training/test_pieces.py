@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip('mujoco')
-sys.path.insert(0, str(Path(__file__).parents[1] / 'experience'))
 import counter
 
 from world_model_ros.contract import parse_contract

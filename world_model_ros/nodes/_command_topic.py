@@ -9,6 +9,8 @@ our own by content: a message that we did not publish is somebody else's.
 
 from __future__ import annotations
 
+import math
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Empty
 
@@ -27,8 +30,10 @@ from world_model_ros.nodes._boundary import Boundary
 PARTICIPANT_BYTES = 12
 # For a driver that hangs a deactivation waits no longer than this.
 DELIVER_SEC = 0.25
-# Our own messages that may still be on their way back to us: a second at 64 Hz.
-OWN_MESSAGES = 64
+# Our own commands come back on the same queue. It holds what comes while the executor is busy, so
+# that they do not push somebody else's message out; ours are known for longer than they can queue.
+QUEUE = 100
+OWN_MESSAGES = 3 * QUEUE
 
 
 @dataclass(frozen=True)
@@ -60,19 +65,24 @@ class CommandTopic:
         self._allowed = {name.lstrip('/') for name in allowed if name}
         self._on_other_message = on_other_message
         self._mine: deque[bytes] = deque(maxlen=OWN_MESSAGES)
-        self._publisher = self._subscription = None
+        self._publisher = None
+        self._last_s = -math.inf  # of anybody's newest command, by time.monotonic()
         self.gid = self._own_gid()
-
-    def open(self) -> None:
-        """Make the publisher, and listen for anybody else's messages."""
-        self._mine.clear()
-        self._subscription = self._node.create_subscription(
+        node.create_subscription(
             self._type,
             self.name,
-            Boundary(self._node).wrap(self.name, self._on_message),
-            _common.SENSOR_QOS,
+            Boundary(node).wrap(self.name, self._on_message),
+            QoSProfile(depth=QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT),
             raw=True,
         )
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since anybody's newest command, ours included."""
+        return time.monotonic() - self._last_s
+
+    def open(self) -> None:
+        """Make the publisher."""
         self._publisher = self._node.create_publisher(self._type, self.name, _common.RELIABLE_QOS)
 
     def deliver(self) -> None:
@@ -81,12 +91,10 @@ class CommandTopic:
             self._publisher.wait_for_all_acked(Duration(seconds=DELIVER_SEC))
 
     def close(self) -> None:
-        """Remove both."""
+        """Remove the publisher."""
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-        self._publisher = self._subscription = None
+        self._publisher = None
 
     def publish(self, message) -> None:
         """Send a command, if the topic is open."""
@@ -95,13 +103,14 @@ class CommandTopic:
         content = serialize_message(message)
         self._mine.append(content)
         self._publisher.publish(content)
+        self._last_s = time.monotonic()
 
     @property
     def listeners(self) -> int:
         """How many others subscribe to the commands."""
         if self._publisher is None:
             return 0
-        ours = 1 if self._subscription is not None else 0
+        ours = 1  # this node hears its own commands
         return max(0, self._publisher.get_subscription_count() - ours)
 
     def others(self) -> list[Other]:
@@ -118,7 +127,10 @@ class CommandTopic:
         return found
 
     def _on_message(self, content: bytes) -> None:
-        if content not in self._mine and self._publisher is not None:
+        if content in self._mine:
+            return
+        self._last_s = time.monotonic()
+        if self._publisher is not None:
             self._on_other_message()
 
     def _own_gid(self) -> bytes:

@@ -34,7 +34,7 @@ ALIVE_PERIOD_SEC = 0.25
 SETTLE_SEC = 0.5  # more than the time between two reports of the guard
 _POLL_SEC = 0.02
 # Reasons of a refusal that pass by themselves within a moment.
-_PASSING = ('just started', 'no fresh position', 'no /clock yet')
+_PASSING = ('just started', 'no fresh position', 'no /clock yet', 'a command was sent')
 
 
 @dataclass(frozen=True)

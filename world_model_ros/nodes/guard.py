@@ -147,6 +147,11 @@ class GuardNode(LifecycleNode):
             return f'stopped ({self._guard.stop_reason}): call guard/release_stop first'
         if refusal := self._rivals.refusal():
             return refusal
+        if self._beat.settles and self._command.silent_s < self.contract.command_timeout_s:
+            return (  # a first command from where it is measured would be a step to the driver
+                f'a command was sent {self._command.silent_s:.2f} s ago: the driver still follows '
+                f'it. Try again after {self.contract.command_timeout_s:g} s without a command'
+            )
         if self._beat.simulated and not self._beat.now_ns():
             return 'no /clock yet: start the simulator, or leave use_sim_time out'
         with self._lock:
