@@ -5,14 +5,9 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'onboard'))
-
 from onboard_messages import image_cdr, joints_cdr
 
 from world_model_ros.contract import load_contract
