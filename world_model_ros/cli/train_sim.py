@@ -135,7 +135,7 @@ def _go(run: Run) -> None:
     with Progress(*columns) as bar:
         task = bar.add_task('training', total=run.config.frames, completed=run.frames)
 
-        def show(figures: dict[str, float]) -> None:
+        def show(figures: dict[str, float | None]) -> None:
             score = figures['return']
             text = 'not yet evaluated' if score is None else f'return {score:.0f}'
             bar.update(task, completed=figures['frames'], description=text)

@@ -64,3 +64,8 @@ class Decodes(Protocol):
 
     def decode(self, belief: torch.Tensor) -> Observation:
         """Return uint8 pictures [B, h, w, 3] and float joints [B, n] per stream."""
+
+
+@runtime_checkable
+class DecodingWorldModel(WorldModel, Decodes, Protocol):
+    """A world model whose beliefs can be drawn."""

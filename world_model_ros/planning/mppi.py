@@ -47,6 +47,8 @@ class PlannerConfig:
 class PlanIteration(nn.Module):
     """Score candidates by imagined return and refit the sampling distribution."""
 
+    return_scale: torch.Tensor
+
     def __init__(self, model: WorldModel, config: PlannerConfig, return_scale: float) -> None:
         super().__init__()
         self.model, self.config = model, config

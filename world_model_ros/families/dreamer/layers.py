@@ -28,6 +28,8 @@ def symexp(x: torch.Tensor) -> torch.Tensor:
 class TwoHot(nn.Module):
     """Scalars as probabilities over exponentially spaced bins (DreamerV3)."""
 
+    bins: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         bins = symexp(torch.linspace(-TWO_HOT_LIMIT, TWO_HOT_LIMIT, TWO_HOT_BINS))

@@ -28,6 +28,8 @@ class MotorGains(nn.Module):
     A command that asks for a position has none: what arrives is not a share of it.
     """
 
+    free: torch.Tensor  # [A], 1 where a command has a gain
+
     def __init__(self, contract: Contract) -> None:
         super().__init__()
         action = contract.action

@@ -43,6 +43,9 @@ class Dreamer(nn.Module):
         ValueError: the contract has pictures of a shape that the encoder cannot take.
     """
 
+    action_mid: torch.Tensor  # [A]
+    action_half: torch.Tensor  # [A]
+
     def __init__(self, contract: Contract, config: DreamerConfig | None = None) -> None:
         super().__init__()
         if refused := unlearnable(contract):

@@ -17,6 +17,7 @@ import torch
 from world_model_ros.contract import Contract
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.robots import NOMINAL, Reality, make_env
+from world_model_ros.robots.env import Env, Step
 
 # Lanes take seeds from here on: disjoint from selection (10,000) and report (20,000) seeds.
 LANE_SEED = 1_000_000
@@ -27,15 +28,15 @@ LEAST_NOISE, MOST_NOISE = 0.05, 0.7
 NOISE_CORRELATION = 0.8
 
 
-def tick_arrays(contract: Contract, step) -> dict[str, np.ndarray]:
+def tick_arrays(contract: Contract, step: Step) -> dict[str, np.ndarray]:
     """Turn an Env step into one replay tick; the first tick has no reward."""
     tick = {f'obs_{s.name}': step.arrays[s.name] for s in contract.streams}
     tick |= {
         'ages': step.ages,
         'action_sent': step.action_sent,
-        'reward': np.float32(np.nan if step.is_first else step.reward),
-        'is_first': np.bool_(step.is_first),
-        'terminal': np.bool_(step.terminal),
+        'reward': np.asarray(np.nan if step.is_first else step.reward, np.float32),
+        'is_first': np.asarray(step.is_first, np.bool_),
+        'terminal': np.asarray(step.terminal, np.bool_),
     }
     return tick
 
@@ -67,7 +68,7 @@ class Lanes:
         self.least_std = torch.from_numpy(spread.astype(np.float32))
         self.noise = torch.zeros(count, contract.action_dim)
 
-    def _reset(self, env):
+    def _reset(self, env: Env) -> Step:
         if self.realities is not None:
             env.set_reality(self.realities(self.rng))
         return env.reset(int(LANE_SEED + self.rng.integers(2**31)))

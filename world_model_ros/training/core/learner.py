@@ -11,6 +11,8 @@ from Polyak (1992).
 from __future__ import annotations
 
 import copy
+import functools
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -158,7 +160,7 @@ class Learner:
         alive = 1.0 - batch['terminal'].flatten().float()
         logits = model.continue_head(flat).squeeze(-1)
         losses['continue'] = F.binary_cross_entropy_with_logits(logits, alive)
-        total = sum(losses.values())
+        total = functools.reduce(operator.add, losses.values())
         grads = torch.autograd.grad(total, params, allow_unused=True)
         norm = self._step(self.optimisers[0], params, grads)
         figures = {f'loss/{k}': float(v.detach()) for k, v in losses.items()}

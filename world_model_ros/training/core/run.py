@@ -72,7 +72,7 @@ class Run:
         self.scored_in, self.started = scored_in, start is not None
         self.model = Dreamer(contract, start.model if start is not None else model_config)
         for module in (*self.model.encoders.values(), *self.model.decoders.values()):
-            module.to(memory_format=torch.channels_last)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.learner = Learner(self.model, learner_config or LearnerConfig())
         decisions = config.frames // contract.frames_per_tick
         self.total_decisions = max(decisions, config.prefill)
@@ -103,7 +103,7 @@ class Run:
         """Return the control steps lived so far."""
         return self.decisions * self.contract.frames_per_tick
 
-    def go(self, on_progress: Callable[[dict[str, float]], None] | None = None) -> None:
+    def go(self, on_progress: Callable[[dict[str, float | None]], None] | None = None) -> None:
         """Train until the frames are lived; ``on_progress`` gets the newest figures."""
         meta = {'run': asdict(self.config), 'learner': asdict(self.learner.config)}
         meta['model'] = asdict(self.model.config)

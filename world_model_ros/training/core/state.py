@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,12 +115,12 @@ class TrainerState:
     def _asked_for(self, planner: PlannerConfig) -> PlannerConfig:
         if self.policy_margin is None:
             return planner
-        return PlannerConfig(**{**planner.as_dict(), 'policy_margin': self.policy_margin})
+        return replace(planner, policy_margin=self.policy_margin)
 
     def _build(self, sizes: DreamerConfig | None) -> Learner:
         model = Dreamer(self.contract, sizes)
         for module in (*model.encoders.values(), *model.decoders.values()):
-            module.to(memory_format=torch.channels_last)
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return Learner(model, self.recipe)
 
     def _resume(self, found: Path) -> None:

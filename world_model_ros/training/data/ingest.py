@@ -156,6 +156,7 @@ class Ingest:
             return None
         ref = self.waiting.pop(0)
         key = _key(ref)
+        entry: Entry | None
         try:
             self._adopt()
             if key in self.ledger.entries:  # just adopted, or stored under two dates

@@ -129,10 +129,10 @@ class Parser:
         answer = self._answer(self.wall_factor * cpu_limit_sec(size))
         if answer.get('exhausted'):
             self.close()
-        if isinstance(answer.get('refused'), str):
-            raise ParserRefused(_printable(answer['refused']))
-        if isinstance(answer.get('later'), str):
-            raise OSError(_printable(answer['later']))
+        if isinstance(refused := answer.get('refused'), str):
+            raise ParserRefused(_printable(refused))
+        if isinstance(later := answer.get('later'), str):
+            raise OSError(_printable(later))
         ticks = answer.get('ticks')
         if isinstance(ticks, bool) or not isinstance(ticks, int) or not 0 < ticks <= TICKS:
             raise ParserEnded(f'the parser answered {str(answer)[:100]!r}')

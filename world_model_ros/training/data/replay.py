@@ -89,7 +89,7 @@ class Replay:
         # beside new ones and call them neighbours.
         self._kept_from = max(self._kept_from, self.written + count - self.capacity)
         self._save_state()
-        places = (self.written + np.arange(count)) % self.capacity
+        places: np.ndarray = (self.written + np.arange(count)) % self.capacity
         for key, array in self.arrays.items():
             array[0, places] = rows[key][-count:]
         self.arrays['is_first'][0, places[0]] = True

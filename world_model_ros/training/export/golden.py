@@ -12,6 +12,9 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.schema import Stream
+from world_model_ros.families.protocol import DecodingWorldModel
+from world_model_ros.planning.mppi import PlanIteration
 from world_model_ros.training.export.graphs import Graph
 
 TICKS = 16
@@ -24,7 +27,7 @@ Cases = dict[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]
 
 
 def golden_cases(
-    graphs: dict[str, Graph], contract: Contract, model
+    graphs: dict[str, Graph], contract: Contract, model: DecodingWorldModel
 ) -> tuple[Cases, dict[str, float]]:
     """Return inputs and outputs per graph, and the share of cases left out."""
     generator = torch.Generator().manual_seed(0)
@@ -59,7 +62,7 @@ def golden_cases(
             plan = graphs['plan'].inputs
             case('plan', _plan_inputs(plan, belief, low, high, unknown, generator))
             case('decode', {'belief': belief})
-    stacked = {}
+    stacked: Cases = {}
     for name, found in rows.items():
         outputs = set(graphs[name].outputs)
         if not found:
@@ -67,9 +70,9 @@ def golden_cases(
             found, outputs = spare[name], set(graphs[name].outputs) - ORDERED
         if not found:
             raise ValueError(f'{name}: every golden case hangs on a tie')
-        inputs = {k: _stack([row[0][k] for row in found]) for k in found[0][0]}
+        given = {k: _stack([row[0][k] for row in found]) for k in found[0][0]}
         results = {k: _stack([row[1][k] for row in found]) for k in found[0][1] if k in outputs}
-        stacked[name] = (inputs, results)
+        stacked[name] = (given, results)
     return stacked, {k: round(1.0 - len(rows[k]) / tried[k], 3) for k in rows}
 
 
@@ -101,7 +104,7 @@ def _stack(tensors: list[torch.Tensor]) -> np.ndarray:
     return torch.stack(tensors).numpy()
 
 
-def _observation(stream, generator: torch.Generator) -> torch.Tensor:
+def _observation(stream: Stream, generator: torch.Generator) -> torch.Tensor:
     if stream.kind == 'image':
         shape = (1, *stream.shape)
         return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
@@ -122,6 +125,9 @@ def _decided(graph: Graph, inputs: dict, out: tuple[torch.Tensor, ...]) -> bool:
             if float(spread.max()) > MIN_GAP:
                 return False
     if 'values' in graph.outputs:
+        module = graph.module
+        assert isinstance(module, PlanIteration)
+        elites = module.config.num_elites
         values = torch.sort(out[graph.outputs.index('values')], descending=True).values
-        return bool((values[:-1] - values[1:])[: graph.module.config.num_elites].min() > NUDGE)
+        return bool((values[:-1] - values[1:])[:elites].min() > NUDGE)
     return True

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.protocol import WorldModel
+from world_model_ros.families.protocol import Decodes, DecodingWorldModel, WorldModel
 from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
 
 
@@ -24,7 +24,13 @@ class ObserveGraph(nn.Module):
         super().__init__()
         self.model, self.streams = model, [s.name for s in contract.streams]
 
-    def forward(self, belief, action_sent, is_first, *rest):
+    def forward(
+        self,
+        belief: torch.Tensor,
+        action_sent: torch.Tensor,
+        is_first: torch.Tensor,
+        *rest: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
         """Take belief, action, flag, one tensor per stream and ages; see bundle format 1."""
         observation = dict(zip(self.streams, rest[:-1], strict=True))
         out, surprise = self.model.observe(belief, action_sent, observation, rest[-1], is_first)
@@ -44,7 +50,7 @@ class ImagineGraph(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, belief, action):
+    def forward(self, belief: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """Map belief [1, B] and action [1, A] to the next belief."""
         return self.model.imagine(belief, action)
 
@@ -56,7 +62,7 @@ class PolicyGraph(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, belief):
+    def forward(self, belief: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Map belief [1, B] to mean and std [1, A] in SI units."""
         return self.model.policy(belief)
 
@@ -64,11 +70,11 @@ class PolicyGraph(nn.Module):
 class DecodeGraph(nn.Module):
     """What a belief looks like."""
 
-    def __init__(self, model, contract: Contract) -> None:
+    def __init__(self, model: Decodes, contract: Contract) -> None:
         super().__init__()
         self.model, self.streams = model, [s.name for s in contract.streams]
 
-    def forward(self, belief):
+    def forward(self, belief: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Map belief [1, B] to one picture or joint vector per stream."""
         decoded = self.model.decode(belief)
         return tuple(decoded[name] for name in self.streams)
@@ -84,7 +90,7 @@ class Graph:
 
 
 def bundle_graphs(
-    model, contract: Contract, planner: PlannerConfig, return_scale: float
+    model: DecodingWorldModel, contract: Contract, planner: PlannerConfig, return_scale: float
 ) -> dict[str, Graph]:
     """Return the graphs of a bundle with example inputs of the right type and shape."""
     belief = model.initial(1)

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.protocol import WorldModel
+from world_model_ros.families.protocol import DecodingWorldModel
 from world_model_ros.training.data.segments import Rows
 from world_model_ros.training.judge.open_loop import (
     HORIZONS,
@@ -79,8 +79,8 @@ class Verdict:
 
 
 def judge(
-    candidate: WorldModel,
-    acting: WorldModel | None,
+    candidate: DecodingWorldModel,
+    acting: DecodingWorldModel | None,
     contract: Contract,
     held_out: list[Rows],
     discount: float,
@@ -127,7 +127,7 @@ def judge(
     return verdict(reasons, ours | ratios | {f'acting_{k}': v for k, v in theirs.items()})
 
 
-def not_finite(model: torch.nn.Module | WorldModel) -> list[str]:
+def not_finite(model: torch.nn.Module | DecodingWorldModel) -> list[str]:
     """Return the names of weights that are not finite."""
     state = model.state_dict() if isinstance(model, torch.nn.Module) else {}
     return [name for name, value in state.items() if not torch.isfinite(value).all()]
@@ -140,7 +140,7 @@ def append_verdict(path: Path, verdict: Verdict) -> None:
 
 
 def _figures(
-    model: WorldModel,
+    model: DecodingWorldModel,
     contract: Contract,
     held_out: list[Rows],
     discount: float,

@@ -17,7 +17,7 @@ import torch
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.schema import Stream
-from world_model_ros.families.protocol import WorldModel
+from world_model_ros.families.protocol import DecodingWorldModel, WorldModel
 from world_model_ros.training.data.segments import Rows, split
 
 HORIZONS = (1, 5, 15)  # ticks foretold
@@ -82,7 +82,7 @@ def _filtered(model: WorldModel, pieces: list[Rows]) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def open_loop_figures(
-    model: WorldModel, contract: Contract, pieces: list[Piece], reward_unit: float
+    model: DecodingWorldModel, contract: Contract, pieces: list[Piece], reward_unit: float
 ) -> Figures:
     """Return errors at each horizon, and those of copying what was seen last.
 

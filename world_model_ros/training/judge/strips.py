@@ -22,6 +22,7 @@ from world_model_ros.training.judge.open_loop import believe, turning_indices, w
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 CONTEXT, OPEN_LOOP = 5, 15  # ticks
 KEPT = 20  # strips on disk
@@ -56,13 +57,14 @@ def draw_strip(model: Dreamer, contract: Contract, rows: Rows, target: Path, tit
         len(heights), 1, figsize=(count * 0.62, sum(heights) * 0.85 + 0.6), dpi=110,
         gridspec_kw={'height_ratios': heights}, squeeze=False,
     )  # fmt: skip
-    for stream, axes in zip(contract.streams, rows_of_axes[:, 0], strict=True):
+    every: list[Axes] = list(rows_of_axes.flat)  # one column
+    for stream, axes in zip(contract.streams, every, strict=True):
         if stream.kind == 'image':
             _pictures(axes, came[stream.name], told[stream.name])
         else:
             _curves(axes, stream, came[stream.name], told[stream.name])
         axes.set_ylabel(stream.name, fontsize=8)
-    rows_of_axes[0, 0].set_title(
+    every[0].set_title(
         f'{title}    context: {CONTEXT} ticks seen | open loop: {OPEN_LOOP} ticks imagined',
         fontsize=9,
     )
@@ -75,7 +77,7 @@ def draw_strip(model: Dreamer, contract: Contract, rows: Rows, target: Path, tit
     return True
 
 
-def _pictures(axes, came: np.ndarray, told: np.ndarray) -> None:
+def _pictures(axes: Axes, came: np.ndarray, told: np.ndarray) -> None:
     top, bottom = (np.concatenate(list(x), 1) for x in (came, told))
     axes.imshow(np.concatenate([top, bottom], 0), aspect='auto', interpolation='nearest')
     height, width = came.shape[1], came.shape[2]
@@ -84,11 +86,12 @@ def _pictures(axes, came: np.ndarray, told: np.ndarray) -> None:
     axes.set_yticks([height / 2, height * 1.5], ['recorded', 'predicted'], fontsize=7)
 
 
-def _curves(axes, stream: Stream, came: np.ndarray, told: np.ndarray) -> None:
+def _curves(axes: Axes, stream: Stream, came: np.ndarray, told: np.ndarray) -> None:
     turning = turning_indices(stream)
     told = told.copy()
     told[:, turning] = came[:, turning] + wrapped(told[:, turning] - came[:, turning])
-    for i, color in zip(range(came.shape[1]), plt.cm.tab10.colors * 9, strict=False):
+    for i in range(came.shape[1]):
+        color = f'C{i % 10}'
         name = f'{stream.fields[i // len(stream.names)]} {stream.names[i % len(stream.names)]}'
         axes.plot(came[:, i], color=color, linewidth=1, label=name)
         axes.plot(told[:, i], color=color, linewidth=1, linestyle='--')
