@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is or went wrong in a running demo: who says so, how often, the newest reason.
 
-Owns the words; every part counts its own faults, and this file only gathers what they say (their
-diagnostics, their status documents in the store). Imports neither rclpy nor torch.
+Every part counts its own faults; this file gathers what they say (their diagnostics, their status
+documents in the store), in the words of `fault_table.py`. Imports neither rclpy nor torch.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from world_model_ros.deploy.nodes_table import SIM, UPDATER
+from world_model_ros.fault_table import AGENT, RECORDER, TRAINER
 
 if TYPE_CHECKING:
     from world_model_ros.deploy.supervisor import Child
@@ -24,24 +25,6 @@ _WARN, _ERROR = 1, 2  # levels of diagnostics
 SILENT_SEC = 60.0  # the trainer tells every 5 s, and an export takes half a minute at most
 NODE_SILENT_SEC = 10.0  # a node tells every second; loading its first model may take some
 _NODES = {entry.executable for entry in (*SIM, UPDATER)}
-_AGENT_COUNTS = {
-    'rollbacks': 'rolled back to the model before',
-    'invalid_ticks': 'ticks without a usable observation',
-}
-_TRAINER_SAYS = {
-    'store_lost': 'store lost',
-    'half_copied': 'episodes half copied',
-    'not_fetched': 'episodes not fetched',
-    'held_out_unreadable': 'held-out episodes unreadable',
-    'camera_not_understood': 'camera not understood',
-    'bad_update': 'updates not finite',
-    'rollback': 'went back to a checkpoint',
-    'not_saved': 'not saved',
-    'not_published': 'not published',
-    'not_charted': 'curves not written',
-    'not_lived': 'no room to live in its own simulator',
-    'learner_file_unreadable': 'its own weights unreadable',
-}
 
 
 @dataclass(frozen=True)
@@ -53,11 +36,14 @@ class Fault:
     count: int = 1
     reason: str = ''  # the newest
     now: bool = False  # it still holds
+    remedy: str = ''  # what to do
 
     def __str__(self) -> str:
         """In one line."""
         times = f' {self.count}×' if self.count > 1 or not self.now else ''
-        return f'{self.who}: {self.what}{times}' + (f': {self.reason}' if self.reason else '')
+        reason = f': {self.reason}' if self.reason else ''
+        remedy = f' → {self.remedy}' if self.remedy else ''
+        return f'{self.who}: {self.what}{times}{reason}{remedy}'
 
 
 def find_faults(
@@ -90,21 +76,26 @@ def _said_by_nodes(view: RobotView) -> list[Fault]:
             found.append(Fault(name, status.message, known.count if known else 1, now=True))
     found += [Fault(name, message, known.count) for (name, message), known in told.items()]
     agent = view.status('agent')
-    for key, words in _AGENT_COUNTS.items():
-        if count := agent.number(key, 0.0):
-            found.append(Fault('agent', words, int(count)))
+    for kind in AGENT:
+        if count := agent.number(kind.name, 0.0):
+            found.append(Fault('agent', kind.text, int(count), remedy=kind.remedy))
     found += [
         Fault('agent', f'messages of {key.removeprefix("lost.")} lost', int(agent.number(key)))
         for key in agent.values
         if key.startswith('lost.')
     ]
     recorder = view.status('recorder')
-    if lost := recorder.number('shipping_failures', 0.0):
-        waiting = recorder.values.get('waiting', '?')
-        error = recorder.values.get('last_shipping_error', '')
-        found.append(Fault('recorder', f'not shipped ({waiting} waiting)', int(lost), error))
-    if unshippable := recorder.number('unshippable', 0.0):
-        found.append(Fault('recorder', 'episodes that cannot be shipped', int(unshippable)))
+    more = {
+        'shipping_failures': (
+            f' ({recorder.values.get("waiting", "?")} waiting)',
+            recorder.values.get('last_shipping_error', ''),
+        )
+    }
+    for kind in RECORDER:
+        if count := recorder.number(kind.name, 0.0):
+            detail, reason = more.get(kind.name, ('', ''))
+            text = f'{kind.text}{detail}'
+            found.append(Fault('recorder', text, int(count), reason, remedy=kind.remedy))
     return found
 
 
@@ -133,21 +124,17 @@ def _of_trainer(trainer: dict[str, Any]) -> list[Fault]:
     if not trainer:
         return []
     rows, found = trainer.get('faults', {}), []
-    if refused := trainer.get('episodes', {}).get('refused', 0):
-        uuid, reason = list(trainer['refusals'].items())[-1]
-        found.append(Fault('trainer', 'episodes refused', refused, f'{uuid}: {reason}'))
-    counts = {'store_lost': 'store_errors', 'bad_update': 'bad_updates', 'rollback': 'rollbacks'}
-    still = {
-        'store_lost': trainer.get('store_error'),
-        'half_copied': trainer.get('half_copied'),
-        'not_fetched': trainer.get('failing'),
-    }
-    for kind, words in _TRAINER_SAYS.items():
-        row = rows.get(kind, {})
-        count = max(row.get('count', 0), trainer.get(counts.get(kind, ''), 0))
+    refused = trainer.get('episodes', {}).get('refused', 0)  # in all, not since this start
+    for kind in TRAINER:
+        row = rows.get(kind.name, {})
+        count = max(row.get('count', 0), trainer.get(kind.counted, 0) if kind.counted else 0)
+        reason = row.get('reason', '')
+        if kind.name == 'refused' and refused:
+            uuid, why = list(trainer['refusals'].items())[-1]
+            count, reason = refused, f'{uuid}: {why}'
         if count:
-            now = bool(still.get(kind))
-            found.append(Fault('trainer', words, count, row.get('reason', ''), now))
+            now = bool(kind.holds and trainer.get(kind.holds))
+            found.append(Fault('trainer', kind.text, count, reason, now, kind.remedy))
     silent_s = time.time() - trainer.get('time_ns', 0) / 1e9
     if silent_s > SILENT_SEC and trainer.get('phase') != 'left':
         text = f'has not reached the store for {silent_s:.0f} s'

@@ -10,22 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-FAULTS = (
-    'store_lost',
-    'half_copied',
-    'not_fetched',
-    'refused',
-    'state_damaged',
-    'held_out_unreadable',
-    'camera_not_understood',
-    'bad_update',  # the first of a row; `bad_updates` of the status counts all
-    'rollback',
-    'not_saved',
-    'not_published',
-    'not_charted',
-    'not_lived',
-    'learner_file_unreadable',
-)
+from world_model_ros.fault_table import TRAINER
+
+FAULTS = {kind.name for kind in TRAINER}
 
 
 class Faults:
