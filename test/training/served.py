@@ -18,6 +18,7 @@ import recorded
 from world_model_ros.training.core.service import Service
 from world_model_ros.training.core.settings import ServiceConfig
 from world_model_ros.training.core.state import Start
+from world_model_ros.training.export.onnx_cache import Traced
 
 TICKS = 40
 PATIENCE_SEC = 180.0  # for anything to happen on a busy machine
@@ -25,6 +26,8 @@ QUIET = ServiceConfig(
     nominal_ticks=0, start_ticks=30, publish_every_s=1e9, checkpoint_every_s=1e9, poll_s=0.0,
     status_every_s=0.0, align=None,
 )  # fmt: skip
+
+TRACED = Traced()  # the graphs of one small model for all services here: tracing takes seconds
 
 
 def fill(store, bags, *uuids: str) -> None:
@@ -123,6 +126,7 @@ def serve(store_url, out, learner_file, told: Told, config=QUIET) -> Service:
         str(store_url), recorded.robot(), out, config, start, say=told.say, report=told.report,
         sizes=recorded.SMALL, recipe=recorded.QUICK,
     )  # fmt: skip
+    service.publisher.traced = TRACED
     told.service = service
     return service
 

@@ -27,7 +27,13 @@ from world_model_ros.training.export.onnx_cache import Traced
 
 
 @pytest.fixture(scope='module')
-def exported(tmp_path_factory):
+def traced() -> Traced:
+    """Tracing takes most of an export: once for all tests here."""
+    return Traced()
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory, traced):
     torch.manual_seed(0)
     contract = load_contract(find_robot('reacher'))
     model = Dreamer(contract, SMALL)
@@ -39,7 +45,7 @@ def exported(tmp_path_factory):
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     planner = PlannerConfig(horizon=3, batch_size=8, num_elites=3)
-    folder = export_bundle(learner, tmp_path_factory.mktemp('b') / 'small', {}, planner)
+    folder = export_bundle(learner, tmp_path_factory.mktemp('b') / 'small', {}, planner, traced)
     return folder, learner, contract
 
 
@@ -174,11 +180,10 @@ def test_learner_artifact_lies_beside_the_bundle_not_in_it(exported):
     assert not [name for name in listed if 'learner' in name]
 
 
-def test_a_second_export_from_the_same_traces_says_what_torch_says_now(exported, tmp_path):
+def test_a_second_export_from_the_same_traces_says_what_torch_says_now(exported, traced, tmp_path):
     _, learner, contract = exported
     learner = copy.deepcopy(learner)
     planner = PlannerConfig(horizon=3, batch_size=8, num_elites=3)
-    traced = Traced()
     before = load_bundle(export_bundle(learner, tmp_path / 'a', {}, planner, traced), contract)
     with torch.no_grad():
         for tensor in learner.average.parameters():
