@@ -3,6 +3,7 @@
 """Settings of every test, before anything is imported: rendering, DDS, hypothesis, workers."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from hypothesis import settings
 # mujoco reads this when it is first imported; DDS when the first node starts.
 os.environ.setdefault('MUJOCO_GL', 'egl')
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+
+# Processes of the tests find the helpers as the tests do (pythonpath in pyproject.toml).
+HELPERS = [part for part in sys.path if Path(part).parent == Path(__file__).parent]
+os.environ['PYTHONPATH'] = os.pathsep.join(
+    dict.fromkeys([*HELPERS, *filter(None, [os.environ.get('PYTHONPATH')])])
+)
 
 # Machines are shared and slow at times; a deadline would test the machine, not the code.
 settings.register_profile('default', deadline=None)

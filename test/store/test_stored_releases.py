@@ -21,12 +21,12 @@ from world_model_ros.store.layout import latest_key, objects_prefix, record_key
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'store_format1'
 WRITES = 5  # of a publication: three files, the record, the pointer
 PUBLISH_AND_DIE = """
-from stored import *; from world_model_ros.store import *
+from stored import *; from world_model_ros.releases import *; from world_model_ros.store import *
 store = Interrupted(open_store(sys.argv[1]), int(sys.argv[3]), sys.argv[4])
 publish_release(store, sys.argv[2], INTERFACE)
 """
 PUBLISH_FOR_EVER = """
-from stored import *; from world_model_ros.store import *
+from stored import *; from world_model_ros.releases import *; from world_model_ros.store import *
 from pathlib import Path
 store, seed = open_store(sys.argv[1]), int(sys.argv[3])
 while True:

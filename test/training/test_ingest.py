@@ -122,7 +122,7 @@ import os, sys
 import numpy as np, recorded
 from pathlib import Path
 from world_model_ros.store import open_store
-from world_model_ros.training import ingest, ledger, replay
+from world_model_ros.training.data import ingest, ledger, replay
 store, out = open_store(sys.argv[2]), Path(sys.argv[3])
 capacity, where = int(sys.argv[4]), sys.argv[5]
 it = ingest.Ingest(recorded.robot(), out, capacity, lambda event, **fields: None)

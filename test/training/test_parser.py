@@ -32,7 +32,7 @@ sys.stdin.readline()
 print('{"ready": true}', flush=True)
 job = json.loads(sys.stdin.readline())
 """
-READS = 'import sys; from world_model_ros.training import parse_child as c; '
+READS = 'import sys; from world_model_ros.training.data import parse_child as c; '
 
 
 @pytest.fixture()
