@@ -13,6 +13,7 @@ from pathlib import Path
 
 from world_model_ros.bundle.layout import MANIFEST, BundleError
 from world_model_ros.contract.find import config_directories
+from world_model_ros.user_path import user_path
 
 
 def shipped_bundles() -> dict[str, Path]:
@@ -32,7 +33,10 @@ def find_bundle(name_or_path: str | Path) -> Path:
     Raises:
         BundleError: there is none; the error names the shipped ones.
     """
-    given = Path(name_or_path).expanduser()
+    try:
+        given = user_path(name_or_path)
+    except ValueError as error:
+        raise BundleError(str(name_or_path), [str(error)]) from None
     if (given / MANIFEST).is_file():
         return given
     shipped = shipped_bundles()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from world_model_ros.contract.problems import ContractError, Problem, did_you_mean
+from world_model_ros.user_path import user_path
 
 PACKAGE = 'world_model_ros'
 # What the files of a folder below `config` are called where an error speaks of them.
@@ -39,7 +40,10 @@ def find_config(kind: str, name_or_path: str | Path) -> Path:
     """
     given = str(name_or_path)
     called = _CALLED.get(kind, f'a {kind} file (YAML)')
-    path = Path(given).expanduser()
+    try:
+        path = user_path(given)
+    except ValueError as error:
+        raise ContractError(given, [Problem('file', 'missing', called, str(error))]) from None
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         if path.is_file():
             return path

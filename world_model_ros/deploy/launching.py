@@ -32,6 +32,7 @@ from world_model_ros.deploy.nodes_table import (
     parameter_file_text,
     setting_names,
 )
+from world_model_ros.user_path import user_path
 
 # Settings of a user that are no node's parameters, as the words that --show-args prints.
 _OF_PROCESSES = {
@@ -161,7 +162,7 @@ def judged(settings: Settings, outer_namespace: str = '') -> Settings:
     contract = find_robot(settings.contract)
     load_contract(contract)
     bundle = str(find_bundle(settings.bundle).resolve()) if settings.bundle else ''
-    own = Path(settings.params_file).expanduser().resolve() if settings.params_file else None
+    own = user_path(settings.params_file).resolve() if settings.params_file else None
     if own is not None and not own.is_file():
         raise ValueError(
             f'launch argument params_file: expected a YAML file, there is none: {own}'

@@ -20,6 +20,7 @@ from world_model_ros.bundle.files import read_files
 from world_model_ros.bundle.manifest import read_manifest
 from world_model_ros.durable import read_regular
 from world_model_ros.strict_json import strict_json
+from world_model_ros.user_path import user_path
 
 SLOTS_FORMAT = 2
 SLOT_MARKER = 'slot.json'  # of one slot
@@ -44,7 +45,7 @@ def vouched(bundle: Path | str, root: Path | str) -> str:
         ValueError: it is not a slot's bundle, or was not tried.
         OSError: it cannot be read.
     """
-    root = Path(root).expanduser().resolve()
+    root = user_path(root).resolve()
     folder = Path(bundle).parent
     if Path(bundle) != root / folder.name / BUNDLE or not _SHA256.match(folder.name):
         raise ValueError(f'not a slot of {root}')

@@ -36,6 +36,7 @@ from world_model_ros.fleet.slot import (
 from world_model_ros.fleet.slots_format1 import read_format1
 from world_model_ros.folder_lock import LOCK_FILE, FolderInUse, hold
 from world_model_ros.store.layout import is_sha256
+from world_model_ros.user_path import user_path
 
 MARKER = 'slots.json'  # of the whole folder
 STAGING = f'{BUNDLE}.part'
@@ -59,7 +60,7 @@ class Slots:
             SlotsError: it is another updater's, of another format, or holds what is not ours.
             OSError: it cannot be made or read.
         """
-        self.root = Path(folder).expanduser().resolve()
+        self.root = user_path(folder).resolve()
         if not self.root.parent.is_dir():
             raise SlotsError(
                 f'{self.root}: no such folder; make {self.root.parent} first (is the disk '

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from world_model_ros.store.errors import StoreError, StoreUrlError
+from world_model_ros.user_path import user_path
 
 # obstore's 30 s count for a whole body: too short for weights over a slow line.
 REQUEST_TIMEOUT_SEC = 300
@@ -161,8 +162,8 @@ def _folder(text: str, path: str) -> StoreUrl:
     if not path or (path == '/' and text != '/'):
         raise StoreUrlError(text, 'no folder named; give a path or a URL')
     try:
-        folder = Path(os.path.abspath(Path(path).expanduser()))
-    except (RuntimeError, ValueError) as error:  # ~ of nobody; a NUL
+        folder = Path(os.path.abspath(user_path(path)))
+    except ValueError as error:  # ~ of nobody; a NUL
         raise StoreUrlError(text, f'no folder ({error})') from None
     return StoreUrl(str(folder), 'file', folder)
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from world_model_ros.durable import DurableState
+from world_model_ros.user_path import user_path
 
 LATCH_FORMAT = 1
 DEFAULT_FOLDER = '~/.local/state/world_model_ros'
@@ -45,7 +45,7 @@ class Latch:
     """Loads what was latched, and keeps the newest state on disk from a thread of its own."""
 
     def __init__(self, folder: str, name: str) -> None:
-        self._folder = Path(folder or DEFAULT_FOLDER).expanduser()
+        self._folder = user_path(folder or DEFAULT_FOLDER)
         self._durable = DurableState(self._folder, name)
         self._changed = threading.Condition()
         self._closing = False
