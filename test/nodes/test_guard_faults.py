@@ -87,7 +87,7 @@ def test_a_stop_after_a_shutdown_transition_is_kept(spun, tmp_path):
     node, _ = spun
     node.trigger_shutdown()
     assert not node._guard.active
-    assert node._on_stop(Trigger.Request(), Trigger.Response()).success
+    assert node._switches.on_stop(Trigger.Request(), Trigger.Response()).success
     node.close()
     latch = Latch(str(tmp_path), latch_name('/', ROBOT))
     latch.close()
@@ -111,7 +111,7 @@ def test_a_metronome_that_broke_does_not_leave_the_robot_moving(spun, monkeypatc
 
 def test_one_sample_that_fails_ends_nothing(spun, monkeypatch):
     node, spin = spun
-    publish, failed = node._sent.publish, []
+    publish, failed = node._output._sent.publish, []
 
     def fails_once(message):
         if not failed:
@@ -119,10 +119,10 @@ def test_one_sample_that_fails_ends_nothing(spun, monkeypatch):
             broken()
         publish(message)
 
-    monkeypatch.setattr(node._sent, 'publish', fails_once)
+    monkeypatch.setattr(node._output._sent, 'publish', fails_once)
     spin(lambda: failed, 'a failed sample')
-    before = node._tally.samples
-    spin(lambda: node._tally.samples > before + 5, 'samples')
+    before = node._output.tally.samples
+    spin(lambda: node._output.tally.samples > before + 5, 'samples')
     assert not node.finished
 
 
@@ -147,7 +147,9 @@ def test_a_service_or_timer_that_fails_does_not_end_the_guard(spun, monkeypatch)
 def test_counts_of_reasons_stay_small(spun):
     node, _ = spun
     for i in range(10_000):
-        node._tally.add('outside', (f'shoulder is at {i * 1e-3:.4g}, outside of its box',), 0.0)
+        node._output.tally.add(
+            'outside', (f'shoulder is at {i * 1e-3:.4g}, outside of its box',), 0.0
+        )
     assert len(node._figures()) < 100
 
 
@@ -164,4 +166,4 @@ def test_enabling_what_is_enabled_waits_for_no_disk(spun, monkeypatch):
     node, _ = spun
     monkeypatch.setattr(node._latch, 'save_now', broken)
     request = SetBool.Request(data=True)
-    assert node._on_enable(request, SetBool.Response()).success
+    assert node._switches.on_enable(request, SetBool.Response()).success

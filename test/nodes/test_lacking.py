@@ -17,11 +17,13 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from world_model_ros.contract import load_contract
 from world_model_ros.nodes._lacking import Lacking
 from world_model_ros.onboard.agent.given_up import CALM, ERROR, WARN, GivenUp
-from world_model_ros.onboard.agent.inputs import WAITING, Inputs
+from world_model_ros.onboard.agent.inputs import Inputs
+from world_model_ros.onboard.agent.worker_state import Phase, State
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract('reacher')
 NOW_NS = 1_790_000_000 * 10**9
+WAITING = State(Phase.WAITING_FOR_INPUTS)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def waiting(node, kind, topic, words):
     while True:
         level, text = lacking.status(WAITING, GivenUp(print))
         if words in text or time.monotonic() > give_up_s:
-            assert level == WARN and text.startswith(f'{WAITING}: ')
+            assert level == WARN and text.startswith(f'{WAITING.text}: ')
             return text
 
 
@@ -78,10 +80,10 @@ def test_an_error_names_the_type_of_the_topic_too_and_all_well_says_nothing(node
     given_up = GivenUp(print, lambda: now[0])
     inputs = Inputs(CONTRACT)
     lacking = Lacking(node, CONTRACT, inputs, {})
-    assert lacking.status('running', given_up) == (CALM, '')
+    assert lacking.status(State(Phase.RUNNING), given_up) == (CALM, '')
     given_up.note('camera', 'got none; check the QoS')
     now[0] = 1.5
     given_up.note('camera', 'got none; check the QoS')
-    level, text = lacking.status('no usable camera', given_up)
+    level, text = lacking.status(State(Phase.NO_INPUT, 'camera'), given_up)
     assert level == ERROR and text.startswith('no usable camera (2 chunks')
     assert '/camera/image_raw has no publisher' in text and 'QoS' not in text

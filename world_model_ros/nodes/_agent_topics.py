@@ -172,18 +172,20 @@ class AgentTopics:
         self._inputs.put_reward(*_wire.reward_values(message))
 
     def _on_start(self, _request, response):
-        self._worker.ask_start()
+        self._worker.episodes.ask_start()
         response.success, response.message = True, 'a new episode begins'
         return response
 
     def _on_end(self, _request, response):
-        self._worker.ask_end('service call', hold=True)
+        self._worker.episodes.ask_end(hold=True)
         response.success = True
         response.message = 'the episode ends with the next tick; start_episode begins another'
         return response
 
     def _on_mark(self, _request, response):
-        response.success = self._worker.episode is not None  # one that has ended is sealed
+        response.success = (
+            self._worker.episodes.episode is not None
+        )  # one that has ended is sealed
         if not response.success:
             response.message = 'no episode to mark'
             return response

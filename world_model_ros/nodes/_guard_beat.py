@@ -306,3 +306,6 @@ class LockstepBeat:
         t_ns, self._pending_ns = self._pending_ns, None
         self._sent_ns = t_ns
         self._send(t_ns, self._clock_ns / NANOSECONDS, '')
+
+
+Beat = WallBeat | SimBeat | LockstepBeat

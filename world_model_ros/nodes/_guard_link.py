@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -21,10 +20,9 @@ from std_msgs.msg import Header, String
 
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.nodes._guard_report import STATUS_FORMAT, GuardStatus
-from world_model_ros.strict_json import strict_json
+from world_model_ros.onboard.agent.acting import Role
+from world_model_ros.onboard.guard.guard_status import GuardStatus, read_status
 
-MAX_STATUS_BYTES = 16_384
 FIND_SEC = 3.0  # to find a guard that has just been started
 ACTIVATE_SEC = 5.0  # the guard looks for other publishers first, and for the joints
 ASK_SEC = 1.5  # for one answer
@@ -33,8 +31,6 @@ REST_SEC = 4.0  # longer than the guard lets coming to rest take
 ALIVE_PERIOD_SEC = 0.25
 SETTLE_SEC = 0.5  # more than the time between two reports of the guard
 _POLL_SEC = 0.02
-# Reasons of a refusal that pass by themselves within a moment.
-_PASSING = ('just started', 'no fresh position', 'no /clock yet', 'a command was sent')
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class GuardLink:
         self._heard: Heard | None = None
         self._active_s = -float('inf')  # when the guard was last heard to be active
         self.problem = ''  # why the newest status could not be read
-        self.state = 'shadow'  # what the guard is told of the agent
+        self.role = Role.SHADOW  # what the guard is told of the agent
         self._node = Node(
             f'{owner.get_name()}_guard_link',
             namespace=owner.get_namespace(),
@@ -116,7 +112,7 @@ class GuardLink:
             return self.lost()
         while True:
             status = self.status
-            if status is not None and status.state == 'active':
+            if status is not None and status.active:
                 return ''
             before_s = time.monotonic()
             # A request that reached only a guard that was killed is never answered: ask again.
@@ -126,14 +122,12 @@ class GuardLink:
                 self._timeout_s + 1.0,
             )
             status = self.status
-            if done and status is not None and status.state == 'active':
+            if done and status is not None and status.active:
                 return ''
-            refusal = (
-                status and status.refusal
-            ) or 'guard/change_state was refused or not answered'
-            passing = refusal.startswith(_PASSING) or not done
+            passing = not done or (status is not None and status.refusal_kind.passing)
             if not passing or time.monotonic() > give_up_s:
-                return refusal
+                refusal = status.refusal if status is not None else ''
+                return refusal or 'guard/change_state was refused or not answered'
             time.sleep(0.1)
 
     def deactivate(self, timeout_s: float = REST_SEC) -> str:
@@ -141,7 +135,7 @@ class GuardLink:
         if self.lost():
             return self.lost()
         status = self.status
-        if status is None or status.state != 'active':
+        if status is None or not status.active:
             return ''
         if self._change(Transition.TRANSITION_DEACTIVATE, time.monotonic() + timeout_s):
             return ''
@@ -181,29 +175,15 @@ class GuardLink:
             self._executor.spin_once(timeout_sec=_common.SPIN_TIMEOUT_SEC)
 
     def _tell(self) -> None:
-        message = Header(frame_id=self.state)
+        message = Header(frame_id=self.role.value)
         message.stamp = self._node.get_clock().now().to_msg()
         self._alive.publish(message)
 
     def _on_status(self, message: String) -> None:
         try:
-            self._heard = _read(message.data)
-            if self._heard.status.state == 'active':
+            self._heard = Heard(*read_status(message.data), time.monotonic())
+            if self._heard.status.active:
                 self._active_s = self._heard.at_s
             self.problem = ''
         except (ValueError, TypeError) as error:
             self.problem = f'guard/status cannot be read: {str(error)[:200]}'
-
-
-def _read(text: str) -> Heard:
-    """The status in a message; ValueError for anything else."""
-    told: Any = strict_json(text, MAX_STATUS_BYTES)
-    if not isinstance(told, dict) or told.get('format') != STATUS_FORMAT:
-        raise ValueError(f'expected format {STATUS_FORMAT}; is it the guard of another version?')
-    values = {}
-    for field in fields(GuardStatus):
-        value = told.get(field.name)
-        if not isinstance(value, bool if field.name == 'enabled' else str):
-            raise ValueError(f'{field.name} is {value!r}')
-        values[field.name] = value
-    return Heard(GuardStatus(**values), str(told.get('instance')), time.monotonic())

@@ -2,25 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the guard says of itself: ~/status for the agent, diagnostics for people.
 
-Owns the JSON of ~/status (format 1), which is also the guard's heartbeat, and the words and levels
-of its diagnostics. Decides nothing.
+Owns when they are published (~/status is also the guard's heartbeat), and the words and levels of
+the diagnostics. Decides nothing.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 
 from rclpy.node import Node
 from std_msgs.msg import String
 
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary, ends_nothing
+from world_model_ros.onboard.guard.guard_status import GuardStatus, status_json
 
-STATUS_FORMAT = 1
 DIAGNOSTICS_PERIOD_SEC = 1.0
 # The agent misses the guard after command_timeout: a few heartbeats must fit into it.
 STATUS_SHARE = 0.25
@@ -36,21 +34,6 @@ _LEVELS = {
     'outside': _common.ERROR,
     'stopped': _common.ERROR,
 }
-
-
-@dataclass(frozen=True)
-class GuardStatus:
-    """What ~/status carries; texts are empty where there is nothing to say."""
-
-    state: str  # inactive | active
-    source: str  # of the newest command, '' before the first
-    stop_reason: str
-    enabled: bool
-    refusal: str  # why the last activation was refused
-    silenced: str  # why the guard left the command topic by itself
-    foreign: str  # who else has a publisher, and sends nothing yet
-    outside: str  # which joint is outside of its box
-    problem: str  # with the latch on disk, or /clock
 
 
 class GuardReport:
@@ -95,18 +78,17 @@ class GuardReport:
 
     def publish_status(self) -> None:
         """Publish the status; also at once when something changes."""
-        told = {
-            'format': STATUS_FORMAT,
-            'instance': self._instance,
-            **asdict(self._status()),
-        }
-        self._publisher.publish(String(data=json.dumps(told)))
+        self._publisher.publish(String(data=status_json(self._status(), self._instance)))
 
     def _publish_diagnostics(self) -> None:
         status = self._status()
         heard = time.monotonic() - self._agent_s < AGENT_SILENT_SEC
         level, text = _words(status)
-        values = {'agent': self._agent if heard else 'not heard', **self._values()}
+        values = {
+            'state': status.state.value,
+            'agent': self._agent if heard else 'not heard',
+            **self._values(),
+        }
         self._diagnostics.publish(level, text, values)
 
 
@@ -122,7 +104,7 @@ def _words(status: GuardStatus) -> tuple[bytes, str]:
         return _common.ERROR, f'outside: {status.outside}'
     if status.problem:
         return _common.WARN, status.problem
-    if status.state == 'inactive':
+    if not status.active:
         if status.refusal:
             return _common.WARN, f'inactive: not activated: {status.refusal}'
         return _common.OK, 'inactive: nothing is sent' + ('' if status.enabled else ' (disabled)')

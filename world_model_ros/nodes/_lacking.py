@@ -16,7 +16,8 @@ from world_model_ros.contract import Contract, Stream
 from world_model_ros.nodes._loss import LossWatch
 from world_model_ros.nodes._publishers import publishers_text
 from world_model_ros.onboard.agent.given_up import WARN, GivenUp
-from world_model_ros.onboard.agent.inputs import WAITING, Inputs
+from world_model_ros.onboard.agent.inputs import Inputs
+from world_model_ros.onboard.agent.worker_state import Phase, State
 from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 _LOG_SEC = 10.0
@@ -31,14 +32,14 @@ class Lacking:
         self._node, self._contract, self._inputs = node, contract, inputs
         self._loss = LossWatch(contract, inputs, lost)
 
-    def status(self, state: str, given_up: GivenUp) -> tuple[int, str]:
-        """Level (as in _given_up) and words, CALM where nothing lacks."""
+    def status(self, state: State, given_up: GivenUp) -> tuple[int, str]:
+        """Level (as in given_up.py) and words, CALM where nothing lacks."""
         level, text = given_up.report()
         silent = [s for s in self._contract.streams if not self._inputs.received[s.name]]
-        if state == WAITING:
+        if state.phase is Phase.WAITING_FOR_INPUTS:
             streams = [s for s in self._contract.streams if self._absence(s)]
             what = '; '.join(self._why(stream) for stream in streams)
-            level, text = max(level, WARN), f'{WAITING}: {what}' if what else WAITING
+            level, text = max(level, WARN), f'{state.text}: {what}' if what else state.text
             if what:
                 self._node.get_logger().warning(text, throttle_duration_sec=_LOG_SEC)
         elif level and silent:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from world_model_ros.nodes._command_topic import CommandTopic, Other
+from world_model_ros.onboard.guard.guard_status import Refusal, RefusalKind
 
 # Publishers are found within this time after a process has begun; nobody is activated before.
 DISCOVERY_SEC = 1.0
@@ -31,22 +32,25 @@ class Rivals:
         self._born_s = time.monotonic()
         self._twins_since_s: float | None = None
 
-    def refusal(self) -> str:
-        """Why the guard must not be activated, ''."""
+    def refusal(self) -> Refusal | None:
+        """Why the guard must not be activated, None if it may be."""
         if time.monotonic() - self._born_s < DISCOVERY_SEC:
-            return 'just started: it still looks for other publishers; try again in a second'
+            text = 'just started: it still looks for other publishers; try again in a second'
+            return Refusal(RefusalKind.JUST_STARTED, text)
         others = self._unwanted()
         if not others:
-            return ''
+            return None
         if all(other.twin for other in others):
-            return (
+            text = (
                 f'another guard called {others[0]} is active on {self._topic.name}: was '
                 'everything started twice?'
             )
-        return (
-            f'{_names(others)} has a publisher on {self._topic.name}: two senders would fight; '
-            'end it, or list it in allowed_publishers if it never sends by itself'
-        )
+        else:
+            text = (
+                f'{_names(others)} has a publisher on {self._topic.name}: two senders would '
+                'fight; end it, or list it in allowed_publishers if it never sends by itself'
+            )
+        return Refusal(RefusalKind.RIVAL, text)
 
     def begin(self) -> None:
         """The guard was activated."""

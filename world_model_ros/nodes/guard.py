@@ -19,31 +19,30 @@ import threading
 import time
 from functools import partial
 
-import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
-from std_srvs.srv import SetBool, Trigger
-from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import contract_warnings, find_robot, load_contract
 from world_model_ros.deploy.node_parameters import GUARD
-from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._command_topic import CommandTopic
-from world_model_ros.nodes._guard_beat import LockstepBeat, SimBeat, WallBeat
-from world_model_ros.nodes._guard_report import GuardReport, GuardStatus
-from world_model_ros.nodes._guard_tally import Tally
+from world_model_ros.nodes._guard_beat import Beat, LockstepBeat, SimBeat, WallBeat
+from world_model_ros.nodes._guard_inputs import GuardInputs
+from world_model_ros.nodes._guard_output import GuardOutput
+from world_model_ros.nodes._guard_report import GuardReport
+from world_model_ros.nodes._guard_switches import GuardSwitches
 from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
 from world_model_ros.nodes._no_shared_memory import avoid_shared_memory
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
-from world_model_ros.onboard.guard import Guard, GuardCommand
-from world_model_ros.onboard.guard.joint_positions import JointPositions
-from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
-
-# After an activation the robot rests until a driver listens, and a moment longer.
-SETTLE_SEC = 0.2
-LISTEN_SEC = 1.0  # at most: nobody may listen on purpose
+from world_model_ros.onboard.guard import Guard
+from world_model_ros.onboard.guard.guard_status import (
+    GuardState,
+    GuardStatus,
+    Refusal,
+    RefusalKind,
+)
+from world_model_ros.onboard.guard.latch import Latch, latch_name
 
 
 class GuardNode(LifecycleNode):
@@ -64,66 +63,50 @@ class GuardNode(LifecycleNode):
         if latched.stop_reason:
             self._guard.stop(latched.stop_reason)
             self.get_logger().error(f'still stopped: {latched.stop_reason}')
-        self._positions = JointPositions(self.contract)
-        self._newest_start_ns: int | None = None
-        self._last: GuardCommand | None = None
-        self._tally = Tally()
-        self._refused = ''  # the newest refusal of a chunk, as it was logged
-        self._refusal = ''  # why the last activation was refused
+        self._refusal: Refusal | None = None  # why the last activation was refused
         self._silenced = ''  # why the guard left the command topic by itself
         self._command = CommandTopic(
             self, self.contract, value['allowed_publishers'], self._on_other_message
         )
-        self._activated_s = -float('inf')
+        parts = self, self.contract, self._lock, self._guard
+        self._inputs = GuardInputs(*parts)
+        self._output = GuardOutput(*parts, self._command, self._inputs.measured)
         self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
+        self._inputs.beat = self._output.beat = self._beat
         self._boundary = Boundary(self)
-        self._create_topics()
+        self._inputs.subscribe(self._boundary)
+        on_agent = self._boundary.wrap('agent/alive', self._on_agent)
+        self.create_subscription(Header, 'agent/alive', on_agent, _common.RELIABLE_QOS)
         self._report = GuardReport(
             self, self.contract.command_timeout_s, robot_id, self._status, self._figures
+        )
+        self._switches = GuardSwitches(
+            self,
+            self._lock,
+            self._guard,
+            self._latch,
+            self._inputs.measured,
+            lambda: self._report.publish_status(),
         )
         self._rivals = Rivals(self._command, self._report.twin_alive)
         look = ends_nothing(self, self._look_for_rivals)
         self.create_timer(LOOK_PERIOD_SEC, look, clock=_common.STEADY_CLOCK)
         self._first = self.create_timer(0.0, self._on_first, clock=_common.STEADY_CLOCK)
 
-    def _make_beat(self, source: str, patience_s: float):
+    def _make_beat(self, source: str, patience_s: float) -> Beat:
         period_ns = self._guard.command_period_ns
         if (source or self.contract.tick_source) == 'lockstep':
             return LockstepBeat(
                 self,
                 self.contract.period_ns,
                 patience_s,
-                lambda: self._newest_start_ns,
-                self._send,
-                self._send_again,
+                lambda: self._inputs.newest_start_ns,
+                self._output.send,
+                self._output.send_again,
             )
         if self.get_parameter('use_sim_time').value:
-            return SimBeat(self, period_ns, self.contract.command_timeout_s, self._send)
-        return WallBeat(self, period_ns, self._send)
-
-    def _create_topics(self) -> None:
-        qos = _common.RELIABLE_QOS
-        self._sent = self.create_publisher(JointState, '~/sent', qos)
-        self._subscribe(JointTrajectory, 'agent/chunk', self._on_chunk, qos)
-        self._subscribe(JointTrajectory, '~/teleop', self._on_teleop, qos)
-        self._subscribe(Header, 'agent/alive', self._on_agent, qos)
-        self._serve(Trigger, '~/stop', self._on_stop)
-        self._serve(Trigger, '~/release_stop', self._on_release_stop)
-        self._serve(SetBool, '~/enable', self._on_enable)
-        if self._guard.holds_position:
-            for topic in self._positions.topics:
-                self._subscribe(JointState, topic, self._on_joints, _common.SENSOR_QOS)
-
-    def _subscribe(self, kind, topic: str, callback, qos) -> None:
-        self.create_subscription(kind, topic, self._boundary.wrap(topic, callback), qos)
-
-    def _serve(self, kind, name: str, callback) -> None:
-        def answer(request, response):
-            ends_nothing(self, lambda: callback(request, response))()
-            response.message = response.message or 'failed: see the log of the guard'
-            return response
-
-        self.create_service(kind, name, answer)
+            return SimBeat(self, period_ns, self.contract.command_timeout_s, self._output.send)
+        return WallBeat(self, period_ns, self._output.send)
 
     # Life cycle
 
@@ -137,34 +120,38 @@ class GuardNode(LifecycleNode):
         self._refusal = self._activate()
         self._report.publish_status()
         if self._refusal:
-            self.get_logger().error(f'not activated: {self._refusal}')
+            self.get_logger().error(f'not activated: {self._refusal.text}')
             return TransitionCallbackReturn.FAILURE
         self.get_logger().info(f'active: commands go to {self._command.name}')
         return super().on_activate(state)
 
-    def _activate(self) -> str:
+    def _activate(self) -> Refusal | None:
         if self._guard.stopped:
-            return f'stopped ({self._guard.stop_reason}): call guard/release_stop first'
+            text = f'stopped ({self._guard.stop_reason}): call guard/release_stop first'
+            return Refusal(RefusalKind.STOPPED, text)
         if refusal := self._rivals.refusal():
             return refusal
         if self._beat.settles and self._command.silent_s < self.contract.command_timeout_s:
-            return (  # a first command from where it is measured would be a step to the driver
+            text = (  # a first command from where it is measured would be a step to the driver
                 f'a command was sent {self._command.silent_s:.2f} s ago: the driver still follows '
                 f'it. Try again after {self.contract.command_timeout_s:g} s without a command'
             )
+            return Refusal(RefusalKind.JUST_COMMANDED, text)
         if self._beat.simulated and not self._beat.now_ns():
-            return 'no /clock yet: start the simulator, or leave use_sim_time out'
+            text = 'no /clock yet: start the simulator, or leave use_sim_time out'
+            return Refusal(RefusalKind.NO_CLOCK, text)
         with self._lock:
-            refusal = self._guard.activate(self._measured())
-            if refusal:
-                return refusal
-            self._newest_start_ns = None
+            text = self._guard.activate(self._inputs.measured())
+            if text:
+                stopped = self._guard.stopped  # a moment ago
+                return Refusal(RefusalKind.STOPPED if stopped else RefusalKind.NO_POSITION, text)
+            self._inputs.newest_start_ns = None
             self._silenced = ''
-            self._activated_s = time.monotonic()
+            self._output.activated_s = time.monotonic()
             self._command.open()
         self._rivals.begin()
         self._beat.begin()
-        return ''
+        return None
 
     @logs_errors
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -248,177 +235,24 @@ class GuardNode(LifecycleNode):
         if text and not before:
             self.get_logger().error(text)
 
-    # Inputs
-
-    def _measured(self) -> np.ndarray | None:
-        """Where the joints are; None once nobody has said so for too long: not where they were."""
-        return self._positions.at(self._beat.robot_s()) if self._guard.holds_position else None
-
-    def _on_joints(self, message: JointState) -> None:
-        self._positions.take(message.name, message.position, self._beat.robot_s())
+    # What is said
 
     def _on_agent(self, message: Header) -> None:
         self._report.agent_alive(message.frame_id)
 
-    def _on_chunk(self, message: JointTrajectory) -> None:
-        if message.points:
-            self._take(message, teleop=False)
-            return
-        with self._lock:  # the agent gives up its last chunk: an episode ended
-            self._guard.drop_chunks()
-            self._newest_start_ns = None
-
-    def _on_teleop(self, message: JointTrajectory) -> None:
-        """A person drives. No points: lets go. A stamp of 0 means now, as everywhere in ROS."""
-        if not message.points:
-            with self._lock:
-                self._guard.drop_chunks(teleop=True)
-            return
-        if not _common.to_ns(message.header.stamp):
-            message.header.stamp = _common.to_time(self._beat.now_ns())
-        self._take(message, teleop=True)
-
-    def _take(self, message: JointTrajectory, teleop: bool) -> None:
-        try:
-            names, times, values = _wire.chunk_arrays(self.contract, message)
-        except _wire.ChunkError as error:
-            with self._lock:
-                refused = self._guard.refuse(str(error), teleop)
-            self._log_refusal(refused)
-            return
-        with self._lock:
-            heard_s = self._beat.timeout_s(times[0])
-            refused = self._guard.on_chunk(names, times, values, heard_s, teleop)
-            if not teleop:  # a refused one is an answer, too: in lockstep time goes on
-                self._newest_start_ns = times[0]
-        self._log_refusal(refused)
-        self._beat.chunk_came()
-
-    def _log_refusal(self, refused: str) -> None:
-        # An inactive guard refuses everything; the agent in shadow sends nothing anyway.
-        if refused and refused != self._refused and self._guard.active:
-            self.get_logger().warning(refused, throttle_duration_sec=1.0)
-        self._refused = refused
-
-    # Services
-
-    def _on_stop(self, _request, response):
-        with self._lock:
-            self._guard.stop('service call')
-        self._latch.save_soon(Latched(self._guard.stop_reason, self._guard.enabled))
-        response.success, response.message = True, 'stopped'
-        self.get_logger().error('protective stop (software): latched until guard/release_stop')
-        self._report.publish_status()
-        return response
-
-    def _on_release_stop(self, _request, response):
-        if not self._guard.stopped:
-            response.success, response.message = True, 'not stopped: nothing to release'
-            return response
-        self._unlatch(
-            response,
-            Latched('', self._guard.enabled),
-            self._guard.release_stop,
-            'released; only new chunks count',
-        )
-        return response
-
-    def _on_enable(self, request, response):
-        if request.data and self._guard.enabled:  # a moving robot waits for no disk
-            response.success, response.message = True, 'enabled already'
-            return response
-        if request.data:
-            self._unlatch(
-                response,
-                Latched(self._guard.stop_reason, True),
-                lambda measured: self._guard.enable(True, measured),
-                'enabled; only new chunks count',
-            )
-            return response
-        with self._lock:
-            self._guard.enable(False)
-        self._latch.save_soon(Latched(self._guard.stop_reason, False))
-        self._report.publish_status()
-        response.success, response.message = True, 'disabled: the robot comes to rest'
-        self.get_logger().info(response.message)
-        return response
-
-    def _unlatch(self, response, state: Latched, act, done: str) -> None:
-        """Allow motion again: first it is on disk, then it happens; refused with the reason."""
-        before = Latched(self._guard.stop_reason, self._guard.enabled)
-        with self._lock:
-            measured = self._measured()
-        refusal = self._guard.refuses_motion(measured)
-        refusal = refusal or self._latch.save_now(state)
-        if not refusal:
-            with self._lock:
-                refusal = act(measured)
-            if refusal:
-                self._latch.save_soon(before)
-        response.success, response.message = not refusal, refusal or done
-        # Two calls: rclpy fixes the severity of each place that logs.
-        if refusal:
-            self.get_logger().error(f'refused: {refusal}')
-        else:
-            self.get_logger().info(done)
-        self._report.publish_status()
-
-    # Outputs
-
-    def _send(self, t_ns: int, timeout_s: float, rest: str) -> None:
-        with self._lock:
-            rest = rest or self._not_heard_yet()
-            command = self._guard.sample(t_ns, timeout_s, self._measured(), rest)
-            if not command.send:
-                return
-            before, self._last = self._last, command
-            self._publish(t_ns, command)
-        self._tally.add(command.source, command.reasons, self._beat.late_s)
-        if before is not None and before.source != command.source:
-            self.get_logger().info(
-                f'{before.source} -> {command.source} {"; ".join(command.reasons)}'.rstrip(),
-                throttle_duration_sec=1.0,
-            )
-
-    def _not_heard_yet(self) -> str:
-        """Why the robot is still kept at rest after an activation, ''.
-
-        A driver that finds the new publisher a moment late would see the first steps as one.
-        """
-        age_s = time.monotonic() - self._activated_s
-        heard = age_s > SETTLE_SEC and (age_s > LISTEN_SEC or self._command.listeners)
-        still = self._beat.settles and not heard
-        return 'just activated: the driver may not listen yet' if still else ''
-
-    def _send_again(self, t_ns: int) -> None:
-        if self._last is not None:
-            self._publish(t_ns, self._last)
-
-    def _publish(self, t_ns: int, command: GuardCommand) -> None:
-        message = _wire.command_message(self.contract, t_ns, command.values)
-        try:
-            self._command.publish(message)
-        except Exception:
-            self._guard.not_sent()
-            raise
-        self._sent.publish(
-            _wire.sent_message(
-                self.contract, t_ns, command.values, command.source, command.reasons
-            )
-        )
-
     def _status(self) -> GuardStatus:
-        guard = self._guard
+        guard, last, refusal = self._guard, self._output.last, self._refusal
         return GuardStatus(
-            state='active' if guard.active else 'inactive',
-            source=self._last.source if guard.active and self._last else '',
+            state=GuardState.ACTIVE if guard.active else GuardState.INACTIVE,
+            source=last.source if guard.active and last else '',
             stop_reason=guard.stop_reason,
             enabled=guard.enabled,
-            refusal=self._refusal,
+            refusal=refusal.text if refusal else '',
             silenced=self._silenced,
             foreign=guard.foreign,
             outside=guard.outside,
             problem=self._problem(),
+            refusal_kind=refusal.kind if refusal else RefusalKind.NONE,
         )
 
     def _problem(self) -> str:
@@ -429,7 +263,7 @@ class GuardNode(LifecycleNode):
         return self._beat.problem or self._boundary.problem
 
     def _figures(self) -> dict[str, object]:
-        values = self._tally.values()
+        values = self._output.tally.values()
         values['refused_chunks'] = self._guard.refused
         values['enabled'] = self._guard.enabled
         values.update(self._boundary.values())

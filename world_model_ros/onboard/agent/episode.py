@@ -34,7 +34,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class Options:
-    """What the node's parameters say about episodes."""
+    """What the node's parameters say about episodes; the fields have their names."""
 
     noise_seed: int = -1  # >= 0: acting episode i draws the numbers of this seed + i
     eval: bool = False  # every episode is one of an evaluation

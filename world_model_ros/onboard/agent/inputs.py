@@ -20,7 +20,6 @@ from world_model_ros.contract import Contract
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
 from world_model_ros.onboard.tick.sent import SentHistory
 
-WAITING = 'waiting for inputs'  # the worker's state before the first tick
 # Sources of commands that are not the agent; the last is another node's, seen in shadow.
 INTERVENTIONS = ('stopped', 'disabled', 'teleop', 'outside', 'foreign')
 _BACKLOG = 64  # messages that can arrive while a reset is on its way

@@ -25,7 +25,6 @@ class Stats:
         self.late = 0  # left after the command offset, or skipped
         self.skipped = 0
         self.invalid = 0
-        self.episodes = 0
         self.iterations = 0
         self.sources: dict[str, int] = {}
         self.ages: dict[str, float] = {}

@@ -1,44 +1,35 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's one worker thread: episodes, and in them one tick after the other.
+"""The agent's one worker thread: one tick after the other, in one episode after the other.
 
-A tick: assemble, observe, plan, chunk out, record out. Owns episode boundaries, and with them the
-points where another model may take over; publishes through a port, so that it holds no ROS
-entity. Nothing else may run in this thread: no disk, no loading, no decoding of imagined
-pictures, no allocation that grows.
+A tick: assemble, observe, plan, chunk out, record out. Episodes begin and end in
+episode_phase.py; publishes through a port, so that it holds no ROS entity. Nothing else may run in
+this thread: no disk, no loading, no decoding of imagined pictures, no allocation that grows.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-import uuid
 
 import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.agent.commands import Commands
-from world_model_ros.onboard.agent.episode import Episode, Options, Port, Snapshot
-from world_model_ros.onboard.agent.inputs import WAITING, Inputs
+from world_model_ros.onboard.agent.episode import Options, Port, Snapshot
+from world_model_ros.onboard.agent.episode_phase import End, EpisodePhase
+from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.records import make_record
-from world_model_ros.onboard.agent.schedule import IDLE_WAIT_SEC, Schedule
+from world_model_ros.onboard.agent.schedule import Schedule
 from world_model_ros.onboard.agent.stats import Stats
 from world_model_ros.onboard.agent.thinking import Thinking
-from world_model_ros.onboard.policy.noise import noise_key
+from world_model_ros.onboard.agent.worker_state import Phase, State
 from world_model_ros.onboard.policy.swap import Swap
 from world_model_ros.onboard.tick.ticker import Tick
 
-RESET_RETRY_SEC = 1.0
-# An episode that is asked to end takes the next tick as its last. A clock that stands (a simulator
-# that ends too, an executor that waits for us) brings none: then it is taken without the clock.
-LAST_TICK_WAIT_SEC = 0.5
 BY_OTHERS = ('teleop', 'foreign')  # somebody else decided, and it was executed
-NO_GUARD = 'no guard'  # state of the worker while the guard cannot be relied on
-HELD = (
-    'held: nothing moves until an episode is started: '
-    'ros2 service call agent/start_episode std_srvs/srv/Trigger (in the namespace of the agent)'
-)
 MAX_SKIPPED_STEPS = 64  # imagined after a long gap; beyond that the belief holds no news anyway
+_RUNNING = State(Phase.RUNNING)
 
 
 class Worker:
@@ -55,26 +46,23 @@ class Worker:
     ) -> None:
         self.contract = contract
         self.stats = Stats()
-        self.episode: Episode | None = None
         self.snapshot: Snapshot | None = None
-        self.acting = False  # set by the node: active, not shadow
-        self.state = 'starting'
-        self._inputs, self._schedule = inputs, schedule
-        self._port, self._options = port, options
+        self.state = State(Phase.STARTING)
+        self._inputs, self._schedule, self._port = inputs, schedule, port
         self._commands = Commands(contract, port, inputs.assembler.newest_stamp_ns)
         self.given_up = self._commands.given_up
         self.thinking = Thinking(contract, swap, port, options, schedule.lockstep)
-        self._by_hand = contract.episode.reset == 'manual'
-        self._needs_start = self._by_hand  # where a person resets: acting waits for start
-        self._ended_by_hand = False  # end_episode was called, and start_episode not yet
-        self._start_asked = False
-        self._end_asked: tuple[str, float] | None = None  # reason, time of the steady clock
-        self._retry_s = 0.0
-        self._not_before_s = 0.0
-        self._episodes = 0
-        self._acted = 0  # episodes that were not shadow
+        self.episodes = EpisodePhase(
+            contract,
+            inputs,
+            schedule,
+            port,
+            options,
+            self._commands,
+            self.thinking,
+            self._show,
+        )
         self.stopping = False
-        self._previous: Tick | None = None
         self._thread = threading.Thread(target=self._run, name='ticks', daemon=True)
         self.failed = False
 
@@ -84,32 +72,10 @@ class Worker:
         """Begin to work."""
         self._thread.start()
 
-    def ask_start(self) -> None:
-        """Begin an episode now; one that runs is ended first."""
-        self._needs_start = self._ended_by_hand = False
-        self._start_asked = True
-        self.ask_end('another episode was started')
-
-    def ask_end(self, reason: str, hold: bool = False) -> None:
-        """End the episode with the next tick; `hold`: wait for ask_start() before another one."""
-        self._ended_by_hand = hold or self._ended_by_hand
-        if self.episode is not None:
-            self._end_asked = (reason, time.monotonic())
-        self._inputs.wake()
-
     def ask_stop(self) -> None:
         """End the thread, after the last tick of an episode that was asked to end."""
         self.stopping = True
         self._inputs.wake()
-
-    def begin_not_before(self, steady_s: float) -> None:
-        """Begin no episode before this time of the steady clock."""
-        self._not_before_s = steady_s
-
-    @property
-    def held(self) -> bool:
-        """Whether a person must start the next episode; thinking in shadow moves nothing."""
-        return self._ended_by_hand or (self._needs_start and self.acting)
 
     @property
     def alive(self) -> bool:
@@ -126,7 +92,8 @@ class Worker:
 
     def _run(self) -> None:
         self.failed = True
-        while not (self.stopping and (self.episode is None or self._end_asked is None)):
+        episodes = self.episodes
+        while not (self.stopping and (episodes.episode is None or not episodes.end_asked)):
             version = self._inputs.version
             until_s = self.look()
             if until_s is not None:
@@ -135,105 +102,25 @@ class Worker:
 
     def look(self) -> float | None:
         """Do the next thing that is due; if there was none, until when to sleep."""
-        idle_s = time.monotonic() + IDLE_WAIT_SEC
-        if self.episode is None:
-            if not self._port.now_ns():
-                self.state = 'waiting for /clock'
-                return idle_s
-            if self.held:
-                self._say_held()
-                return idle_s
-            if time.monotonic() < self._not_before_s:
-                return self._not_before_s
-            if time.monotonic() < self._retry_s:
-                self.state = 'waiting for reset'
-                return idle_s
-            self._begin()
-            return None
+        episodes = self.episodes
+        if episodes.episode is None:
+            return episodes.begin_if_due()
         if self._schedule.jumped():
-            self._jumped()
+            episodes.jumped()
             return None
-        if self.episode.acting != self.acting and self._end_asked is None:
-            self._end_asked = ('the agent was (de)activated', time.monotonic())
+        episodes.end_where_acting_changed()
         tick = self._schedule.due()
+        if tick is None:
+            self._check_ages()
+            if not episodes.clock_stands:
+                return self._schedule.wake_s()
+            tick = episodes.last_tick()
         if tick is not None:
             self._tick(tick)
-            return None
-        self._check_ages()
-        if self._end_asked and time.monotonic() - self._end_asked[1] > LAST_TICK_WAIT_SEC:
-            self._end_without_clock()
-            return None
-        return self._schedule.wake_s()
+        return None
 
-    def _say_held(self) -> None:
-        if not self.state.startswith(HELD):
-            self._port.warn(HELD)
-        self.state = HELD
-
-    def _begin(self) -> None:
-        acting = self.acting
-        self._commands.rest()
-        self._inputs.expect_reset()
-        after_ns: int | None = self._port.now_ns()
-        if acting and self.contract.episode.reset == 'service':
-            self.state = 'waiting for reset'
-            after_ns = self._port.reset_robot()
-            if after_ns is None:
-                self._retry_s = time.monotonic() + RESET_RETRY_SEC
-                return
-        assert after_ns is not None  # for the type checker: the retry returned above
-        self._inputs.start_after(after_ns)
-        self._end_asked, self._start_asked = None, False
-        self._previous = None
-        self._commands.begin()
-        self.thinking.swap(safe=True, between=True)
-        self.thinking.begin(self._new_episode(acting))
-        self._schedule.restart()
-        self.state = WAITING
-
-    def _new_episode(self, acting: bool, first_tick: int = 0) -> Episode:
-        name = str(uuid.uuid4())
-        seed = self._options.noise_seed
-        seeded = acting and seed >= 0
-        key = noise_key(str(seed + self._acted) if seeded else name)
-        self._episodes += 1
-        self._acted += acting
-        evaluates = acting and self._options.evaluates(self._acted) and self.thinking.has_model
-        episode = Episode(name, key, self._episodes - 1, acting, first_tick)
-        episode.eval = self._options.eval or evaluates
-        episode.explore = self._options.explore and not episode.eval
-        self.episode = episode
-        self._announce(episode)
-        return episode
-
-    def _announce(self, episode: Episode) -> None:
-        """Publish that the episode begins, or that another model acts in it from now on."""
-        model = self.thinking.model
-        episode.release, episode.digest = model.release, model.digest
-        episode.bundle_name = model.name
-        self._port.announce(episode)
-
-    def _jumped(self) -> None:
-        self._port.warn('the clock jumped: the episode ends as truncated')
-        self._commands.rest()
-        self._inputs.forget()
-        self.thinking.drop_plan()
-        self._finish()
-
-    def _end_without_clock(self) -> None:
-        """The last tick of an episode that was asked to end: without it no recording is whole."""
-        before = self._previous
-        if before is None:
-            self._finish()  # announced, and never begun
-            return
-        self._tick(Tick(before.index + 1, before.t_ns + self.contract.period_ns, 0))
-
-    def _finish(self) -> None:
-        self.episode = None
-        self._end_asked = None
-        self.stats.episodes += 1
-        if self._by_hand and not self._start_asked:
-            self._needs_start = True
+    def _show(self, state: State) -> None:
+        self.state = state
 
     def _check_ages(self) -> None:
         """Give up the chunk as soon as an input is too old, without waiting for a tick."""
@@ -245,7 +132,8 @@ class Worker:
 
     def _tick(self, tick: Tick) -> None:
         begun_s = time.monotonic()
-        episode, previous = self.episode, self._previous
+        episodes = self.episodes
+        episode, previous = episodes.episode, episodes.previous
         assert episode is not None
         first = previous is None
         before_ns = tick.t_ns if previous is None else previous.t_ns
@@ -262,12 +150,12 @@ class Worker:
         decision = self.thinking.step(
             observation, sent, pending, first, tick.index, episode, left_s
         )
-        ends = self._ends(tick.index)
+        end = episodes.ends(tick.index)
         missing = '' if self._schedule.lockstep else self._commands.too_old(tick.t_ns)
-        goes_on = not ends or (ends == 'segment' and not self.thinking.swap_waits)
+        goes_on = end is None or (end is End.SEGMENT and not self.thinking.swap_waits)
         trouble = self._port.guard_problem() if episode.acting else ''
         usable = goes_on and not (terminal or missing or trouble or decision.failure)
-        if usable and episode.acting and self.acting:
+        if usable and episode.acting and episodes.acting:
             self._commands.send(tick, decision.chunk)
         elif self._commands.give_up():
             self.thinking.drop_plan()
@@ -276,8 +164,8 @@ class Worker:
         record.first, record.joints = first, self.contract.action.names
         record.release = self.thinking.model.release
         record.terminal = terminal
-        record.truncated = bool(ends) and not terminal
-        record.last = terminal or bool(ends)
+        record.truncated = end is not None and not terminal
+        record.last = terminal or end is not None
         record.intervention = bool(intervention)
         record.reward, record.lateness = reward, lateness_s
         if decision.failure or trouble or (missing and episode.acting):
@@ -286,27 +174,28 @@ class Worker:
         elif intervention in BY_OTHERS:
             record.source, record.asked = intervention, record.sent
         self._port.publish_tick(record)
-        self.state = 'running'
+        state = _RUNNING
         if decision.failure:
-            self.state = f'no usable model: {decision.failure} is not finite'
+            state = State(Phase.NO_MODEL, decision.failure)
         else:
             model = self.thinking.model
             self.snapshot = Snapshot(tick.t_ns, decision.belief, decision.chunk, model.bundle)
         if trouble:
-            self.state = f'{NO_GUARD}: {trouble}'
+            state = State(Phase.NO_GUARD, trouble)
         elif missing:
-            self.state = f'no usable {missing}'
+            state = State(Phase.NO_INPUT, missing)
             self._commands.miss(missing, tick.t_ns, observation.samples[missing])
+        self.state = state
         self.stats.add(tick, time.monotonic() - begun_s, lateness_s, decision, observation)
-        self._previous = tick
+        episodes.previous = tick
         if record.last:
-            self._close(ends, terminal, tick)
+            episodes.close(end, terminal, tick)
             return
         # What is not sent moves nothing: in shadow, and while nothing usable comes out.
         if self.thinking.swap(safe=bool(decision.failure) or not episode.acting):
             self.thinking.go_on(episode)
         if self.thinking.model.digest != episode.digest:  # swapped just now, or rolled back
-            self._announce(episode)
+            episodes.announce(episode)
 
     def _advance_to(self, tick: Tick, before_ns: int, first: bool) -> np.ndarray:
         """Imagine the ticks that were passed over; return what was executed over the last one."""
@@ -319,28 +208,3 @@ class Worker:
             end_ns = tick.t_ns - ago * period_ns
             self.thinking.skip(self._inputs.sent.mean(end_ns - period_ns, end_ns))
         return self._inputs.sent.mean(tick.t_ns - period_ns, tick.t_ns)
-
-    def _ends(self, index: int) -> str:
-        """Why this is the last tick, '' if it is not."""
-        rules, episode = self.contract.episode, self.episode
-        assert episode is not None
-        if self._end_asked is not None:
-            return self._end_asked[0]
-        if rules.max_ticks and index >= rules.max_ticks:
-            return 'max_ticks'
-        brief = self._options.explore_ticks if episode.explore and episode.acting else 0
-        if brief and rules.reset == 'service' and index >= brief:
-            return 'explore_ticks'
-        segment = rules.reset == 'none' and rules.segment_ticks
-        if segment and index + 1 - episode.first_tick >= rules.segment_ticks:
-            return 'segment'
-        return ''
-
-    def _close(self, ends: str, terminal: bool, tick: Tick) -> None:
-        if ends == 'segment' and not terminal:  # the belief goes on, and so do the ticks
-            acting = self.acting
-            self.stats.episodes += 1
-            self.thinking.swap(safe=True)
-            self.thinking.go_on(self._new_episode(acting, tick.index + 1))
-            return
-        self._finish()

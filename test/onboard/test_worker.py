@@ -13,14 +13,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-pytest.importorskip('rclpy')
-
 from world_model_ros.bench.tick import Messages
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.onboard.agent.episode import Options
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.schedule import Schedule
 from world_model_ros.onboard.agent.worker import Worker
+from world_model_ros.onboard.agent.worker_state import Phase
 from world_model_ros.onboard.policy.brain import Decision
 from world_model_ros.onboard.policy.collector import Collector
 from world_model_ros.onboard.policy.model import Model
@@ -110,7 +109,7 @@ def make_robot(brain=None, options=None, contract=CONTRACT, digest='a'):
     schedule = Schedule(contract, 'stream', inputs, port)
     swap = Swap(Model(brain, digest, 1 if digest else 0))
     worker = Worker(contract, inputs, schedule, swap, port, options or Options())
-    worker.acting = True
+    worker.episodes.acting = True
     messages = Messages(contract)
     return SimpleNamespace(
         worker=worker, inputs=inputs, port=port, brain=brain, swap=swap, messages=messages
@@ -143,7 +142,7 @@ def turn(robot, count=1):
 
 def turn_until_ended(robot):
     """Let it look around while the robot's clock stands; half a second, by the steady clock."""
-    while robot.worker.episode is not None:
+    while robot.worker.episodes.episode is not None:
         turn(robot)
 
 
@@ -226,7 +225,7 @@ def test_terminal_sample_ends_the_episode_and_nothing_more_is_sent(robot):
     live(robot, 1, first=3)
     tick = robot.port.ticks[-1]
     assert tick.terminal and tick.last and not tick.truncated
-    assert len(robot.port.chunks) == chunks and robot.worker.episode is None
+    assert len(robot.port.chunks) == chunks and robot.worker.episodes.episode is None
 
 
 def test_only_messages_after_the_reset_count_even_those_that_overtake_its_answer(robot):
@@ -246,17 +245,17 @@ def test_only_messages_after_the_reset_count_even_those_that_overtake_its_answer
 @pytest.mark.parametrize('jump_ns', [-5 * PERIOD_NS, 3_000_000_000])
 def test_clock_jump_ends_the_episode_and_another_begins(robot, jump_ns):
     live(robot, 3)
-    ended = robot.worker.episode.uuid
+    ended = robot.worker.episodes.episode.uuid
     robot.port.t_ns += jump_ns
     turn(robot)
-    assert robot.worker.episode is None and robot.port.drops > 1
+    assert robot.worker.episodes.episode is None and robot.port.drops > 1
     turn(robot)
-    assert robot.worker.episode.uuid != ended
+    assert robot.worker.episodes.episode.uuid != ended
     assert robot.brain.resets == 2
 
 
 def test_shadow_neither_resets_the_robot_nor_sends_chunks(robot):
-    robot.worker.acting = False
+    robot.worker.episodes.acting = False
     live(robot, 3)
     assert [t.tick for t in robot.port.ticks] == [0, 1, 2]
     assert (robot.port.resets, robot.port.chunks) == (0, [])
@@ -265,31 +264,31 @@ def test_shadow_neither_resets_the_robot_nor_sends_chunks(robot):
 
 def test_ended_episode_has_one_last_tick_and_waits_to_be_started(robot):
     live(robot, 2)
-    robot.worker.ask_end('service call', hold=True)
+    robot.worker.episodes.ask_end(hold=True)
     live(robot, 3, first=3)
     assert [t.last for t in robot.port.ticks] == [False, False, True]
     assert robot.port.ticks[-1].truncated
-    robot.worker.ask_start()
+    robot.worker.episodes.ask_start()
     turn(robot)
-    assert robot.worker.episode is not None and robot.port.resets == 2
+    assert robot.worker.episodes.episode is not None and robot.port.resets == 2
 
 
 def test_an_episode_that_ends_while_the_clock_stands_has_a_last_tick_too(robot):
     live(robot, 2)
-    robot.worker.ask_end('the node ends')
+    robot.worker.episodes.ask_end()
     turn_until_ended(robot)
     assert [t.tick for t in robot.port.ticks] == [0, 1, 2]
     assert [t.last for t in robot.port.ticks] == [False, False, True]
     assert robot.port.ticks[2].t_ns == robot.port.ticks[1].t_ns + PERIOD_NS
-    assert robot.port.ticks[2].truncated and robot.worker.episode is None
+    assert robot.port.ticks[2].truncated and robot.worker.episodes.episode is None
 
 
 def test_an_episode_that_ends_before_its_first_tick_has_none(robot):
     turn(robot)
-    assert robot.worker.episode is not None
-    robot.worker.ask_end('the node ends')
+    assert robot.worker.episodes.episode is not None
+    robot.worker.episodes.ask_end()
     turn_until_ended(robot)
-    assert robot.worker.episode is None and robot.port.ticks == []
+    assert robot.worker.episodes.episode is None and robot.port.ticks == []
 
 
 def test_stopped_guard_is_an_intervention(robot):
@@ -312,7 +311,7 @@ def test_ticks_that_a_person_drove_say_so_and_hold_what_was_sent(robot):
 
 
 def test_what_another_controller_commands_in_shadow_is_the_action_that_happened(robot):
-    robot.worker.acting = False
+    robot.worker.episodes.acting = False
     live(robot, 1)
     driven = np.array([0.02, -0.01])
     robot.inputs.put_sent(START_NS + PERIOD_NS, driven, 'foreign')
@@ -330,25 +329,27 @@ def test_without_a_guard_nothing_is_sent_and_the_state_says_why(robot):
     live(robot, 2, first=4)
     assert robot.port.drops == drops + 1 and len(robot.port.chunks) == chunks
     assert robot.port.ticks[-1].source == 'safe'
-    assert robot.worker.state == 'no guard: the guard is silent for 0.3 s'
+    assert robot.worker.state.phase is Phase.NO_GUARD
+    assert robot.worker.state.text == 'no guard: the guard is silent for 0.3 s'
     robot.port.trouble = ''
     live(robot, 1, first=6)
-    assert len(robot.port.chunks) == chunks + 1 and robot.worker.state == 'running'
+    assert len(robot.port.chunks) == chunks + 1 and robot.worker.state.phase is Phase.RUNNING
 
 
 def test_where_a_person_resets_shadow_runs_and_acting_waits_for_the_start_and_says_so():
     manual = replace(CONTRACT, episode=replace(CONTRACT.episode, reset='manual'))
     robot = make_robot(contract=manual)
-    robot.worker.acting = False
+    robot.worker.episodes.acting = False
     live(robot, 2)
-    assert len(robot.port.ticks) == 2 and not robot.worker.held
-    robot.worker.acting = True
-    assert robot.worker.held
+    assert len(robot.port.ticks) == 2 and not robot.worker.episodes.held
+    robot.worker.episodes.acting = True
+    assert robot.worker.episodes.held
     live(robot, 2, first=3)
-    assert robot.worker.episode is None and not robot.port.chunks
-    assert 'start_episode' in robot.worker.state
+    assert robot.worker.episodes.episode is None and not robot.port.chunks
+    assert robot.worker.state.phase is Phase.HELD
+    assert 'start_episode' in robot.worker.state.text
     assert [text for text in robot.port.warnings if 'start_episode' in text] != []
-    robot.worker.ask_start()
+    robot.worker.episodes.ask_start()
     live(robot, 2, first=6)
     assert robot.port.chunks and robot.port.episodes[-1].acting
 
@@ -395,7 +396,7 @@ def test_operators_word_swaps_at_the_next_tick_inside_the_episode(robot):
 
 
 def test_shadow_needs_no_safe_point(robot):
-    robot.worker.acting = False
+    robot.worker.episodes.acting = False
     live(robot, 2)
     offer(robot, FakeBrain())
     live(robot, 2, first=3)

@@ -9,8 +9,6 @@ import threading
 
 import pytest
 
-pytest.importorskip('rclpy')
-
 from world_model_ros.bench.tick import Messages
 from world_model_ros.contract import load_contract
 from world_model_ros.onboard.agent.inputs import Inputs

@@ -6,12 +6,8 @@ from __future__ import annotations
 
 import struct
 
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
-pytest.importorskip('rclpy')
-
 from onboard_messages import joints_cdr
 
 from world_model_ros.contract import contract_warnings, parse_contract
