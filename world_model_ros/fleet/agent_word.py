@@ -9,6 +9,7 @@ this file only sees to it that it can be looked at. Must not import ROS or torch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from world_model_ros.fleet.state import MAX_NUMBER, short
@@ -18,7 +19,19 @@ from world_model_ros.strict_json import strict_json
 RELEASE_FORMAT = 1  # of the agent's ~/release
 MAX_BYTES = 32 * 1024  # four bundles with their directories and one reason each
 MAX_DEPTH = 4
-STATES = ('loading', 'ready', 'refused')
+
+
+class Held(Enum):
+    """What an agent does with a bundle; of a candidate, the value is its `state` in the JSON."""
+
+    NOT = ''  # nothing, or it has not said so yet
+    LOADING = 'loading'
+    READY = 'ready'
+    REFUSED = 'refused'
+    ACTING = 'acting'
+
+
+_OF_CANDIDATES = {held.value: held for held in (Held.LOADING, Held.READY, Held.REFUSED)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +40,7 @@ class Told:
 
     bundle_sha: str
     release: int
-    state: str = ''  # of a candidate, one of STATES
+    state: Held = Held.NOT  # of a candidate
     reason: str = ''  # of a refused candidate, or of one that was left
 
 
@@ -39,13 +52,13 @@ class AgentWord:
     candidate: Told | None = None
     rolled_back: Told | None = None
 
-    def held(self, bundle_sha: str) -> str:
-        """What the agent does with a bundle: acting, loading, ready, refused or ''."""
+    def held(self, bundle_sha: str) -> Held:
+        """What the agent does with a bundle."""
         if self.acting is not None and self.acting.bundle_sha == bundle_sha:
-            return 'acting'
+            return Held.ACTING
         if self.candidate is not None and self.candidate.bundle_sha == bundle_sha:
             return self.candidate.state
-        return ''
+        return Held.NOT
 
 
 def read_word(text: str) -> AgentWord:
@@ -84,6 +97,9 @@ def _told(name: str, content: Any) -> Told | None:
     state, reason = content.get('state', ''), content.get('reason', '')
     if not isinstance(reason, str):
         raise ValueError(f'{name}: reason: expected a text')
-    if name == 'candidate' and state not in STATES:
-        raise ValueError(f'{name}: state: expected one of {", ".join(STATES)}')
-    return Told(str(sha), release, state if name == 'candidate' else '', short(reason))
+    held = Held.NOT
+    if name == 'candidate':
+        if not isinstance(state, str) or state not in _OF_CANDIDATES:
+            raise ValueError(f'{name}: state: expected one of {", ".join(_OF_CANDIDATES)}')
+        held = _OF_CANDIDATES[state]
+    return Told(str(sha), release, held, short(reason))

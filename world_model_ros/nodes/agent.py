@@ -5,7 +5,7 @@
 Lifecycle: unconfigured has no model; inactive is shadow (thinks, reports, commands nothing);
 active sends chunks and owns the episodes, with the robot's resets. The executor's thread only
 stores raw messages; one worker thread ticks (onboard/agent/worker.py); other models come in beside
-it (_handover.py). Without a model it may explore instead. Whether to act is decided in
+it (_swap_topics.py). Without a model it may explore instead. Whether to act is decided in
 onboard/agent/acting.py. This file holds parameters and the life cycle.
 """
 
@@ -33,10 +33,10 @@ from world_model_ros.nodes._agent_report import AgentReport
 from world_model_ros.nodes._agent_topics import AgentTopics
 from world_model_ros.nodes._clocks import SimTime
 from world_model_ros.nodes._guard_link import GuardLink
-from world_model_ros.nodes._handover import HandOver
 from world_model_ros.nodes._lacking import Lacking
 from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
 from world_model_ros.nodes._pictures import Pictures
+from world_model_ros.nodes._swap_topics import SwapTopics
 from world_model_ros.onboard.agent.acting import Acting, Role, Step
 from world_model_ros.onboard.agent.episode import Options
 from world_model_ros.onboard.agent.inputs import Inputs
@@ -75,7 +75,9 @@ class AgentNode(LifecycleNode):
         self._topics: AgentTopics | None = None
         self._link: GuardLink | None = None
         self._acting = Acting(self._value['autostart'])
-        self._hand_over = HandOver(self, self._value['slots'], self._value['allow_other_bundles'])
+        self._swap_topics = SwapTopics(
+            self, self._value['slots'], self._value['allow_other_bundles']
+        )
         self._report = AgentReport(self, self._value['robot_id'])
         self.create_timer(
             DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
@@ -198,7 +200,7 @@ class AgentNode(LifecycleNode):
         models = Models(contract, _chosen(ModelSettings, value))
         # What acted before the agent was taken down, else what the parameters name.
         named = tuple(self.get_parameter(name).value for name in CHANGEABLE)
-        model = models.first(*(self._hand_over.acted or named))
+        model = models.first(*(self._swap_topics.acted or named))
         typestore()  # built before the first tick, not in it
         inputs = Inputs(contract)
         source = value['tick_source'] or contract.tick_source
@@ -211,7 +213,7 @@ class AgentNode(LifecycleNode):
         )
         self._lacking = Lacking(self, contract, inputs, self._topics.lost)
         schedule = Schedule(contract, source, inputs, clock)
-        swap = self._hand_over.open(model, models.load)
+        swap = self._swap_topics.open(model, models.load)
         self._worker = Worker(contract, inputs, schedule, swap, self._topics, options)
         self._topics.serve(self._worker)
         worker = self._worker
@@ -231,7 +233,7 @@ class AgentNode(LifecycleNode):
                 self._topics.abort_waits()
             if not self._worker.join(JOIN_SEC):
                 self.get_logger().error('the tick thread hangs')
-        self._hand_over.close()
+        self._swap_topics.close()
         if self._pictures is not None:
             self._pictures.close()
         if self._topics is not None:

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The updater node: from the store's newest release to a bundle that the agent has taken.
 
-A thread follows the store (fleet.updater). This file holds parameters, services and the hand-over:
-the agent's parameters `bundle` and `release` in one call; its latched ~/release says what became
-of it. The agent chooses the moment of the swap. Without store or agent this node waits, and the
-robot goes on.
+A thread follows the store (fleet/updater.py); the executor hands over (fleet/hand_over.py): the
+agent's parameters `bundle` and `release` in one call; its latched ~/release says what became of
+it. The agent chooses the moment of the swap. Without store or agent this node waits, and the robot
+goes on. This file holds parameters, topics and services.
 """
 
 from __future__ import annotations
@@ -23,19 +23,16 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from world_model_ros.deploy.node_parameters import UPDATER
-from world_model_ros.fleet.agent_word import AgentWord, read_word
+from world_model_ros.fleet.hand_over import Ask, Call, HandOver
 from world_model_ros.fleet.preflight import run_preflight
 from world_model_ros.fleet.slot import SlotsError
-from world_model_ros.fleet.state import Slot, short
+from world_model_ros.fleet.state import Slot
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 
 STEP_PERIOD_SEC = 0.1
 DIAGNOSTICS_PERIOD_SEC = 1.0
-# After a hand-over that the agent took, until ~/release must show it; after one that it refused.
-PATIENCE_SEC = 10.0
-RETRY_SEC = 5.0
 JOIN_SEC = 0.5  # a fetch or a preflight that is cut off is done again after the next start
 
 
@@ -58,14 +55,8 @@ class UpdaterNode(Node):
         )
         if self.updater.notice:
             self.get_logger().warning(self.updater.notice)
-        self._told = AgentWord()  # the agent's newest ~/release
-        self._untold: AgentWord | None = None  # one that the updater could not take in yet
-        self._doubted = False  # whether others spoke in the agent's name
-        self._problems = {'release': '', 'agent': ''}  # with its topic, with its services
-        self._handed = ''  # bundle_sha that the agent has taken or is being asked to
-        self._hand_s = self._swap_s = self._give_up_s = 0.0  # steady: not to ask again before
-        self._now_sha = ''  # what shall not wait for a safe point: the operator's word
-        self._call: Any = None
+        self._hand_over = HandOver(self.updater, lambda text: self.get_logger().warning(text))
+        self._call: tuple[Call, Any] | None = None  # and its future
         self._said: tuple[str, int, str] = ('', 0, '')
         self._set = self.create_client(SetParametersAtomically, 'agent/set_parameters_atomically')
         self._swap_now = self.create_client(Trigger, 'agent/swap_now')
@@ -103,130 +94,63 @@ class UpdaterNode(Node):
         )
 
     def _on_release(self, message: String) -> None:
-        try:
-            told = read_word(message.data)
-        except ValueError as error:
-            self._problems['release'] = f'cannot be read: {short(str(error))}'
-            return
         speakers = self.count_publishers(self._heard.topic_name)
-        if speakers > 1:
-            # One of them is not the agent, or has died a moment ago. Nobody knows whose word this
-            # is: no bundle is bad for it. It is asked for again once only one is left.
-            self._doubted = True
-            told = AgentWord(told.acting, told.candidate)
-            self._problems['release'] = (
-                f'{speakers} nodes publish it, and one is expected: bundles that it calls bad '
-                'are not believed to be'
-            )
-            if told.candidate is not None and told.candidate.state == 'refused':
-                told = AgentWord(told.acting)
-        self._untold = told
-        self._take_in()
-
-    def _take_in(self) -> None:
-        """What the agent said, into the state on disk; tried again while the disk fails."""
-        told, before = self._untold, self._told
-        if told is None:
-            return
-        try:
-            left, candidate = told.rolled_back, told.candidate
-            if left is not None and left != before.rolled_back:
-                self.updater.rolled_back(left.bundle_sha, f'the agent left it: {left.reason}')
-            refused = candidate is not None and candidate.state == 'refused'
-            if candidate is not None and refused and candidate != before.candidate:
-                reason = f'the agent refused it: {candidate.reason}'
-                self.updater.rolled_back(candidate.bundle_sha, reason)
-            if told.acting is None:
-                self.updater.acts_on_nothing()
-            else:
-                self.updater.swapped(told.acting.bundle_sha)
-        except OSError as error:
-            self._problems['release'] = f'cannot be written down: {error}'
-            return
-        had = self._held(self._handed)
-        self._told, self._untold = told, None
-        if not self._doubted:
-            self._problems['release'] = ''
-        if had and not self._held(self._handed):
-            self._handed = ''  # the agent started anew and knows nothing of it
-        self._wake.set()
+        if self._hand_over.hear(message.data, speakers):
+            self._wake.set()
 
     def _ask_again(self) -> None:
         """Hear the agent's latched word once more when nobody else speaks in its name."""
-        if self._doubted and self.count_publishers(self._heard.topic_name) <= 1:
-            self._doubted, self._problems['release'] = False, ''
+        if self._hand_over.doubted and self.count_publishers(self._heard.topic_name) <= 1:
+            self._hand_over.believe_again()
             self.destroy_subscription(self._heard)
             self._listen()
-
-    def _held(self, sha: str) -> str:
-        """What the agent does with a bundle: acting, loading, ready, refused or ''."""
-        return self._told.held(sha) if sha else ''
 
     # The hand-over.
 
     def _step(self) -> None:
         self._ask_again()
-        self._take_in()
+        if self._hand_over.take_in():
+            self._wake.set()
         self._say()
-        slot, now_s = self.updater.offered, _common.STEADY_CLOCK.now().nanoseconds / 1e9
-        if self._call is not None and now_s >= self._give_up_s:
-            self._call.cancel()  # whoever was asked has died; a later answer counts no more
+        call = self._hand_over.next_call(_steady_s())
+        if self._call is not None and self._call[0] is not self._hand_over.call:
+            self._call[1].cancel()
             self._call = None
-        if slot is None or self._call is not None:
-            return
-        held = self._held(slot.bundle_sha)
-        if held == 'ready' and self._now_sha == slot.bundle_sha and now_s >= self._swap_s:
-            self._swap_s = now_s + RETRY_SEC
-            self._ask(self._swap_now, Trigger.Request(), self._on_swapped_now, now_s)
-        elif not held and (self._handed != slot.bundle_sha or now_s >= self._hand_s):
-            self._handed, self._hand_s = slot.bundle_sha, now_s + PATIENCE_SEC
-            self._ask(self._set, _request(slot), self._on_handed, now_s)
+        if call is not None:
+            self._make(call)
 
-    def _ask(self, client: Any, request: Any, done: Any, now_s: float) -> None:
+    def _make(self, call: Call) -> None:
+        take = call.ask is Ask.TAKE
+        client: Any = self._set if take else self._swap_now
         if not client.service_is_ready():
-            self._handed = ''
-            self._problems['agent'] = f'no agent: {client.srv_name} is not there'
+            self._hand_over.no_agent(call, client.srv_name)
             return
-        self._give_up_s = now_s + PATIENCE_SEC
-        self._call = client.call_async(request)
-        self._call.add_done_callback(done)
+        future = client.call_async(_request(call.slot) if take else Trigger.Request())
+        self._call = call, future
+        future.add_done_callback(lambda future: self._on_answer(call, future))
 
-    def _on_handed(self, future: Any) -> None:
-        if future is not self._call:
+    def _on_answer(self, call: Call, future: Any) -> None:
+        if call is not self._hand_over.call:
             return
         self._call = None
         if future.exception() is not None:
-            self._complain(f'the agent did not answer: {future.exception()!r}')
+            self._hand_over.failed(call, repr(future.exception()))
             return
-        result, self._problems['agent'] = future.result().result, ''
-        if not result.successful:
-            self._hand_s = _common.STEADY_CLOCK.now().nanoseconds / 1e9 + RETRY_SEC
-            self._complain(f'the agent does not take the bundle now: {result.reason}')
-
-    def _on_swapped_now(self, future: Any) -> None:
-        if future is not self._call:
-            return
-        self._call = None
-        if future.exception() is not None:
-            self._complain(f'the agent did not answer: {future.exception()!r}')
-            return
-        answer, self._problems['agent'] = future.result(), ''
-        if not answer.success:
-            self._complain(f'the agent does not swap now: {answer.message}')
-
-    def _complain(self, problem: str) -> None:
-        self._problems['agent'] = problem
-        self.get_logger().warning(problem)
+        answer = future.result()
+        if call.ask is Ask.TAKE:
+            done, reason = answer.result.successful, answer.result.reason
+        else:
+            done, reason = answer.success, answer.message
+        self._hand_over.answered(call, done, reason, _steady_s())
 
     # The operator.
 
     def _on_rollback(self, _request: Any, response: Any) -> Any:
         try:
-            slot = self.updater.rollback()
+            slot = self._hand_over.rollback()
         except (SlotsError, OSError) as error:
             response.success, response.message = False, str(error)
             return response
-        self._now_sha, self._handed, self._swap_s = slot.bundle_sha, '', 0.0
         text = f'going back to release {slot.release}, bundle {slot.bundle_sha[:12]}'
         self.get_logger().warning(f"the operator's word: {text}")
         response.success, response.message = True, text
@@ -234,12 +158,10 @@ class UpdaterNode(Node):
 
     def _on_begin_anew(self, _request: Any, response: Any) -> Any:
         try:
-            text = self.updater.begin_anew()
+            text = self._hand_over.begin_anew()
         except OSError as error:
             response.success, response.message = False, str(error)
             return response
-        if self._told != AgentWord():  # it was not written down so far
-            self._untold, self._told = self._told, AgentWord()
         self.get_logger().warning(f"the operator's word: {text}")
         response.success, response.message = True, text
         self._wake.set()
@@ -272,9 +194,7 @@ class UpdaterNode(Node):
         status, state = self.updater.status, self.updater.state
         level = _common.WARN if status.wrong else _common.OK
         text = f'{status.state}: {status.reason}' if status.reason else status.state
-        problem = self._problems['agent'] or self.updater.notice
-        if self._problems['release']:
-            problem = f"the agent's ~/release: {self._problems['release']}"
+        problem = self._hand_over.problem or self.updater.notice
         if level == _common.OK and problem:
             level, text = _common.WARN, f'{status.state}: {problem}'
         values: dict[str, object] = {
@@ -282,7 +202,7 @@ class UpdaterNode(Node):
             'release': status.release,
             'bundle_sha': status.bundle_sha,
             'reason': status.reason,
-            'agent': self._held(status.bundle_sha),
+            'agent': self._hand_over.held(status.bundle_sha).value,
             'problem': problem,
             'bad': len(state.bad),
             **self._boundary.values(),
@@ -303,6 +223,10 @@ class UpdaterNode(Node):
         self._wake.set()
         self._thread.join(JOIN_SEC)
         self.updater.close()
+
+
+def _steady_s() -> float:
+    return _common.STEADY_CLOCK.now().nanoseconds / 1e9
 
 
 def _request(slot: Slot) -> SetParametersAtomically.Request:

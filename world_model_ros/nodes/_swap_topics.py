@@ -2,17 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Another bundle for an agent that acts: parameters in, ~/release out, the operator's word.
 
-`bundle` and `release` are set in one call, checked at once and loaded in a thread of its own; what
-becomes of them is on the latched ~/release. Any node can set parameters, so that a bundle must be
-a slot for which the updater vouches, or the directory given at start; the operator may allow
-others (`allow_other_bundles`). Lives as long as the agent is configured.
+`bundle` and `release` are set in one call, checked at once (fleet/admission.py) and loaded in a
+thread of its own; what becomes of them is on the latched ~/release. Lives as long as the agent is
+configured.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
@@ -22,19 +21,13 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from world_model_ros.bundle import find_bundle
-from world_model_ros.bundle.layout import MANIFEST
-from world_model_ros.bundle.manifest import MAX_MANIFEST_BYTES
-from world_model_ros.durable import read_regular
-from world_model_ros.fleet.slot import vouched
+from world_model_ros.fleet.admission import Admission, unchanged
 from world_model_ros.nodes import _common
 from world_model_ros.onboard.policy.model import Model
 from world_model_ros.onboard.policy.swap import Swap
 
-MAX_REASON = 500  # characters of a refusal
-MAX_RELEASE = 1 << 52  # numbers that every reader of JSON holds exactly
 
-
-class HandOver:
+class SwapTopics:
     """The agent's side of a swap. Parameters are checked in every state, taken when configured."""
 
     def __init__(self, node: LifecycleNode, slots: str = '', others: bool = False) -> None:
@@ -45,8 +38,8 @@ class HandOver:
             slots: folder of the updater's slots.
             others: whether the operator allows any other directory.
         """
-        self._node, self._slots, self._others = node, slots, others
-        self._at_start = str(node.get_parameter('bundle').value)
+        self._node = node
+        self._admission = Admission(str(node.get_parameter('bundle').value), slots, others)
         self._swap: Swap | None = None
         # Directory and release of what acted when the agent was taken down. The parameters may
         # name a bundle that was refused or left, whose slot may be gone.
@@ -78,39 +71,8 @@ class HandOver:
 
     def _check(self, parameters: Sequence[Parameter]) -> SetParametersResult:
         new = {parameter.name: parameter.value for parameter in parameters}
-        if 'bundle' not in new:
-            if 'release' in new:
-                return _refused('release alone means nothing: set bundle and release in one call')
-            return SetParametersResult(successful=True)
-        release = new.get('release', 0)
-        if not isinstance(release, int) or not 0 <= release < MAX_RELEASE:
-            return _refused(f'release is {release}: expected 0 (none) or its number')
-        try:
-            self._digest(new['bundle'])
-        except (OSError, ValueError) as error:
-            return _refused(f'bundle {new["bundle"]}: {error}'[:MAX_REASON])
-        return SetParametersResult(successful=True)
-
-    def _digest(self, directory: str) -> str:
-        """What names the bundle in a directory, if it may be loaded: its manifest's sha256.
-
-        Raises:
-            ValueError: nobody vouches for it, or it is not the bundle that was vouched for.
-            OSError: it cannot be read.
-        """
-        digest = _digest_of(directory)
-        if self._others or (directory and directory == self._at_start):
-            return digest
-        try:
-            expected = vouched(directory, self._slots)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f'{error}; only bundles that the updater has tried are loaded: publish it to the '
-                'store, give it as bundle at start, or start the agent with allow_other_bundles'
-            ) from None
-        if digest != expected:
-            raise ValueError(f'holds bundle {digest[:12]}, the slot is of {expected[:12]}')
-        return digest
+        refusal = self._admission.refusal(new)
+        return SetParametersResult(successful=not refusal, reason=refusal)
 
     def _take(self, parameters: Sequence[Parameter]) -> None:
         new = {parameter.name: parameter.value for parameter in parameters}
@@ -121,18 +83,13 @@ class HandOver:
             return
         path, release, make = new['bundle'], new.get('release', 0), self._make
         try:
-            digest = self._digest(path)
+            digest = self._admission.digest(path)
             path = str(find_bundle(path))
         except (OSError, ValueError) as error:  # gone since it was checked
             self._node.get_logger().error(f'bundle {path}: {error}')
             return
 
-        def load() -> Model:
-            model = make(path, release)
-            if model.digest != digest:  # changed while it was on its way
-                raise ValueError(f'holds bundle {model.digest[:12]}, {digest[:12]} was offered')
-            return model
-
+        load = partial(unchanged, make, path, release, digest)
         self._swap.offer(digest, release, path, load)
 
     def _on_swap_now(self, _request, response):
@@ -153,17 +110,3 @@ class HandOver:
             else:  # rclpy raises if one line logs at two levels
                 log.info(text)
         self._told = status
-
-
-def _digest_of(bundle: str) -> str:
-    if not bundle:
-        raise ValueError('empty; give the directory of a bundle')
-    try:
-        raw = read_regular(find_bundle(bundle) / MANIFEST, MAX_MANIFEST_BYTES)
-    except OSError as error:
-        raise ValueError(f'{MANIFEST}: {error.strerror or error}') from None
-    return hashlib.sha256(raw).hexdigest()
-
-
-def _refused(reason: str) -> SetParametersResult:
-    return SetParametersResult(successful=False, reason=reason)
