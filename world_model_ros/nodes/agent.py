@@ -75,9 +75,7 @@ class AgentNode(LifecycleNode):
         self._topics: AgentTopics | None = None
         self._link: GuardLink | None = None
         self._acting = Acting(self._value['autostart'])
-        self._swap_topics = SwapTopics(
-            self, self._value['slots'], self._value['allow_other_bundles']
-        )
+        self._swaps = SwapTopics(self, self._value['slots'], self._value['allow_other_bundles'])
         self._report = AgentReport(self, self._value['robot_id'])
         self.create_timer(
             DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
@@ -200,7 +198,7 @@ class AgentNode(LifecycleNode):
         models = Models(contract, _chosen(ModelSettings, value))
         # What acted before the agent was taken down, else what the parameters name.
         named = tuple(self.get_parameter(name).value for name in CHANGEABLE)
-        model = models.first(*(self._swap_topics.acted or named))
+        model = models.first(*(self._swaps.acted or named))
         typestore()  # built before the first tick, not in it
         inputs = Inputs(contract)
         source = value['tick_source'] or contract.tick_source
@@ -213,7 +211,7 @@ class AgentNode(LifecycleNode):
         )
         self._lacking = Lacking(self, contract, inputs, self._topics.lost)
         schedule = Schedule(contract, source, inputs, clock)
-        swap = self._swap_topics.open(model, models.load)
+        swap = self._swaps.open(model, models.load)
         self._worker = Worker(contract, inputs, schedule, swap, self._topics, options)
         self._topics.serve(self._worker)
         worker = self._worker
@@ -233,7 +231,7 @@ class AgentNode(LifecycleNode):
                 self._topics.abort_waits()
             if not self._worker.join(JOIN_SEC):
                 self.get_logger().error('the tick thread hangs')
-        self._swap_topics.close()
+        self._swaps.close()
         if self._pictures is not None:
             self._pictures.close()
         if self._topics is not None:
