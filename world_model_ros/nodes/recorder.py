@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import traceback
-from pathlib import Path
 
 from rclpy.node import Node
 
@@ -26,6 +25,7 @@ from world_model_ros.experience.record.shipping import Shipper, ShippingFigures
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import SHOW_SEC, Boundary
 from world_model_ros.nodes.recorder_topics import TopicFollower, conversions, wanted_topics
+from world_model_ros.user_path import user_path
 
 DISCOVERY_PERIOD_SEC = 0.25
 POLL_PERIOD_SEC = 0.1
@@ -50,7 +50,7 @@ class RecorderNode(Node):
         self._queue_mb, self._min_free_mb = value['queue_mb'], value['min_free_mb']
         contract = load_contract(find_robot(value['contract']))
         self._contract_hash = contract_hash(contract)
-        self._root = Path(value['directory']).expanduser().resolve()
+        self._root = user_path(value['directory']).resolve()
         self._root.mkdir(parents=True, exist_ok=True)
         wanted = wanted_topics(contract, clock=value['record_clock'])
         self.session = RecordingSession(
