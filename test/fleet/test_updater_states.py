@@ -15,7 +15,7 @@ from updater_fleet import take
 
 from world_model_ros.fleet.slot import slot_problems
 from world_model_ros.fleet.state import Slot
-from world_model_ros.fleet.status import STATES
+from world_model_ros.fleet.status import UpdaterState
 from world_model_ros.fleet.updater import Updater
 
 
@@ -29,7 +29,7 @@ def test_a_release_is_followed_from_the_store_into_a_slot_with_the_real_prefligh
     status = updater.poll()
 
     assert seen == ['idle', 'downloading', 'verifying', 'preflight', 'ready']
-    assert set(seen) <= set(STATES)
+    assert set(seen) <= set(UpdaterState)
     assert updater.offered == Slot(release.bundle_sha, 1, str(fleet.bundle(release)))
     assert slot_problems(Path(updater.offered.bundle), release.bundle_sha) == []
     assert updater.poll() == status  # until the agent says that it acts

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from world_model_ros.fleet.status import UpdaterState
+
 # Before the second and the third preflight: a burst of load passes, then an export of the trainer
 # on the same machine does.
 PAUSES_SEC = (10.0, 60.0)
@@ -24,16 +26,17 @@ class Attempts:
         """Count by a steady clock, in seconds."""
         self._clock = clock
         self._sha, self._count, self._not_before_s = '', 0, 0.0
-        self._state, self._reason = '', ''
+        self._state: UpdaterState | None = None
+        self._reason = ''
 
-    def waiting(self, bundle_sha: str) -> tuple[str, str]:
-        """The state in which a bundle waits, and why; ('', '') when it may be tried."""
+    def waiting(self, bundle_sha: str) -> tuple[UpdaterState | None, str]:
+        """The state in which a bundle waits, and why; (None, '') when it may be tried."""
         held = bundle_sha == self._sha and self._clock() < self._not_before_s
-        return (self._state, self._reason) if held else ('', '')
+        return (self._state, self._reason) if held else (None, '')
 
     def failed(self, bundle_sha: str, reason: str) -> bool:
         """Count a preflight that decided nothing; False: it was the last one."""
-        count = self._counted(bundle_sha, 'preflight')
+        count = self._counted(bundle_sha, UpdaterState.PREFLIGHT)
         if count >= MOST:
             self._sha, self._count = '', 0
             return False
@@ -45,7 +48,7 @@ class Attempts:
 
     def damaged(self, bundle_sha: str, reason: str) -> None:
         """Count a release that is not what its record says; there is no last one."""
-        count = self._counted(bundle_sha, 'refused')
+        count = self._counted(bundle_sha, UpdaterState.REFUSED)
         pause_s = DAMAGED_PAUSES_SEC[min(count, len(DAMAGED_PAUSES_SEC)) - 1]
         self._wait(pause_s, f'{reason}; looked at again after {pause_s:g} s')
 
@@ -53,7 +56,7 @@ class Attempts:
         """Somebody asks: the next try need not wait."""
         self._not_before_s = 0.0
 
-    def _counted(self, bundle_sha: str, state: str) -> int:
+    def _counted(self, bundle_sha: str, state: UpdaterState) -> int:
         same = (bundle_sha, state) == (self._sha, self._state)
         self._sha, self._state = bundle_sha, state
         self._count = self._count + 1 if same else 1

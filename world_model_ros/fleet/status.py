@@ -5,24 +5,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
-STATES = (
-    'idle',  # the store has no release for this robot
-    'downloading',
-    'verifying',
-    'preflight',  # with a reason: it decided nothing and is tried again
-    'ready',  # a slot waits for the agent
-    'acting',  # the newest release acts
-    'refused',  # the newest release may not act here
-    'unreachable',  # the store, or the disk here, cannot be used at the moment
-)
+
+class UpdaterState(str, Enum):
+    """One of these at a time; the values are in status documents and diagnostics."""
+
+    IDLE = 'idle'  # the store has no release for this robot
+    DOWNLOADING = 'downloading'
+    VERIFYING = 'verifying'
+    PREFLIGHT = 'preflight'  # with a reason: it decided nothing and is tried again
+    READY = 'ready'  # a slot waits for the agent
+    ACTING = 'acting'  # the newest release acts
+    REFUSED = 'refused'  # the newest release may not act here
+    UNREACHABLE = 'unreachable'  # the store, or the disk here, cannot be used at the moment
+
+    def __str__(self) -> str:
+        """The value: what logs and documents show."""
+        return self.value
+
+
+BUSY = (UpdaterState.DOWNLOADING, UpdaterState.VERIFYING, UpdaterState.PREFLIGHT)
 
 
 @dataclass(frozen=True)
 class Status:
     """Where the updater stands; replaced as a whole."""
 
-    state: str  # one of STATES
+    state: UpdaterState
     release: int = 0  # the one it is about
     bundle_sha: str = ''
     reason: str = ''
@@ -30,6 +40,6 @@ class Status:
     @property
     def wrong(self) -> bool:
         """Whether somebody should look."""
-        return self.state in ('refused', 'unreachable') or bool(
-            self.state == 'preflight' and self.reason
-        )
+        if self.state is UpdaterState.PREFLIGHT:
+            return bool(self.reason)
+        return self.state in (UpdaterState.REFUSED, UpdaterState.UNREACHABLE)

@@ -25,7 +25,7 @@ from world_model_ros.fleet.memory import Memory
 from world_model_ros.fleet.preflight import Verdict, run_preflight
 from world_model_ros.fleet.slot import SlotsError, slot_problems
 from world_model_ros.fleet.state import MAX_BAD, Slot, State, short
-from world_model_ros.fleet.status import Status
+from world_model_ros.fleet.status import BUSY, Status, UpdaterState
 from world_model_ros.releases import Release, fetch_release, latest_release
 from world_model_ros.store import StoreDamaged, StoreError, open_store
 from world_model_ros.store.layout import RECORD_FORMAT, to_json
@@ -75,7 +75,7 @@ class Updater:
         self._mutex = RLock()
         self._memory = Memory(slots, self.interface_hash, shipped)
         self._slots = self._memory.slots
-        self.status = Status('idle')
+        self.status = Status(UpdaterState.IDLE)
         self._reported = b''
         self._attempts = Attempts(clock)
         self._fetching = ''  # bundle_sha that poll() is at work on
@@ -109,7 +109,7 @@ class Updater:
         except StoreDamaged as error:
             status = self._damaged(str(error))
         except OSError as error:  # StoreError among them
-            status = self._about('unreachable', str(error))
+            status = self._about(UpdaterState.UNREACHABLE, str(error))
         except Exception as error:  # noqa: BLE001 - a release comes from outside: it settles
             status = self._damaged(f'cannot be handled: {error!r}')
         finally:
@@ -198,27 +198,29 @@ class Updater:
 
     def _follow(self) -> Status:
         if self._memory.lost:
-            return Status('refused', reason=self._memory.lost)
+            return Status(UpdaterState.REFUSED, reason=self._memory.lost)
         with self._mutex:
             state = self._memory.state
             if state.pinned and state.candidate is not None:
                 return _ready(state.candidate)
         release = latest_release(self._store, self.interface_hash)
         if release is None:
-            return Status('idle', reason=f'no release for {self._file.name} in the store yet')
+            return Status(
+                UpdaterState.IDLE, reason=f'no release for {self._file.name} in the store yet'
+            )
         sha, number = release.bundle_sha, release.number
         slot = Slot(sha, number, str(self._slots.bundle(sha)))
         for known in state.slots():
             if known.bundle_sha == sha and known.bundle and known is not state.candidate:
                 slot = known  # it passed before, and may lie outside the slots
         if reason := state.bad.get(sha, '') or state.older(self.interface_hash, number, sha):
-            return Status('refused', number, sha, reason)
+            return Status(UpdaterState.REFUSED, number, sha, reason)
         if state.acting is not None and state.acting.bundle_sha == sha:
             self._withdraw(number, sha)
-            return Status('acting', number, sha)
+            return Status(UpdaterState.ACTING, number, sha)
         if state.full:
             reason = f'{MAX_BAD} bundles are on the bad list: call updater/begin_anew'
-            return Status('refused', number, sha, reason)
+            return Status(UpdaterState.REFUSED, number, sha, reason)
         if slot not in state.slots():
             self._fetching = sha
             waits, reason = self._attempts.waiting(sha)
@@ -231,9 +233,9 @@ class Updater:
             if state.pinned and state.candidate is not None:  # said while this one was fetched
                 return _ready(state.candidate)
             if sha in state.bad:  # so may be this, and the agent may have
-                return Status('refused', number, sha, state.bad[sha])
+                return Status(UpdaterState.REFUSED, number, sha, state.bad[sha])
             if state.acting is not None and state.acting.bundle_sha == sha:
-                return Status('acting', number, sha)
+                return Status(UpdaterState.ACTING, number, sha)
             if state.candidate is not None and state.candidate != slot:
                 self._superseded = state.candidate.bundle_sha
             state.candidate = slot
@@ -247,16 +249,16 @@ class Updater:
     def _fetch(self, release: Release, slot: Slot) -> Verdict:
         """Bring a release into its slot and try it; raises StoreError and OSError."""
         about = (slot.release, slot.bundle_sha)
-        self._say(Status('downloading', *about))
+        self._say(Status(UpdaterState.DOWNLOADING, *about))
         problems = _record_problems(release)
         if problems:
             return Verdict(problems)
         folder = fetch_release(self._store, release, self._slots.prepare(slot.bundle_sha))
-        self._say(Status('verifying', *about))
+        self._say(Status(UpdaterState.VERIFYING, *about))
         problems = slot_problems(folder, slot.bundle_sha)  # once more, from its final place
         if problems:
             return Verdict(problems)
-        self._say(Status('preflight', *about))
+        self._say(Status(UpdaterState.PREFLIGHT, *about))
         verdict = self._preflight(folder)
         if verdict.ok:
             problems = slot_problems(folder, slot.bundle_sha)
@@ -270,14 +272,16 @@ class Updater:
         about, reason = (slot.release, slot.bundle_sha), short(verdict.reason)
         if not verdict.final:
             if self._attempts.failed(slot.bundle_sha, reason):
-                return Status('preflight', *about, self._attempts.waiting(slot.bundle_sha)[1])
+                return Status(
+                    UpdaterState.PREFLIGHT, *about, self._attempts.waiting(slot.bundle_sha)[1]
+                )
             reason = f'{reason}; the last of {MOST} attempts'
         self._fetching = ''
         with self._changed() as state:
             state.left(slot.bundle_sha, reason)
             state.seen(self.interface_hash, slot.release, slot.bundle_sha)
         self._clean()
-        return Status('refused', *about, short(reason))
+        return Status(UpdaterState.REFUSED, *about, short(reason))
 
     def _withdraw(self, number: int, sha: str) -> None:
         """The newest release acts: whatever waited for the agent is an older one."""
@@ -291,11 +295,11 @@ class Updater:
         if self._fetching:
             self._attempts.damaged(self._fetching, short(reason))
             reason = self._attempts.waiting(self._fetching)[1]
-        return self._about('refused', short(reason))
+        return self._about(UpdaterState.REFUSED, short(reason))
 
-    def _about(self, state: str, reason: str) -> Status:
+    def _about(self, state: UpdaterState, reason: str) -> Status:
         """A failure, said of the release that was under way."""
-        busy = self.status.state in ('downloading', 'verifying', 'preflight')
+        busy = self.status.state in BUSY
         number, sha = (self.status.release, self.status.bundle_sha) if busy else (0, '')
         return Status(state, number, sha, reason)
 
@@ -333,11 +337,11 @@ class Updater:
             'newest_bad': next(reversed(state.bad), ''),
             'bad_count': len(state.bad),
             'robot_id': self._robot_id,
-            'state': status.state,
+            'state': status.state.value,
             'reason': status.reason,
         }
         content = to_json(record)
-        if content == self._reported or status.state == 'unreachable':
+        if content == self._reported or status.state is UpdaterState.UNREACHABLE:
             return
         try:
             self._store.put(self._store.layout.status_key(self._robot_id, 'updater'), content)
@@ -362,4 +366,4 @@ def _record_problems(release: Release) -> list[str]:
 
 
 def _ready(slot: Slot) -> Status:
-    return Status('ready', slot.release, slot.bundle_sha)
+    return Status(UpdaterState.READY, slot.release, slot.bundle_sha)

@@ -183,7 +183,7 @@ class UpdaterNode(Node):
         if said == self._said:
             return
         self._said = said
-        text = f'release {status.release}: {status.state}' if status.release else status.state
+        text = f'release {status.release}: {status.state}' if status.release else f'{status.state}'
         text = f'{text}: {status.reason}' if status.reason else text
         if status.wrong:
             self.get_logger().warning(text)
@@ -193,12 +193,12 @@ class UpdaterNode(Node):
     def _publish_diagnostics(self) -> None:
         status, state = self.updater.status, self.updater.state
         level = _common.WARN if status.wrong else _common.OK
-        text = f'{status.state}: {status.reason}' if status.reason else status.state
+        text = f'{status.state}: {status.reason}' if status.reason else f'{status.state}'
         problem = self._hand_over.problem or self.updater.notice
         if level == _common.OK and problem:
             level, text = _common.WARN, f'{status.state}: {problem}'
         values: dict[str, object] = {
-            'state': status.state,
+            'state': status.state.value,
             'release': status.release,
             'bundle_sha': status.bundle_sha,
             'reason': status.reason,

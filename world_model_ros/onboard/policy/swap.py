@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,14 @@ MAX_CATCH_UP_TICKS = 4
 JOIN_SEC = 2.0
 
 
+class CandidateState(Enum):
+    """How far a bundle on its way in is; the values are in ~/release."""
+
+    LOADING = 'loading'
+    READY = 'ready'
+    REFUSED = 'refused'
+
+
 @dataclass(eq=False)
 class Candidate:
     """A bundle on its way in."""
@@ -37,7 +46,7 @@ class Candidate:
     path: str
     make: Callable[[], Model]
     model: Model | None = None
-    state: str = 'loading'  # loading | ready | refused
+    state: CandidateState = CandidateState.LOADING
     reason: str = ''
     begun: bool = False  # one thread loads it
 
@@ -47,7 +56,7 @@ class Candidate:
             'bundle_sha': self.digest,
             'release': self.release,
             'bundle': self.path,
-            'state': self.state,
+            'state': self.state.value,
             'reason': self.reason,
         }
 
@@ -112,8 +121,9 @@ class Swap:
             candidate = self._candidate
             if candidate is None:
                 return False, 'there is no candidate to swap to'
-            if candidate.state != 'ready':
-                return False, f'the candidate is {candidate.state} {candidate.reason}'.rstrip()
+            if candidate.state is not CandidateState.READY:
+                what = f'the candidate is {candidate.state.value} {candidate.reason}'
+                return False, what.rstrip()
             self._now = True
         return True, f'release {candidate.release} takes over at the next tick'
 
@@ -147,13 +157,14 @@ class Swap:
             self._refuse(candidate, problem)
             return
         with self._mutex:
-            candidate.model, candidate.state = model, 'ready'
+            candidate.model, candidate.state = model, CandidateState.READY
         self._tell()
 
     def follow(self) -> None:
         """Keep the models that do not act current, and report what changed."""
         candidate, previous = self._candidate, self._previous
-        if candidate is not None and candidate.model is not None and candidate.state == 'ready':
+        ready = CandidateState.READY
+        if candidate is not None and candidate.model is not None and candidate.state is ready:
             problem = self._keep_current(candidate.model)
             if problem:
                 self._refuse(candidate, problem)
@@ -184,7 +195,8 @@ class Swap:
 
     def _refuse(self, candidate: Candidate, reason: str) -> None:
         with self._mutex:
-            candidate.state, candidate.reason, candidate.model = 'refused', reason, None
+            candidate.state, candidate.reason = CandidateState.REFUSED, reason
+            candidate.model = None
         self._tell()
 
     def _tell(self) -> None:
@@ -206,7 +218,7 @@ class Swap:
     def ready(self, patient: bool = False) -> bool:
         """Whether a candidate could act from the next tick on."""
         candidate = self._candidate
-        if candidate is None or candidate.state != 'ready':
+        if candidate is None or candidate.state is not CandidateState.READY:
             return False
         model = candidate.model
         lag = self.history.count - model.held if model is not None else 0
@@ -261,6 +273,6 @@ class Swap:
 
 def _on_its_way(candidate: Candidate | None, digest: str, release: int) -> bool:
     """Whether this very offer is already being seen to."""
-    if candidate is None or candidate.state == 'refused':
+    if candidate is None or candidate.state is CandidateState.REFUSED:
         return False
     return (candidate.digest, candidate.release) == (digest, release)
