@@ -25,14 +25,12 @@ from world_model_ros.contract import Contract, contract_hash, interface_hash
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._guard_link import GuardLink
+from world_model_ros.nodes._robot_reset import RobotReset
 from world_model_ros.onboard.agent.episode import Episode
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.worker import Worker
 from world_model_ros.onboard.tick.tick_record import TickRecord
 
-RESET_SERVICE_SEC = 1.0  # to find the driver's service; the worker tries again
-RESET_ANSWER_SEC = 5.0
-_POLL_SEC = 0.05
 LAST_WORDS = Duration(seconds=0.3)  # at the end, for what was published last to arrive
 EPISODE_FORMAT = 1
 
@@ -66,7 +64,6 @@ class AgentTopics:
         self._high = np.asarray(contract.action.high)
         self._lock = threading.Lock()
         self._allowed = False
-        self._aborted = threading.Event()
         self._episode: Episode | None = None
         self._marks: list[int] = []
         self._wall_ns = 0
@@ -75,7 +72,7 @@ class AgentTopics:
         self._tick = node.create_publisher(JointState, '~/tick', node_qos)
         self._announcement = node.create_publisher(String, '~/episode', _common.LATCHED_QOS)
         self._chunk = node.create_lifecycle_publisher(JointTrajectory, '~/chunk', node_qos)
-        self._reset = node.create_client(Trigger, 'reset')
+        self._reset = RobotReset(node, self.now_ns, self.warn)
         self._subscriptions = [
             self._subscribe(stream, tick_source == 'lockstep') for stream in contract.streams
         ]
@@ -108,20 +105,20 @@ class AgentTopics:
 
     def close(self) -> None:
         """Destroy every entity, once what was said last has arrived."""
-        self._aborted.set()
+        self._reset.abort()
         self._tick.wait_for_all_acked(LAST_WORDS)  # the last tick tells the recorder to seal
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         for service in self._services:
             self._node.destroy_service(service)
-        self._node.destroy_client(self._reset)
+        self._reset.close()
         self._node.destroy_lifecycle_publisher(self._chunk)
         for publisher in (self._tick, self._announcement):
             self._node.destroy_publisher(publisher)
 
     def abort_waits(self) -> None:
         """Let the worker come back from a reset that nobody answers."""
-        self._aborted.set()
+        self._reset.abort()
 
     # Executor thread: only stores
 
@@ -202,7 +199,7 @@ class AgentTopics:
 
     def wait_for_guard(self, seconds: float) -> bool:
         """Until the guard hears our chunks: the first one must not be lost."""
-        return self._wait(lambda: self._chunk.get_subscription_count() > 0, seconds)
+        return self._reset.wait(lambda: self._chunk.get_subscription_count() > 0, seconds)
 
     def forbid_chunks(self) -> None:
         """The node is no longer active: a last word to the guard, and none after it."""
@@ -287,34 +284,4 @@ class AgentTopics:
 
     def reset_robot(self) -> int | None:
         """Call the driver's reset and wait; None if it failed, for which there is a warning."""
-        if not self._wait(self._reset.service_is_ready, RESET_SERVICE_SEC):
-            self.warn(f"no service {self._reset.srv_name}: is the robot's driver running?")
-            return None
-        answered = threading.Event()
-        future = self._reset.call_async(Trigger.Request())
-        future.add_done_callback(lambda _: answered.set())
-        if not self._wait(answered.is_set, RESET_ANSWER_SEC, answered):
-            self._reset.remove_pending_request(future)
-            self.warn(f'{self._reset.srv_name} did not answer within {RESET_ANSWER_SEC:.0f} s')
-            return None
-        response = future.result()
-        if not response.success:
-            self.warn(f'{self._reset.srv_name} failed: {response.message}')
-            return None
-        return _reset_time_ns(response.message, self._clock.now_ns())
-
-    def _wait(self, done, seconds: float, event: threading.Event | None = None) -> bool:
-        give_up_s = time.monotonic() + seconds
-        while not done():
-            if self._aborted.is_set() or time.monotonic() > give_up_s:
-                return False
-            (event or self._aborted).wait(_POLL_SEC)
-        return True
-
-
-def _reset_time_ns(message: str, now_ns: int) -> int:
-    """The time of the reset: as the driver says it in JSON, or else the time of its answer."""
-    try:
-        return int(json.loads(message)['stamp_ns'])
-    except (ValueError, KeyError, TypeError):
-        return now_ns
+        return self._reset.call()

@@ -1,0 +1,73 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The driver's reset service, as the worker calls it: waits, and can be told to wait no longer."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+
+from rclpy.lifecycle import LifecycleNode
+from std_srvs.srv import Trigger
+
+RESET_SERVICE_SEC = 1.0  # to find the driver's service; the worker tries again
+RESET_ANSWER_SEC = 5.0
+_POLL_SEC = 0.05
+
+
+class RobotReset:
+    """Client of one service."""
+
+    def __init__(
+        self, node: LifecycleNode, now_ns: Callable[[], int], warn: Callable[[str], None]
+    ) -> None:
+        self._node, self._now_ns, self._warn = node, now_ns, warn
+        self._aborted = threading.Event()
+        self._reset = node.create_client(Trigger, 'reset')
+
+    def close(self) -> None:
+        """Destroy the client."""
+        self._node.destroy_client(self._reset)
+
+    def abort(self) -> None:
+        """Let whoever waits come back, now and later."""
+        self._aborted.set()
+
+    def call(self) -> int | None:
+        """Call the driver's reset and wait; None if it failed, for which there is a warning."""
+        if not self.wait(self._reset.service_is_ready, RESET_SERVICE_SEC):
+            self._warn(f"no service {self._reset.srv_name}: is the robot's driver running?")
+            return None
+        answered = threading.Event()
+        future = self._reset.call_async(Trigger.Request())
+        future.add_done_callback(lambda _: answered.set())
+        if not self.wait(answered.is_set, RESET_ANSWER_SEC, answered):
+            self._reset.remove_pending_request(future)
+            self._warn(f'{self._reset.srv_name} did not answer within {RESET_ANSWER_SEC:.0f} s')
+            return None
+        response = future.result()
+        if not response.success:
+            self._warn(f'{self._reset.srv_name} failed: {response.message}')
+            return None
+        return _reset_time_ns(response.message, self._now_ns())
+
+    def wait(
+        self, done: Callable[[], bool], seconds: float, event: threading.Event | None = None
+    ) -> bool:
+        """Whether it is done within so many seconds and nobody has aborted."""
+        give_up_s = time.monotonic() + seconds
+        while not done():
+            if self._aborted.is_set() or time.monotonic() > give_up_s:
+                return False
+            (event or self._aborted).wait(_POLL_SEC)
+        return True
+
+
+def _reset_time_ns(message: str, now_ns: int) -> int:
+    """The time of the reset: as the driver says it in JSON, or else the time of its answer."""
+    try:
+        return int(json.loads(message)['stamp_ns'])
+    except (ValueError, KeyError, TypeError):
+        return now_ns
