@@ -36,7 +36,7 @@ def bundle(tmp_path_factory):
 
 
 def _run(*args):
-    return CliRunner().invoke(app, [str(arg) for arg in args])
+    return CliRunner(env={'COLUMNS': '400'}).invoke(app, [str(arg) for arg in args])
 
 
 def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):

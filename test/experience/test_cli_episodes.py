@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(*line: object) -> tuple[int, str]:
-    result = CliRunner().invoke(app, [str(part) for part in line])
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(app, [str(part) for part in line])
     return result.exit_code, result.output
 
 

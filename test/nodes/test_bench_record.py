@@ -22,7 +22,7 @@ def test_a_small_load_is_recorded_without_loss(monkeypatch: pytest.MonkeyPatch) 
     app = typer.Typer()
     app.command()(record_command)
     line = ['--seconds', '2', '--width', '64', '--height', '48', '--json']
-    result = CliRunner().invoke(app, line)
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(app, line)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.output.splitlines()[-1])
     assert (figures['lost'], figures['dropped']) == (0, 0)

@@ -57,7 +57,9 @@ def test_listens_to_a_live_topic():
 
 
 def test_one_thing_at_a_time():
-    shown = CliRunner().invoke(main.app, ['doctor', '--topic', 'a', '--contract', 'reacher'])
+    shown = CliRunner(env={'COLUMNS': '400'}).invoke(
+        main.app, ['doctor', '--topic', 'a', '--contract', 'reacher']
+    )
     assert shown.exit_code == 2
 
 

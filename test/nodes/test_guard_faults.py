@@ -62,13 +62,13 @@ def test_nobody_commands_while_the_driver_still_follows_another_command(spun):
     other = node.create_publisher(node._command._type, topic, 10)
     node.trigger_deactivate()
     node.trigger_activate()
-    assert not node._guard.active and 'a command was sent' in node._refusal
+    assert not node._guard.active and 'a command was sent' in node._refusal.text
     spin(lambda: node._command.silent_s > node.contract.command_timeout_s, 'silence')
     spin(lambda: other.get_subscription_count(), 'a listener')
     other.publish(node._command._type())
     spin(lambda: node._command.silent_s < 0.1, 'the command of the other')
     node.trigger_activate()
-    assert not node._guard.active and 'a command was sent' in node._refusal
+    assert not node._guard.active and 'a command was sent' in node._refusal.text
     spin(lambda: node._command.silent_s > node.contract.command_timeout_s, 'silence')
     node.trigger_activate()
     assert node._guard.active

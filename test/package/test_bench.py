@@ -49,7 +49,7 @@ def test_made_up_messages_are_valid_observations_of_their_tick(contract):
 
 
 def test_bench_tick_runs_every_iteration_and_ends_with_json(tiny_bundle):
-    shown = CliRunner().invoke(
+    shown = CliRunner(env={'COLUMNS': '400'}).invoke(
         main.app,
         ['bench', 'tick', '--bundle', str(tiny_bundle), '--ticks', '100', '--no-eager', '--json'],
     )

@@ -26,7 +26,7 @@ SMALL = AlignConfig(ticks=80, fit=FIT, batch=4, length=4, retrain_steps=3)
 def test_it_scores_before_and_after_and_names_what_was_found(source, monkeypatch):
     monkeypatch.setattr(bench_align, 'AlignConfig', lambda: SMALL)
     arguments = ['align', '--robot', 'cartpole', '--episodes', '1', source, '--json']
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(app, arguments)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout.splitlines()[-1])
     assert figures['reality'] == 'shifted_cartpole' and figures['episodes'] == 1
@@ -40,6 +40,6 @@ def test_it_scores_before_and_after_and_names_what_was_found(source, monkeypatch
 
 @pytest.mark.parametrize('wrong', [('--reality', 'nosuch'), ('--robot', 'nosuch')])
 def test_what_is_not_there_is_named_in_one_message(wrong):
-    result = CliRunner().invoke(app, ['align', *wrong])
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(app, ['align', *wrong])
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert 'nosuch' in result.stderr and 'Traceback' not in result.stderr

@@ -93,7 +93,7 @@ def test_what_returned_until_an_error_is_shown(tmp_path):
 
     app = typer.Typer()
     app.command()(command)
-    done = CliRunner().invoke(app)
+    done = CliRunner(env={'COLUMNS': '400'}).invoke(app)
     assert isinstance(done.exception, OSError)
     told = json.loads(done.stdout.splitlines()[-1])
     assert told['ended_early'] == 'OSError: the disk is full'

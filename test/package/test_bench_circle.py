@@ -84,7 +84,7 @@ def written(tmp_path, *runs):
 
 
 def circles(*arguments):
-    return CliRunner().invoke(app, ['circles', *arguments])
+    return CliRunner(env={'COLUMNS': '400'}).invoke(app, ['circles', *arguments])
 
 
 def test_seeds_side_by_side_are_averaged_per_episode_and_each_is_told(tmp_path):

@@ -70,7 +70,9 @@ def test_goals_are_max_age_and_a_tick_or_the_timeout_and_a_command():
 
 
 def test_an_unknown_fault_is_refused_before_anything_starts():
-    result = CliRunner().invoke(main.app, ['bench', 'reaction', '--fault', 'earthquake'])
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(
+        main.app, ['bench', 'reaction', '--fault', 'earthquake']
+    )
     assert result.exit_code == 2 and 'camera_lost' in result.output
 
 
@@ -95,7 +97,9 @@ def test_stop_and_disable_are_measured_on_real_processes(monkeypatch, tmp_path):
     path = tmp_path / 'arm.yaml'
     path.write_text(text)
     line = ['bench', 'reaction', '--runs', '1', '--robot', str(path), '--json']
-    result = CliRunner().invoke(main.app, [*line, '--fault', 'stop', '--fault', 'disabled'])
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(
+        main.app, [*line, '--fault', 'stop', '--fault', 'disabled']
+    )
     assert result.exit_code == 0, result.output
     figures = json.loads(result.output.splitlines()[-1])
     assert set(figures['faults']) == {'stop', 'disabled'}

@@ -26,7 +26,7 @@ def test_a_bundle_that_forgets_is_swapped_for_itself_without_a_jolt(tmp_path):
     spec.loader.exec_module(module)
     bundle = module.make_tiny_bundle(tmp_path / 'b', load_contract(find_robot('reacher')))
     options = ['--bundle', str(bundle), '--episodes', '1', '--ticks', '95', '--json', '--returns']
-    result = CliRunner().invoke(main.app, ['bench', 'swap', *options])
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(main.app, ['bench', 'swap', *options])
     assert result.exit_code == 0, result.output
     figures = json.loads(result.output.splitlines()[-1])
     rows = {row['ticks']: row for row in figures['burn_in']}

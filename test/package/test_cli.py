@@ -17,7 +17,7 @@ from world_model_ros.cli import bench, lazy, main
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.deploy import machine
 
-runner = CliRunner()
+runner = CliRunner(env={'COLUMNS': '400'})
 
 
 def test_help_names_every_verb_and_imports_none():

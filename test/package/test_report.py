@@ -29,7 +29,7 @@ from world_model_ros.report.sane import label
 from world_model_ros.store import open_store
 from world_model_ros.store.redact import redact
 
-runner = CliRunner()
+runner = CliRunner(env={'COLUMNS': '400'})
 VOID = {'br', 'img', 'meta'}
 
 

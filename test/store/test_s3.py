@@ -106,7 +106,7 @@ def test_a_recorders_shipper_and_the_report_use_it(environment, tmp_path):
     assert [ref.uuid for ref in complete_episodes(open_store(url))] == ['earlier-1']
 
     page = tmp_path / 'report.html'
-    told = CliRunner().invoke(app, ['report', url, '--out', str(page)])
+    told = CliRunner(env={'COLUMNS': '400'}).invoke(app, ['report', url, '--out', str(page)])
     assert told.exit_code == 0, told.output
     assert '1 episodes' in told.output and page.is_file()
 

@@ -27,7 +27,7 @@ def robot_file(tmp_path):
 
 
 def refused(*line):
-    result = CliRunner().invoke(app, line)
+    result = CliRunner(env={'COLUMNS': '400'}).invoke(app, line)
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
     (text,) = result.stderr.strip().splitlines()
     assert text.startswith('world-model: ')
