@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stop is remembered through everything that can happen to its file."""
 
-import os
 
 import pytest
 
@@ -48,7 +47,7 @@ def test_a_stop_that_nobody_waited_for_comes_back(opened):
     assert opened().state.stop_reason == 'button'
 
 
-@pytest.mark.parametrize('damage', [b'', b'{', b'{"format": 1}', os.urandom(64)])
+@pytest.mark.parametrize('damage', [b'', b'{', b'{"format": 1}', bytes(range(190, 254))])
 @pytest.mark.parametrize('which', [(0,), (1,), (0, 1)])
 def test_damage_means_stopped_until_a_person_releases_it(opened, tmp_path, damage, which):
     opened().close()
