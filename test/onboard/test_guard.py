@@ -323,6 +323,17 @@ def test_outside_of_the_box_all_hold_and_chunks_are_refused(measured):
         assert sample_at(guard, t * MS, measured).values.tolist() == measured
 
 
+def test_a_robot_that_was_pushed_out_while_held_is_held_at_its_limit():
+    """Not where it was before: a driver that comes back would drive it there."""
+    guard = arm([0.3, 0.0])
+    for t in range(0, 1000, 20):
+        assert sample_at(guard, t * MS, [0.3, 0.0]).values.tolist() == [0.3, 0.0]
+    sent = [sample_at(guard, t * MS, [1.2, 0.0]).values for t in range(1000, 4000, 20)]
+    assert guard.outside
+    assert sent[-1].tolist() == [1.0, 0.0]  # the limit: nearest to where it is
+    assert np.abs(np.diff([row[0] for row in sent])).max() <= 0.02 + 1e-12
+
+
 def test_a_person_moves_a_joint_into_its_box_and_no_further_out():
     guard = arm([1.2, 0.0])
     here = np.array([1.2, 0.0])

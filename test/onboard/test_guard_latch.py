@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stop is remembered through everything that can happen to its file."""
 
-
 import pytest
 
 from world_model_ros.durable import DurableState

@@ -269,7 +269,7 @@ class Player:
         elif name == 'clock':
             stage.set(done.CLOCK_GOOD if argument == 'runs' else done.CLOCK_BAD, clock=argument)
         elif name == 'clock step':
-            stage.set('clock step', clock_step=argument)
+            stage.set(done.CLOCK_STEP, clock_step=argument)
         else:
             raise ValueError(f'no such event: {name}')
 
@@ -300,6 +300,8 @@ class Player:
                 stage.agent.hand = 'inwards'
             elif stage.guard.get('source') == 'teleop':
                 stage.agent.hand = ''
+            if stage.driver.get('fault'):  # of a command from before this activation
+                stage.trigger('clear_fault')
             return str(stage.guard.get('source')).startswith('chunk')
 
         stage.until(acts, 'a chunk in force', RECOVER_S)

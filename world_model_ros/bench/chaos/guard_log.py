@@ -21,6 +21,7 @@ CHUNK, TELEOP, LET_GO = 'chunk', 'teleop', 'let go'
 FOREIGN_SILENT, FOREIGN_SENDS, FOREIGN_OFF = 'foreign silent', 'foreign sends', 'foreign off'
 JOINTS_BAD, JOINTS_GOOD = 'joints bad', 'joints good'
 CLOCK_BAD, CLOCK_GOOD = 'clock bad', 'clock good'
+CLOCK_STEP = 'clock step'
 DRIVER_AWAY = 'driver away'
 
 HEARD_S = 0.7  # until a new publisher's messages must be heard

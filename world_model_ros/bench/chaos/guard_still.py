@@ -40,7 +40,8 @@ def rest_spans(log: RunLog, session: Session) -> list[tuple[str, Span]]:
         (
             'beside a silent publisher',
             (done.FOREIGN_SILENT,),
-            (done.FOREIGN_OFF, done.FOREIGN_SENDS),
+            # The second controller lives in the driver's process.
+            (done.FOREIGN_OFF, done.FOREIGN_SENDS, done.DRIVER_AWAY),
             LOOK_S,
         ),
         (CLOCK, (done.CLOCK_BAD,), (done.CLOCK_GOOD,), CLOCK_SILENT_S),
@@ -70,9 +71,11 @@ def check_still(
             log.done(done.CLOCK_BAD), log.done(done.CLOCK_GOOD), log.end_s
         )
     ]
+    # A clock that stands and steps forward has moved: motion may go on for as long.
+    stepped = [(m.begin_s, m.end_s + CLOCK_SILENT_S + rest_s) for m in log.done(done.CLOCK_STEP)]
     hung = [(m.begin_s, m.end_s + rest_s) for m in log.done(done.GUARD_HUNG)]
     for why, (begin_s, end_s) in rest_spans(log, session):
-        holes = [*hung, *(hands if why in BY_HAND else []), *([] if why == CLOCK else stands)]
+        holes = [*hung, *(hands if why in BY_HAND else []), *(stepped if why == CLOCK else stands)]
         for a, b in done.without((begin_s + rest_s, end_s), holes):
             checked[f'held {why}'] += sum(a <= c.sent_s <= b for c in sent)
             held = [c for c in sent if begin_s <= c.sent_s <= b]

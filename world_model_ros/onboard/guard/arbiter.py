@@ -300,7 +300,10 @@ class Guard:
         dt_s = self._step_s(t_ns, steady_s, reasons)
         here = self._positions(measured) if self._held else None
         if here is not None:
+            inside = not self._box.text
             self._box.judge(here)
+            if inside and self._box.text:  # pushed out while held: hold there, not far away
+                self._hold.judge_again()
         source, chunk = self._who(t_ns, steady_s, rest, reasons)
         if chunk is None:
             self._rest(dt_s, steady_s, here, reasons)

@@ -40,6 +40,11 @@ class Hold:
         self.leave()
         self.target = np.array(target, np.float64)
 
+    def judge_again(self) -> None:
+        """The robot was moved while it was held: where it is now may become the target."""
+        self._judged = False
+        self._still_from = None
+
     def step(
         self,
         motion: Motion,
