@@ -26,11 +26,13 @@ settings.register_profile('ci', deadline=None, derandomize=True)
 settings.load_profile('ci' if os.environ.get('CI') else 'default')
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """With several workers (pytest -n): who starts nodes shares one, so that they take turns.
 
     A file of the other tests stays together too, so that its fixtures are made once.
     """
+    items.sort(key=lambda item: item.get_closest_marker('ros') is None)  # the longest begins first
     for item in items:
         own = 'ros' if item.get_closest_marker('ros') else str(Path(item.fspath))
         item.add_marker(pytest.mark.xdist_group(own))

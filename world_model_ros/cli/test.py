@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 # One worker a core; one of them starts all nodes, file by file the other takes the rest.
-WORKERS = ('-n', '2', '--dist', 'loadgroup')
+WORKERS = ('-n', '2', '--dist', 'loadgroup', '--no-loadscope-reorder')
 CHECKS = (
     ('ruff check', ('ruff', 'check', '.')),
     ('ruff format', ('ruff', 'format', '--check', '.')),
