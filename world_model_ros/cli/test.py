@@ -11,8 +11,6 @@ from typing import Annotated
 
 import typer
 
-# One worker a core; one of them starts all nodes, file by file the other takes the rest.
-WORKERS = ('-n', '2', '--dist', 'loadgroup', '--no-loadscope-reorder')
 CHECKS = (
     ('ruff check', ('ruff', 'check', '.')),
     ('ruff format', ('ruff', 'format', '--check', '.')),
@@ -37,7 +35,7 @@ def test_command(
 ) -> None:
     """Run ruff, mypy over everything but the nodes, and pytest; exit 1 if any of them fails."""
     root = source_root()
-    checks = [*CHECKS, ('pytest', ('pytest', *WORKERS, *(pytest_args or ())))]
+    checks = [*CHECKS, ('pytest', ('pytest', *(pytest_args or ())))]
     failed = []
     for name, command in checks:
         typer.secho(f'== {name}', bold=True)

@@ -61,6 +61,7 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.STALE,
 )
 
+THREAD_ENDS_SEC = 20.0
 SENSOR_QOS = QoSProfile(
     depth=10,
     history=HistoryPolicy.KEEP_LAST,
@@ -221,6 +222,20 @@ def make_executor(context: rclpy.Context | None = None):
     except ImportError:
         return SingleThreadedExecutor(context=context)
     return EventsExecutor(context=context)
+
+
+def end_listener(thread: threading.Thread, node: Node) -> None:
+    """Destroy a node that a thread of its own spins, once that thread has been told to end.
+
+    A call into DDS may wait for seconds for a process that was killed. To destroy the node under
+    such a call ends this process with a segmentation fault; then it is left to the end of it.
+    """
+    thread.join(timeout=THREAD_ENDS_SEC)
+    if thread.is_alive():
+        return
+    context = node.context
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
 
 
 def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> int:

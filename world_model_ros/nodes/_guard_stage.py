@@ -116,6 +116,7 @@ class GuardStage:
     def _spin(self) -> None:
         while not self._ended:
             self._executor.spin_once(timeout_sec=0.1)
+        self._executor.shutdown(timeout_sec=1.0)
 
     def _on_command(self, message: JointState, info: dict) -> None:
         field = {'position': message.position, 'velocity': message.velocity}
@@ -314,13 +315,12 @@ class GuardStage:
     def close(self) -> None:
         """End everything."""
         self.agent.close()
+        # The node goes first: to destroy it while its thread or DDS still handles the end of the
+        # others has ended this process with a segmentation fault.
+        self._ended = True
+        _common.end_listener(self._thread, self._node)
         for process in self.processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
                 process.wait()
-        self._ended = True
-        self._thread.join(timeout=2.0)
-        self._executor.shutdown(timeout_sec=1.0)
-        self._node.destroy_node()
-        rclpy.try_shutdown(context=self._context)

@@ -57,9 +57,7 @@ class Monitor:
     def close(self) -> None:
         """Stop listening."""
         self._end.set()
-        self._thread.join(timeout=2.0)
-        self._node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+        _common.end_listener(self._thread, self._node)
 
     def _run(self) -> None:
         executor = SingleThreadedExecutor(context=self._context)

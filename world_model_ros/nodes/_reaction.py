@@ -76,9 +76,7 @@ class ReactionEars:
     def close(self) -> None:
         """Stop listening."""
         self._end.set()
-        self._thread.join(timeout=2.0)
-        self._node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+        _common.end_listener(self._thread, self._node)
 
     def heard(self) -> list[tuple[float, str]]:
         """Arrival (time.monotonic()) and source of the newest commands, in order of arrival."""
