@@ -24,7 +24,7 @@ from world_model_ros.bench.chaos.guard_events import (
 from world_model_ros.bench.chaos.guard_rules import judge
 from world_model_ros.contract import parse_contract
 
-# Names alone, or (name, argument); 0.2 s after each.
+# Names alone, or (name, argument); 0.3 s after each: longer than command_timeout.
 SEQUENCES = {
     'position': (
         ('activate', 'activate', 'deactivate', 'deactivate', 'activate', ('odd plan', 'nan')),
@@ -41,7 +41,7 @@ SEQUENCES = {
 
 def events(sequence):
     pairs = [step if isinstance(step, tuple) else (step, None) for step in sequence]
-    return [Event('plan', 'smooth', 0.0), *(Event(name, what, 0.2) for name, what in pairs)]
+    return [Event('plan', 'smooth', 0.0), *(Event(name, what, 0.3) for name, what in pairs)]
 
 
 @pytest.mark.ros
@@ -55,7 +55,7 @@ def test_no_rule_is_broken(robot):
     finally:
         player.close()
     # Each sequence activated at least once: a second activation may meet a busy computer.
-    assert checked['activations'] >= len(SEQUENCES[robot]) and checked['steps'] > 20
+    assert checked['activations'] >= len(SEQUENCES[robot]) and checked['steps'] > 10
 
 
 def test_a_run_is_drawn_again_from_its_numbers():
