@@ -84,7 +84,7 @@ class GuardOutput:
         message = _wire.command_message(self._contract, t_ns, command.values)
         try:
             self._command.publish(message)
-        except Exception:
+        except Exception:  # any failure of the middleware: nothing went out; raised again
             self._guard.not_sent()
             raise
         self._sent.publish(

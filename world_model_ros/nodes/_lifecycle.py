@@ -21,7 +21,7 @@ def logs_errors(transition):
     def logged(self, state):
         try:
             return transition(self, state)
-        except Exception:
+        except Exception:  # whatever a transition raises: rclpy would swallow it; raised again
             self.get_logger().error(
                 f'{transition.__name__} failed: {traceback.format_exc(limit=-4)}'
             )

@@ -53,8 +53,8 @@ def one_run(
         checked[f'event {event.name}'] += 1
     try:
         log, found = player.play(events, int(rng.integers(1 << 31)))
-    except Exception:
-        _close()  # whatever it was, the next run begins with new processes
+    except Exception:  # whatever it was, the next run begins with new processes; raised again
+        _close()
         raise
     found += judge(log, checked)
     if found:
