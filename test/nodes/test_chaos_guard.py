@@ -25,17 +25,20 @@ from world_model_ros.bench.chaos.guard_rules import judge
 from world_model_ros.contract import parse_contract
 
 # Names alone, or (name, argument); 0.3 s after each: longer than command_timeout.
+ACTIVATE = ('activate', 'insist')
 SEQUENCES = {
     'position': (
-        ('activate', 'activate', 'deactivate', 'deactivate', 'activate', ('odd plan', 'nan')),
-        ('activate', 'stop', 'guard killed', 'activate', 'release', 'activate', 'disable'),
-        ('activate', ('out of the box', 'j2'), ('teleop', 'outwards'), 'stop', 'foreign sends'),
+        (ACTIVATE, 'activate', 'deactivate', 'deactivate', 'activate', ('odd plan', 'nan')),
+        (ACTIVATE, 'stop', 'guard killed', 'activate', 'release', 'activate', 'disable'),
+        (ACTIVATE, ('out of the box', 'j2'), ('teleop', 'outwards'), 'stop', 'foreign sends'),
     ),
     'position_sim_time': (
-        ('activate', ('clock', 'paused'), ('clock', 'runs'), ('clock step', -5.0), 'agent gone'),
-        ('activate', ('clock', 'ended'), 'deactivate'),
+        (ACTIVATE, ('clock', 'paused'), ('clock', 'runs'), ('clock step', -5.0), 'agent gone'),
+        (ACTIVATE, ('clock', 'ended'), 'deactivate'),
+        (('clock', 'ended'), ('joints', 'all'), 'let go', 'let go', 'let go', 'activate'),
+        (ACTIVATE, 'disable', ('clock', 'paused'), ('joints', 'all'), 'let go', 'enable'),
     ),
-    'effort': (('activate', ('guard hung', 0.15), 'deactivate', 'activate', 'foreign silent'),),
+    'effort': ((ACTIVATE, ('guard hung', 0.15), 'deactivate', 'activate', 'foreign silent'),),
 }
 
 
@@ -54,8 +57,9 @@ def test_no_rule_is_broken(robot):
             assert found + judge(log, checked) == [], sequence
     finally:
         player.close()
-    # Each sequence activated at least once: a second activation may meet a busy computer.
-    assert checked['activations'] >= len(SEQUENCES[robot]) and checked['steps'] > 10
+    # One that is insisted on, and that of the recovery.
+    surely = sum(1 + (ACTIVATE in sequence) for sequence in SEQUENCES[robot])
+    assert checked['activations'] >= surely and checked['steps'] > 20
 
 
 def test_a_run_is_drawn_again_from_its_numbers():

@@ -12,8 +12,8 @@ rclpy = pytest.importorskip('rclpy')
 
 from rosgraph_msgs.msg import Clock
 
-from world_model_ros.nodes import _common, _guard_beat
-from world_model_ros.nodes._guard_beat import CLOCK_SILENT_SEC, SimBeat
+from world_model_ros.nodes import _common, _sim_beat, _wall_beat
+from world_model_ros.nodes._sim_beat import CLOCK_SILENT_SEC, SimBeat
 
 PERIOD_NS = 20_000_000
 
@@ -23,7 +23,7 @@ class Stage:
 
     def __init__(self, monkeypatch):
         self.now_s, self.sent = 100.0, []
-        monkeypatch.setattr(_guard_beat.time, 'monotonic', lambda: self.now_s)
+        monkeypatch.setattr(_sim_beat.time, 'monotonic', lambda: self.now_s)
         self.beat = SimBeat(self, PERIOD_NS, 0.1, lambda *what: self.sent.append(what))
         self.beat.begin()
 
@@ -48,12 +48,16 @@ def test_a_clock_that_ends_or_repeats_the_same_time_leads_to_the_safe_action(
     monkeypatch, clock_ns
 ):
     stage = Stage(monkeypatch)
+    assert 'no /clock yet' in stage.beat.unready()
     stage.on_clock(Clock(clock=_common.to_time(1_000_000_000)))
+    assert not stage.beat.unready()
     stage.pass_time(CLOCK_SILENT_SEC + 0.1, clock_ns)
+    assert 'stands still' in stage.beat.unready()  # positions do not grow old by this clock
     assert stage.sent and all(rest for _, _, rest in stage.sent)
     assert '/clock' in stage.beat.problem
     stage.pass_time(0.02, 1_020_000_000)
     assert [rest for _, _, rest in stage.sent] == [''] and not stage.beat.problem
+    assert not stage.beat.unready()
 
 
 def test_a_thread_that_is_late_between_two_clocks_does_not_turn_time_back(monkeypatch):
@@ -66,10 +70,10 @@ def test_a_thread_that_is_late_between_two_clocks_does_not_turn_time_back(monkey
             steady[0] += next(jumps)
             return SimpleNamespace(nanoseconds=round(steady[0] * 1e9))
 
-    monkeypatch.setattr(_guard_beat.time, 'monotonic', lambda: steady[0])
+    monkeypatch.setattr(_wall_beat.time, 'monotonic', lambda: steady[0])
     stamps = []
     node = SimpleNamespace(get_clock=Clock)
-    beat = _guard_beat.WallBeat(node, PERIOD_NS, lambda t_ns, *_: stamps.append(t_ns))
+    beat = _wall_beat.WallBeat(node, PERIOD_NS, lambda t_ns, *_: stamps.append(t_ns))
     for due_s in (100.0, 100.02, 100.04):
         steady[0] = max(steady[0], due_s)
         beat._beat(due_s)

@@ -30,11 +30,15 @@ class GuardSwitches:
         guard: Guard,
         latch: Latch,
         measured: Callable[[], np.ndarray | None],
+        unready: Callable[[], str],
         publish_status: Callable[[], None],
     ) -> None:
-        """`lock` orders what is done to `guard`; `measured` is called with it held."""
+        """`lock` orders what is done to `guard`; `measured` is called with it held.
+
+        `unready` says why motion must not begin by the clock, ''.
+        """
         self._node, self._lock, self._guard, self._latch = node, lock, guard, latch
-        self._measured, self._publish_status = measured, publish_status
+        self._measured, self._unready, self._publish_status = measured, unready, publish_status
         self._serve(Trigger, '~/stop', self.on_stop)
         self._serve(Trigger, '~/release_stop', self.on_release_stop)
         self._serve(SetBool, '~/enable', self.on_enable)
@@ -98,7 +102,8 @@ class GuardSwitches:
         before = Latched(self._guard.stop_reason, self._guard.enabled)
         with self._lock:
             measured = self._measured()
-        refusal = self._guard.refuses_motion(measured)
+        refusal = self._unready() if self._guard.active else ''
+        refusal = refusal or self._guard.refuses_motion(measured)
         refusal = refusal or self._latch.save_now(state)
         if not refusal:
             with self._lock:

@@ -86,6 +86,7 @@ class GuardNode(LifecycleNode):
             self._guard,
             self._latch,
             self._inputs.measured,
+            self._beat.unready,
             lambda: self._report.publish_status(),
         )
         self._rivals = Rivals(self._command, self._report.twin_alive)
@@ -137,9 +138,8 @@ class GuardNode(LifecycleNode):
                 f'it. Try again after {self.contract.command_timeout_s:g} s without a command'
             )
             return Refusal(RefusalKind.JUST_COMMANDED, text)
-        if self._beat.simulated and not self._beat.now_ns():
-            text = 'no /clock yet: start the simulator, or leave use_sim_time out'
-            return Refusal(RefusalKind.NO_CLOCK, text)
+        if unready := self._beat.unready():
+            return Refusal(RefusalKind.NO_CLOCK, unready)
         with self._lock:
             text = self._guard.activate(self._inputs.measured())
             if text:

@@ -180,7 +180,9 @@ class Player:
     def _do(self, event: Event) -> None:
         stage, argument, begin_s = self._stage, event.argument, time.time()
         name = event.name
-        if name == 'activate':
+        if name == 'activate' and argument == 'insist':
+            self._insist(lambda: stage.activate(done.ACTIVATE), 'activate')
+        elif name == 'activate':
             stage.activate(done.ACTIVATE)
         elif name == 'deactivate':
             stage.deactivate(done.DEACTIVATE)

@@ -34,7 +34,7 @@ class RefusalKind(Enum):
     RIVAL = 'rival'  # another node has a publisher on the command topic
     JUST_STARTED = 'just_started'  # other publishers are still being looked for
     JUST_COMMANDED = 'just_commanded'  # the driver still follows a command of before
-    NO_CLOCK = 'no_clock'
+    NO_CLOCK = 'no_clock'  # simulated time, and none came yet, or it stands still
     NO_POSITION = 'no_position'  # the joints have not been heard of lately
 
     @property
