@@ -3,7 +3,7 @@
 """Every fault that a process counts or a view shows: its name, what it means, what to do.
 
 Owns the words, once: the trainer counts by these names, `telemetry/faults.py` shows them, and
-docs/faults.md is made of them. A new fault is one row here. Imports nothing of ours.
+docs/reference/faults.md is made of them. A new fault is one row here. Imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ TABLE = {'trainer': TRAINER, 'agent': AGENT, 'recorder': RECORDER}
 
 
 def fault_table() -> str:
-    """The table as Markdown, for docs/faults.md."""
+    """The table as Markdown, for docs/reference/faults.md."""
     lines = ['| process | fault | what to do |', '|---|---|---|']
     lines += [
         f'| {process} | {kind.text} (`{kind.name}`) | {kind.remedy} |'

@@ -134,7 +134,7 @@ def test_a_name_means_the_same_in_every_node():
 
 
 def test_the_page_on_nodes_names_every_parameter():
-    page = (ROOT / 'docs' / 'nodes.md').read_text()
+    page = (ROOT / 'docs' / 'reference' / 'nodes.md').read_text()
     assert not [name for _, name in TABLE if f'`{name}`' not in page]
 
 

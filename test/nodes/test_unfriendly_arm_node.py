@@ -25,7 +25,7 @@ from world_model_ros.nodes import _common, _unfriendly_faults, _wire
 
 pytestmark = pytest.mark.ros
 NAMES = list(load_contract('unfriendly_arm').action.names)
-DOCS = Path(__file__).resolve().parents[2] / 'docs' / 'unfriendly_arm.md'
+DOCS = Path(__file__).resolve().parents[2] / 'docs' / 'reference' / 'unfriendly_arm.md'
 
 
 class Ears:

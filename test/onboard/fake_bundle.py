@@ -3,7 +3,7 @@
 """A bundle of numpy functions with the graphs' names and shapes: x' = x + a, reward -|x - goal|.
 
 Belief [1, 2]: x of two axes. The policy asks for `policy` whatever the belief. One planner
-iteration is cross-entropy over the candidates in the order of docs/bundle.md.
+iteration is cross-entropy over the candidates in the order of docs/reference/bundle.md.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever comes in, in whatever order: every command keeps to the rules of docs/guard.md.
+"""Whatever comes in, every command keeps to the rules of docs/reference/guard.md.
 
 The judge below does its own arithmetic on what came out; it shares no code with the guard.
 """

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every cell of the table in docs/guard.md: a state, an event, and the state after it."""
+"""Every cell of the table in docs/reference/guard.md: state, event, and the state after it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from world_model_ros.onboard.guard.latch import Latch, Latched
 
 MS = 1_000_000
 NAMES = ['shoulder', 'wrist']
-PAGE = Path(__file__).parents[2] / 'docs' / 'guard.md'
+PAGE = Path(__file__).parents[2] / 'docs' / 'reference' / 'guard.md'
 CONTRACT = make_contract(
     action=make_action(kind='position', safe='hold', low=(-1, -1), high=(1, 1))
 )

@@ -159,7 +159,7 @@ def test_the_stored_record_of_schema_1_is_still_read():
 
 
 def test_the_page_for_readers_lists_every_name():
-    page = (Path(__file__).parents[2] / 'docs' / 'tick_record.md').read_text()
+    page = (Path(__file__).parents[2] / 'docs' / 'reference' / 'tick_record.md').read_text()
     for name in tick_names(make_contract()):
         shown = name.replace('camera.', 'STREAM.').replace('joints.', 'STREAM.')
         for joint in ('shoulder', 'wrist'):

@@ -27,7 +27,7 @@ class Loop:
 
 
 def test_the_page_is_that_of_the_table():
-    assert fault_table() in (ROOT / 'docs' / 'faults.md').read_text()
+    assert fault_table() in (ROOT / 'docs' / 'reference' / 'faults.md').read_text()
 
 
 def test_names_are_told_apart_and_every_fault_has_a_remedy():

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / 'world_model_ros'
 
-# Folder -> what it may import of the others: the table of docs/architecture.md.
+# Folder -> what it may import of the others: the table of docs/explanation/architecture.md.
 MAY_IMPORT = {
     'contract': set(),
     'wire': {'contract'},

@@ -3,8 +3,8 @@
 """`bench circle`: does a robot that changed get better by itself, and than what?
 
 Runs `world-model demo` on a shifted robot in real time and evaluates the last release, by the
-protocol of docs/evaluation.md, against the frozen bundle and the other arms. Evaluation is in
-lockstep after the run, so it takes nothing from the robot.
+protocol of docs/explanation/evaluation.md, against the frozen bundle and the other arms.
+Evaluation is in lockstep after the run, so it takes nothing from the robot.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def run(setup: Setup, interface: str, arms: Arms, folder: Path, figures: dict[st
         if arms.is_mild():
             raise MildShift(
                 f'{setup.reality} costs the frozen bundle {arms.loss():.0%}: a mild shift carries '
-                'no claim (docs/evaluation.md)'
+                'no claim (docs/explanation/evaluation.md)'
             )
     folder.mkdir(parents=True, exist_ok=True)
     _demo(setup, folder, figures)

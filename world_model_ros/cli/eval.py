@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `eval` verb: returns of a bundle by the protocol of docs/evaluation.md."""
+"""The `eval` verb: returns of a bundle by the protocol of docs/explanation/evaluation.md."""
 
 from __future__ import annotations
 

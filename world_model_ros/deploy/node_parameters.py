@@ -3,9 +3,9 @@
 """Every parameter of every node: default, meaning and range, written down once.
 
 The nodes declare from this table, the launch files take defaults and descriptions from it, and
-tests hold `config/nodes.yaml` and `docs/nodes.md` to it. A value that does not fit is refused in
-one line that names the parameter, the value, its type, what is expected and how to write it.
-Plain Python: imports neither rclpy nor launch.
+tests hold `config/nodes.yaml` and `docs/reference/nodes.md` to it. A value that does not fit is
+refused in one line that names the parameter, the value, its type, what is expected and how to
+write it. Plain Python: imports neither rclpy nor launch.
 """
 
 from __future__ import annotations

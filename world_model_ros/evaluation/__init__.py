@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The protocol of docs/evaluation.md in code, once, for every table, plot and claim.
+"""The protocol of docs/explanation/evaluation.md in code, once, for every table, plot and claim.
 
 May import contract, bundle, onboard and robots; never torch, nodes or rclpy.
 """

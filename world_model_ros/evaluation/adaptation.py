@@ -3,7 +3,8 @@
 """How much of what a shift took a robot has regained: the figures of an adaptation claim.
 
 Input: returns of each arm over the same report seeds. `regained` is
-(adapted - frozen) / (oracle - frozen); see docs/evaluation.md. Must not import torch or rclpy.
+(adapted - frozen) / (oracle - frozen); see docs/explanation/evaluation.md. Must not import torch
+or rclpy.
 """
 
 from __future__ import annotations

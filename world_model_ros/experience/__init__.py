@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Episodes: recorded as rosbag2 MCAP directories, read back, rebuilt tick by tick.
 
-Owns the episode format (docs/episode.md). May import contract and onboard's assembly; must not
-import ROS or torch.
+Owns the episode format (docs/reference/episode.md). May import contract and onboard's assembly;
+must not import ROS or torch.
 """
 
 from world_model_ros.experience.bag import EpisodeError, EpisodeInfo, Qos, Topic

@@ -3,7 +3,7 @@
 """The guard's services: stop, release_stop, enable.
 
 What forbids motion happens first and is on disk a moment later; what allows it is on disk first.
-The rules are in docs/guard.md; judgement is in onboard/guard/.
+The rules are in docs/reference/guard.md; judgement is in onboard/guard/.
 """
 
 from __future__ import annotations

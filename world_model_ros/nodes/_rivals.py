@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other publishers of the command topic, and what the guard does about them.
 
-Owns the rules of docs/guard.md, "Another publisher": refused at activation; one that appears later
-and sends nothing brings the robot to rest; one that sends makes the guard silent. Of two guards of
-one name that were activated at once, the one with the lower GID stays.
+Owns the rules of docs/reference/guard.md, "Another publisher": refused at activation; one that
+appears later and sends nothing brings the robot to rest; one that sends makes the guard silent. Of
+two guards of one name that were activated at once, the one with the lower GID stays.
 """
 
 from __future__ import annotations

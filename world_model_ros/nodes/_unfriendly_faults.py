@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The faults of the unfriendly arm as parameters: one table of default, choices and meaning.
 
-docs/unfriendly_arm.md lists the same names; a test compares them.
+docs/reference/unfriendly_arm.md lists the same names; a test compares them.
 """
 
 from __future__ import annotations

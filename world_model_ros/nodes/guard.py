@@ -4,9 +4,9 @@
 
 A lifecycle node. Inactive it has no publisher on the command topic and sends nothing; active, one
 bounded command goes out per command period, with a report of what was sent and why. All judgement
-is in onboard/guard/, the table of rules in docs/guard.md; here are topics, services and the life
-cycle. Loads neither a bundle nor ONNX Runtime. The protective stop is software and replaces no
-hardware emergency stop.
+is in onboard/guard/, the table of rules in docs/reference/guard.md; here are topics, services and
+the life cycle. Loads neither a bundle nor ONNX Runtime. The protective stop is software and
+replaces no hardware emergency stop.
 
 Threads: on a real robot a metronome samples, so that neither the disk nor a service delays a
 command; the executor does the rest. One lock, held for one sample or one switch, orders them.

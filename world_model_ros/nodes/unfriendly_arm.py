@@ -5,7 +5,7 @@
 For tests, fault injection and trying things out by hand; no driver of a user's robot. Joints,
 gravity, lag and the driver's limits are robots.UnfriendlyArm's; here are topics, time and the
 faults of a driver. Every fault is a parameter that can change while the node runs:
-docs/unfriendly_arm.md. There is no `reset` service, as on most real robots.
+docs/reference/unfriendly_arm.md. There is no `reset` service, as on most real robots.
 
 Messages come from one thread of its own, at their own steady rates; the executor's thread takes
 commands, services and parameters. Must not import the agent, the guard or onboard.

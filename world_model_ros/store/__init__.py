@@ -1,9 +1,9 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The object store, the only link between robots and trainers, formats 1 and 2 (docs/store.md).
+"""The object store, the only link between robots and trainers (docs/reference/store.md).
 
-Owns keys, records and the order in which they are written: what a reader finds is whole. Objects
-are moved by obstore; a folder is the default. May import contract only; must not import ROS,
+Owns formats 1 and 2: keys, records and the order of writing, so that a reader finds whole objects.
+They are moved by obstore; a folder is the default. May import contract only; must not import ROS,
 torch, numpy or ONNX Runtime.
 """
 

@@ -154,7 +154,7 @@ def _faults(faults: Sequence[Fault]) -> Table:
 
 
 def trainer_line(status: dict) -> str:
-    """What the trainer does and how far it is; `status` as in docs/trainer.md."""
+    """What the trainer does and how far it is; `status` as in docs/reference/trainer.md."""
     done, allowed = status.get('updates', 0), status.get('updates_allowed', 0)
     episodes, ticks = status.get('episodes', {}), status.get('ticks', {})
     share = min(1.0, done / allowed) if allowed else 0.0

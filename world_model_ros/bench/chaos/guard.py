@@ -4,9 +4,10 @@
 
 Robots are the unfriendly arm, a velocity and an effort robot, and the arm on simulated time; the
 guard and the driver are processes on a DDS domain of their own. The agent and the person are the
-injector's: they send what no sound agent would. docs/guard.md has the rules, guard_rules.py the
-judge. A run begins and ends with a guard that is inactive and has nothing latched, so that the
-processes can stay up; it must be possible to bring it back there and to act again.
+injector's: they send what no sound agent would. docs/reference/guard.md has the rules,
+guard_rules.py the judge. A run begins and ends with a guard that is inactive and has nothing
+latched, so that the processes can stay up; it must be possible to bring it back there and to act
+again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of docs/guard.md, held against what the driver received. Own arithmetic only.
+"""The rules of docs/reference/guard.md, held against what the driver received. Own sums only.
 
 Input: the log of one run. Output: which rules did not hold. Each step is judged by the times that
 the commands carry, never by when they arrived: the unfriendly arm's driver does that.

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An episode as the arrays that learning takes.
 
-Owns the meaning of each array; see docs/episode.md. Row k: the observation at t_k, the action that
-was executed over [t_{k-1}, t_k), and the reward of that interval. Must not import ROS or torch.
+Owns the meaning of each array; see docs/reference/episode.md. Row k: the observation at t_k, the
+action that was executed over [t_{k-1}, t_k), and the reward of that interval. Must not import ROS
+or torch.
 """
 
 from __future__ import annotations

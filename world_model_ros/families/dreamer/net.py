@@ -4,7 +4,7 @@
 
 Owns the network and its latent rules, nothing of how it is trained. Sources: RSSM from PlaNet
 (Hafner 2019), categorical latents and KL balancing from DreamerV2, unimix and the two-hot code
-from DreamerV3. `docs/learning.md` says what was changed. Imports contract only.
+from DreamerV3. `docs/explanation/learning.md` says what was changed. Imports contract only.
 """
 
 from __future__ import annotations

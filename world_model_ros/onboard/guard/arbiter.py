@@ -4,7 +4,7 @@
 
 Input: chunks, switches, measured joint positions and two clocks: the robot's time, which orders
 commands, and a clock that only times out. Output: one command per sample, or none. The rules are
-those of docs/guard.md, in the order in which they win:
+those of docs/reference/guard.md, in the order in which they win:
 
 inactive (nothing is sent) > stopped > disabled > foreign publisher, coming to rest > teleoperation
 > outside of the box > no heartbeat > no chunk in force > chunk.

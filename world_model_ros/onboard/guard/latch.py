@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stop and a disabled guard outlive the process: what is latched, on disk, written off-thread.
 
-Owns the state file of one guard, keyed by namespace and robot_id. Rules (docs/guard.md): no file
-means nothing is latched; a folder or file that cannot be used means stopped, and the stop is not
-released until writing works; each start proves it. Whoever asks for a stop waits for no disk.
+Owns the state file of one guard, keyed by namespace and robot_id. Rules (docs/reference/guard.md):
+no file means nothing is latched; a folder or file that cannot be used means stopped, and the stop
+is not released until writing works; each start proves it. Whoever asks for a stop waits for no
+disk.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The graphs of a bundle as typed calls: the only place onboard that knows their tensor names.
 
-Input and output: numpy float32 in SI units, shapes as in docs/bundle.md. The feed dictionaries
-are built once and refilled. Must not import ROS or torch; sessions come in with the bundle.
+Input and output: numpy float32 in SI units, shapes as in docs/reference/bundle.md. The feed
+dictionaries are built once and refilled. Must not import ROS or torch; sessions come in with the
+bundle.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@
 A candidate is loaded, warmed and burned in from the history in threads of their own and kept
 current until the tick's thread takes it, at a safe point, by one assignment. The model before it
 is kept current too: the acting model's first number that is not finite brings it back at that
-tick. docs/swap.md says why. Input: what was lived, tick by tick. Must not import ROS or torch.
+tick. docs/explanation/swap.md says why. Input: what was lived, tick by tick. Must not import ROS
+or torch.
 """
 
 from __future__ import annotations

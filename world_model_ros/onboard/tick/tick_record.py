@@ -3,8 +3,8 @@
 """The record of one tick as a list of named doubles, schema version 1.
 
 Owns the names, their order and both directions. A record is read without a contract: joints and
-streams are in its names. docs/tick_record.md is the same list for readers. Must not import ROS,
-torch or a bundle.
+streams are in its names. docs/reference/tick_record.md is the same list for readers. Must not
+import ROS, torch or a bundle.
 """
 
 from __future__ import annotations

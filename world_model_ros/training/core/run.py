@@ -33,7 +33,7 @@ SELECTION_SEED = 10_000
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Size of a run; frames are control steps of the task (see docs/evaluation.md)."""
+    """Size of a run; frames are control steps of the task (see docs/explanation/evaluation.md)."""
 
     frames: int
     seed: int = 0

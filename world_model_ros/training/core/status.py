@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The status of a trainer as one JSON object, for the store, the progress bar and the log.
 
-`status/trainer/INTERFACE/trainer.json`, format 1; docs/trainer.md is the same list for readers.
-Must not import ROS or a simulator.
+`status/trainer/INTERFACE/trainer.json`, format 1; docs/reference/trainer.md is the same list for
+readers. Must not import ROS or a simulator.
 """
 
 from __future__ import annotations
