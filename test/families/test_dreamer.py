@@ -97,7 +97,8 @@ def test_age_has_no_influence_before_it_was_learned(model, contract):
 
 def test_untrained_heads_promise_nothing(model):
     belief = torch.randn(3, model.belief_dim)
-    assert model.reward(belief).abs().max() < 1e-4
+    action = torch.zeros(3, model.action_dim)
+    assert model.outcomes(belief, action, belief)[0].abs().max() < 1e-4
     assert model.value(belief).abs().max() < 1e-4
 
 

@@ -22,9 +22,9 @@ A, B, Q, R = 1.05, 0.4, 1.0, 0.3
 
 
 class Linear:
-    """x' = A x + B u with quadratic cost: belief is (x, cost of the step that led here)."""
+    """x' = A x + B u with quadratic cost; the reward is one of state and action, r(x, u)."""
 
-    belief_dim, action_dim = 2, 1
+    belief_dim, action_dim = 1, 1
 
     def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
@@ -35,14 +35,11 @@ class Linear:
         self.cost, self.gain = cost, gain
 
     def imagine(self, belief, action, noise=None):
-        x, u = belief[:, :1], action
-        return torch.cat([A * x + B * u, Q * x * x + R * u * u], 1)
+        return A * belief + B * action
 
-    def reward(self, belief):
-        return -self.scale * belief[:, 1]
-
-    def continue_(self, belief):
-        return torch.ones(belief.shape[0])
+    def outcomes(self, belief, action, next_belief):
+        cost = Q * belief[:, 0] ** 2 + R * action[:, 0] ** 2
+        return -self.scale * cost, torch.ones(belief.shape[0])
 
     def value(self, belief):
         return -self.scale * self.cost * belief[:, 0] ** 2
@@ -73,7 +70,7 @@ def run(
     mask = torch.ones(CONFIG.horizon) if mask is None else mask
     for _ in range(iterations):
         noise = torch.randn(CONFIG.batch_size, CONFIG.horizon, 1)
-        out = step(torch.tensor([[x, 0.0]]), mean, std, noise, previous, mask, -box, box, 0 * box)
+        out = step(torch.tensor([[x]]), mean, std, noise, previous, mask, -box, box, 0 * box)
         mean, std = out[0], out[1]
     return out
 

@@ -75,7 +75,9 @@ def errors(learner: Learner, rows: dict[str, torch.Tensor]) -> tuple[float, floa
     beliefs = filter_windows(learner.model, batch, embedded).beliefs
     painted = learner.model.decoders['camera'](beliefs[0]).permute(0, 2, 3, 1)
     picture = (painted - rows['obs_camera'] / 255.0).square().mean()
-    reward = (learner.model.reward(beliefs[0, 1:]) - rows['reward'][1:]).square().mean()
+    before, after = beliefs[0, :-1], beliefs[0, 1:]
+    predicted, _ = learner.model.outcomes(before, rows['action_sent'][1:], after)
+    reward = (predicted - rows['reward'][1:]).square().mean()
     return float(picture), float(reward)
 
 

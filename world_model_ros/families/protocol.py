@@ -45,11 +45,15 @@ class WorldModel(Protocol):
     ) -> torch.Tensor:
         """Return the belief one period later under ``action``, [B, D]."""
 
-    def reward(self, belief: torch.Tensor) -> torch.Tensor:
-        """Return the expected reward of the tick that led to this belief, [B]."""
+    def outcomes(
+        self, belief: torch.Tensor, action: torch.Tensor, next_belief: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what a step from ``belief`` to ``next_belief`` under ``action`` brought.
 
-    def continue_(self, belief: torch.Tensor) -> torch.Tensor:
-        """Return the probability that the episode did not terminate here, [B]."""
+        Returns:
+            The expected reward [B] of the step, and the probability [B] that the episode did not
+            terminate at its end. A family may use any of the three inputs.
+        """
 
     def value(self, belief: torch.Tensor) -> torch.Tensor:
         """Return the expected discounted return from this belief on, [B]."""

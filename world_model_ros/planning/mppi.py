@@ -97,7 +97,7 @@ class PlanIteration(nn.Module):
         # Row 0 is the policy's everywhere, row 1 only where the previous plan has no action.
         kept = torch.stack([torch.zeros_like(kept), kept], 1)  # [H, 2, A]
         ours = torch.stack([torch.ones_like(known), 1.0 - known], 1)  # [H, 2, 1]
-        actions, states = [], []
+        actions, states = [], [state]
         for h in range(c.horizon):
             own = self.model.policy(state[:2])[0]  # [2, A]
             own = torch.minimum(torch.maximum(own, low), high)
@@ -106,7 +106,7 @@ class PlanIteration(nn.Module):
             actions.append(action)
             states.append(state)
         plans = torch.stack(actions, 1)  # [N + 4, H, A]
-        values = self._returns(torch.cat(states), count) / self.return_scale  # [N + 4]
+        values = self._returns(states, actions) / self.return_scale  # [N + 4]
 
         favoured = torch.cat([values[:PREVIOUS] + c.policy_margin, values[PREVIOUS:]])
         top, index = torch.topk(favoured, c.num_elites)
@@ -128,12 +128,15 @@ class PlanIteration(nn.Module):
             values,
         )
 
-    def _returns(self, states: torch.Tensor, count: int) -> torch.Tensor:
-        """Return discounted imagined returns [N + 4] of states [H * (N + 4), B]."""
+    def _returns(self, states: list[torch.Tensor], actions: list[torch.Tensor]) -> torch.Tensor:
+        """Return discounted imagined returns [N + 4] of H + 1 states [N + 4, B] and H actions."""
         c = self.config
-        reward = self.model.reward(states).reshape(c.horizon, count)
-        alive = self.model.continue_(states).reshape(c.horizon, count)
-        value = self.model.value(states[-count:])
+        count = states[0].shape[0]
+        reward, alive = self.model.outcomes(
+            torch.cat(states[:-1]), torch.cat(actions), torch.cat(states[1:])
+        )
+        reward, alive = reward.reshape(c.horizon, count), alive.reshape(c.horizon, count)
+        value = self.model.value(states[-1])
         total, discount = reward[0], alive[0] * c.gamma
         for h in range(1, c.horizon):
             total = total + discount * reward[h]

@@ -237,11 +237,17 @@ class Dreamer(nn.Module):
             latent = self.latent(self.prior_logits(deter), noise, c.imagine_rule)
         return torch.cat([deter, latent], -1)
 
+    def outcomes(
+        self, belief: torch.Tensor, action: torch.Tensor, next_belief: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return expected reward and probability of not having terminated, [B] each."""
+        return self.reward(next_belief), self.continuation(next_belief)
+
     def reward(self, belief: torch.Tensor) -> torch.Tensor:
-        """Return the expected reward of the tick that led here, [B]."""
+        """Return the expected reward of the tick that led here, [B]: what led here is in it."""
         return self.two_hot.mean(self.reward_head(belief))
 
-    def continue_(self, belief: torch.Tensor) -> torch.Tensor:
+    def continuation(self, belief: torch.Tensor) -> torch.Tensor:
         """Return the probability of not having terminated, [B]."""
         return torch.sigmoid(self.continue_head(belief)).squeeze(-1)
 

@@ -187,7 +187,7 @@ class Learner:
             entropies.append(torch.log(std).sum(-1))
         imagined = torch.stack(states)  # [H + 1, M, D]
         reward = model.reward(imagined[1:])
-        alive = model.continue_(imagined[1:])
+        alive = model.continuation(imagined[1:])
         slow = model.two_hot.mean(self.slow_value(imagined))  # [H + 1, M]
         returns = self._lambda_returns(reward, alive, slow[1:])  # [H, M]
         weight = torch.cumprod(torch.cat([torch.ones_like(alive[:1]), alive[:-1]]), 0).detach()

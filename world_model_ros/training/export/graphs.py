@@ -34,13 +34,8 @@ class ObserveGraph(nn.Module):
         """Take belief, action, flag, one tensor per stream and ages; see bundle format 1."""
         observation = dict(zip(self.streams, rest[:-1], strict=True))
         out, surprise = self.model.observe(belief, action_sent, observation, rest[-1], is_first)
-        return (
-            out,
-            surprise,
-            self.model.reward(out),
-            self.model.value(out),
-            self.model.continue_(out),
-        )
+        reward, continuation = self.model.outcomes(belief, action_sent, out)
+        return out, surprise, reward, self.model.value(out), continuation
 
 
 class ImagineGraph(nn.Module):

@@ -99,10 +99,11 @@ def open_loop_figures(
     out: Figures = {}
     for step in range(1, max(HORIZONS) + 1):
         action = np.stack([pieces[p].rows['action_sent'][s + step] for p, s in places])
-        belief = model.imagine(belief, torch.from_numpy(action))
+        before, sent = belief, torch.from_numpy(action)
+        belief = model.imagine(before, sent)
         if step in HORIZONS:
             told = {k: v.numpy() for k, v in model.decode(belief).items()}
-            told['reward'] = model.reward(belief).numpy()
+            told['reward'] = model.outcomes(before, sent, belief)[0].numpy()
             last = {name: _rows(pieces, places, name, 0) for name in _names(contract)}
             came = {name: _rows(pieces, places, name, step) for name in _names(contract)}
             known = np.isfinite(last['reward']) & np.isfinite(came['reward'])
@@ -128,7 +129,9 @@ def calibration_figures(
         reward = piece.rows['reward']
         value = model.value(piece.beliefs).numpy()
         known = np.isfinite(reward)
-        told_r.append(model.reward(piece.beliefs).numpy()[known])
+        before = torch.cat([model.initial(1), piece.beliefs[:-1]])
+        sent = torch.from_numpy(piece.rows['action_sent'])
+        told_r.append(model.outcomes(before, sent, piece.beliefs)[0].numpy()[known])
         came_r.append(reward[known])
         returns = discounted(reward, piece.rows['terminal'], value, discount)
         told_v.append(value[:-1][known[1:]])
