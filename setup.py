@@ -61,7 +61,10 @@ setup(
         # cpu and gpu exclude each other: both packages install the same module.
         'cpu': ['onnxruntime>=1.20'],
         'gpu': ['onnxruntime-gpu>=1.20'],
-        'sim': RENDERING,
+        'sim': [
+            'gymnasium>=1.0',
+            *RENDERING,
+        ],
         'train': [
             'jinja2',
             'matplotlib',
@@ -94,6 +97,13 @@ setup(
             'sim_robot = world_model_ros.nodes.sim_robot:main',
             'unfriendly_arm = world_model_ros.nodes.unfriendly_arm:main',
             'updater = world_model_ros.nodes.updater:main',
+        ],
+        # Ours beside those of other packages; the same table stands in robots/bodies/registry.py.
+        'world_model_ros.bodies': [
+            'cartpole = world_model_ros.robots.bodies.cartpole:CartpoleBody',
+            'counter = world_model_ros.robots.bodies.counter:CounterBody',
+            'gymnasium = world_model_ros.robots.bodies.gymnasium_body:GymnasiumBody',
+            'reacher = world_model_ros.robots.bodies.reacher:ReacherBody',
         ],
     },
 )

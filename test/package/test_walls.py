@@ -52,7 +52,10 @@ ROOMS = {
     'torch': {'families', 'planning', 'training'},
     'typer': {'cli'},
 }
-NO_MODULES = {'world_model_ros.end', 'world_model_ros.damage'}  # metadata of episodes
+NO_MODULES = {
+    *('world_model_ros.end', 'world_model_ros.damage'),  # metadata of episodes
+    *('world_model_ros.bodies', 'world_model_ros.kinds'),  # groups of entry points
+}
 FILES = sorted(path for path in PACKAGE.rglob('*.py') if path.parent != PACKAGE)
 
 

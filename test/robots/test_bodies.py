@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bodies are dm_control's: same physics, same rewards, same starts; pictures repeat."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from world_model_ros.contract import load_contract
 from world_model_ros.robots import BodyError, Reality
 from world_model_ros.robots.bodies import make_body
 
@@ -16,7 +19,7 @@ def test_trajectory_and_rewards_equal_those_of_dm_control(name, task):
     reference = suite.load(name, task, task_kwargs={'random': 1})
     reference.reset()
     physics = reference.physics
-    body = make_body(name)
+    body = make_body(load_contract(name))
     body.reset(np.random.default_rng(0))
     body.data.qpos[:], body.data.qvel[:] = physics.data.qpos, physics.data.qvel
     if name == 'reacher':
@@ -39,7 +42,7 @@ def test_trajectory_and_rewards_equal_those_of_dm_control(name, task):
 
 
 def test_reacher_touching_its_target_earns_one_as_in_dm_control():
-    body = make_body('reacher')
+    body = make_body(load_contract('reacher'))
     rng = np.random.default_rng(0)
     earned = []
     for _ in range(300):
@@ -54,7 +57,7 @@ def test_reacher_touching_its_target_earns_one_as_in_dm_control():
 
 
 def test_cartpole_starts_hanging_at_rest_in_the_middle():
-    body = make_body('cartpole')
+    body = make_body(load_contract('cartpole'))
     rng = np.random.default_rng(0)
     starts = []
     for _ in range(300):
@@ -67,7 +70,7 @@ def test_cartpole_starts_hanging_at_rest_in_the_middle():
 @pytest.mark.parametrize(('name', 'torque'), [('reacher', [0.05, -0.02]), ('cartpole', [7.0])])
 def test_effort_is_in_si_units_and_scales_with_motor_strength(name, torque):
     for strength in (1.0, 0.5):
-        body = make_body(name, Reality(motor_strength=strength))
+        body = make_body(load_contract(name), Reality(motor_strength=strength))
         body.reset(np.random.default_rng(0))
         body.apply(np.array(torque))
         body.advance()
@@ -78,7 +81,7 @@ def test_effort_is_in_si_units_and_scales_with_motor_strength(name, torque):
 def test_pictures_follow_the_asked_size_and_repeat_bit_for_bit():
     pictures = []
     for _ in range(2):
-        body = make_body('reacher')
+        body = make_body(load_contract('reacher'))
         body.reset(np.random.default_rng(4))
         pictures.append([body.render('fixed', h, w) for h, w in ((64, 64), (48, 96), (64, 64))])
         body.close()
@@ -88,7 +91,7 @@ def test_pictures_follow_the_asked_size_and_repeat_bit_for_bit():
 
 
 def test_target_is_seen_by_the_camera():
-    body = make_body('reacher')
+    body = make_body(load_contract('reacher'))
     body.reset(np.random.default_rng(4))
     before = body.render('fixed', 64, 64).astype(int)
     body.model.geom_pos[body.model.geom('target').id, :2] *= -1
@@ -98,7 +101,7 @@ def test_target_is_seen_by_the_camera():
 
 
 def test_camera_tilt_and_roll_move_the_picture_and_nominal_brings_it_back():
-    body = make_body('reacher')
+    body = make_body(load_contract('reacher'))
     body.reset(np.random.default_rng(4))
     nominal = body.render('fixed', 64, 64)
     for reality in (Reality(camera_tilt_rad=0.1), Reality(camera_roll_rad=0.3)):
@@ -114,7 +117,7 @@ def test_camera_tilt_and_roll_move_the_picture_and_nominal_brings_it_back():
 def test_friction_damps_more():
     speeds = []
     for friction in (1.0, 5.0):
-        body = make_body('reacher', Reality(friction=friction))
+        body = make_body(load_contract('reacher'), Reality(friction=friction))
         body.reset(np.random.default_rng(0))
         body.data.qvel[:] = 1.0
         for _ in range(10):
@@ -124,5 +127,7 @@ def test_friction_damps_more():
 
 
 def test_unknown_body_is_refused_with_those_there_are():
-    with pytest.raises(BodyError, match='cartpole, counter, reacher'):
-        make_body('walker')
+    with pytest.raises(
+        BodyError, match=r'cartpole, counter, gymnasium, reacher.*world-model train STORE'
+    ):
+        make_body(replace(load_contract('reacher'), name='walker'))

@@ -78,13 +78,8 @@ def train_sim_command(
             threads=threads,
             decisions_per_update=decisions_per_update,
         )
-    except (RealityError, LearnerFileError) as error:
+    except (BodyError, RealityError, LearnerFileError) as error:
         refuse(str(error))
-    except BodyError as error:
-        refuse(
-            f'{error}. A robot without a simulated body learns from its own recordings: start '
-            'robot.launch.py with explore:=true, then run `world-model train STORE`'
-        )
     if plan or frames > 0:
         figures = expected(run)
         typer.echo(json.dumps(figures))

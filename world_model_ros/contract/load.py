@@ -35,7 +35,7 @@ from world_model_ros.contract.schema import (
 from world_model_ros.contract.streams import read_streams
 
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
-TOP_KEYS = ('format', 'name', 'control', 'streams', 'action', 'reward', 'episode')
+TOP_KEYS = ('format', 'name', 'control', 'streams', 'action', 'reward', 'episode', 'body')
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -126,6 +126,7 @@ def parse_contract(text: str, file: str = '<contract>') -> Contract:
     action = read_action(top, problems)
     reward = _read_reward(top, problems)
     episode = _read_episode(top, problems)
+    body = _read_body(top)
     if action is not None:
         _check_hold(action, streams, problems)
     if problems.found or action is None:
@@ -138,6 +139,7 @@ def parse_contract(text: str, file: str = '<contract>') -> Contract:
         reward=reward,
         episode=episode,
         text=text,
+        body=body,
         **control,
     )
 
@@ -191,6 +193,20 @@ def _read_reward(top: Section, problems: Problems) -> Reward:
     section = Section(data, 'reward', problems, ('topic', 'sampling'))
     topic = read_topic(section, '')
     return Reward(topic=topic, sampling=section.choice('sampling', ('sum', 'last'), 'sum'))
+
+
+def _read_body(top: Section) -> str:
+    body = top.text('body', '')
+    name, colon, argument = body.partition(':')
+    plain = argument.isprintable() and not any(c.isspace() for c in argument)
+    if body and not (_is_name(name) and plain and bool(argument) == bool(colon)):
+        top.note(
+            'body',
+            body,
+            'NAME or NAME:ARGUMENT, such as reacher or gymnasium:Pendulum-v1',
+            'name a simulated body, or leave it out',
+        )
+    return body
 
 
 def _read_episode(top: Section, problems: Problems) -> Episode:

@@ -46,6 +46,8 @@ def meaning(contract: Contract) -> Iterator[tuple[str, str]]:
     yield 'episodes', _episodes(contract)
     reward = contract.reward
     yield 'reward', f'{reward.topic}, {reward.sampling} over a tick' if reward.topic else 'none'
+    if contract.body:
+        yield 'simulated', f'by the body {contract.body}'
 
 
 def _more(action: Action, i: int) -> str:

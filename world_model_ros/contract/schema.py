@@ -131,6 +131,8 @@ class Contract:
     reward: Reward
     episode: Episode
     text: str
+    # Simulated body, NAME or NAME:ARGUMENT; empty: the one called like the robot, if there is one.
+    body: str = later('')
 
     @property
     def period_ns(self) -> int:

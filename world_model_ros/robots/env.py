@@ -129,7 +129,8 @@ class Env:
     def _step(self, reward: float, *, is_first: bool) -> Step:
         t_ns = self._tick * self._period_ns
         terminal = self.robot.terminal() and not is_first
-        truncated = not terminal and self._tick >= self.contract.episode.max_ticks > 0
+        ended = self.robot.truncated() or self._tick >= self.contract.episode.max_ticks > 0
+        truncated = ended and not terminal and not is_first
         self._over = terminal or truncated
         return Step(
             observation=self._observe(t_ns),

@@ -14,7 +14,14 @@ from collections import deque
 import numpy as np
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.robots.bodies import Body, BodyError, JointState, make_body
+from world_model_ros.robots.bodies import (
+    Body,
+    BodyError,
+    JointState,
+    TakesKinds,
+    Truncates,
+    make_body,
+)
 from world_model_ros.robots.camera import colour_matrix, develop
 from world_model_ros.robots.reality import NOMINAL, Reality
 
@@ -31,7 +38,7 @@ class SimRobot:
     ) -> None:
         """Build the body named by the contract, unless one is given, and reset it."""
         self.contract = contract
-        self.body = body or make_body(contract.name)
+        self.body = body or make_body(contract)
         frames, rest = divmod(contract.frames_per_tick, contract.commands_per_tick)
         frame_s = contract.period_s / contract.frames_per_tick
         if rest or frames < 1:
@@ -49,9 +56,11 @@ class SimRobot:
                 f'action names {list(contract.action.names)} are not the actuators '
                 f'{list(self.body.actuators)} of the simulated {contract.name}'
             )
-        if contract.action.kind != 'effort':
+        kinds = self.body.command_kinds if isinstance(self.body, TakesKinds) else ('effort',)
+        if contract.action.kind not in kinds:
             raise BodyError(
-                f'the simulated {contract.name} takes effort, not {contract.action.kind}'
+                f'the simulated {contract.name} takes {" or ".join(kinds)}, not '
+                f'{contract.action.kind}'
             )
         self.frames_per_command = frames
         self._order = [contract.action.names.index(n) for n in self.body.actuators]
@@ -60,11 +69,18 @@ class SimRobot:
         self.reality = NOMINAL
         self.set_reality(reality or NOMINAL)
         self.reset(seed)
+        heard = [name for stream in contract.joint_streams for name in stream.names]
+        there = self.body.joints()
+        if silent := sorted({*heard, *self.body.actuators} - set(there)):
+            raise BodyError(
+                f'contract {contract.name!r} names the joints {", ".join(silent)}; its simulated '
+                f'body has {", ".join(there)}'
+            )
 
     def set_reality(self, reality: Reality) -> None:
         """Change the robot while it runs; a command already on its way stays on its way."""
-        self.reality = reality
         self.body.set_reality(reality)
+        self.reality = reality
         self._matrix = colour_matrix(reality)
 
     def reset(self, seed: int | None = None) -> None:
@@ -73,6 +89,9 @@ class SimRobot:
             self._rng = np.random.default_rng(seed)
         self._delayed.clear()
         self.body.reset(self._rng)
+        if self.contract.safe_action is None:  # held where it starts
+            joints = self.body.joints()
+            self._rest = np.array([joints.get(name, (0.0,))[0] for name in self.body.actuators])
         self.body.apply(self._rest)
 
     def advance(self, command: np.ndarray) -> float:
@@ -94,13 +113,17 @@ class SimRobot:
         return self.body.joints()
 
     def image(self, stream: Stream) -> np.ndarray:
-        """Return the stream's picture, uint8 [h, w, 3]."""
+        """Return the stream's picture, uint8 [h, w, 3]; a body may give another size."""
         height, width, _ = stream.shape
-        return develop(self.body.render('fixed', height, width), self._matrix)
+        return develop(self.body.render(stream.name, height, width), self._matrix)
 
     def terminal(self) -> bool:
         """Whether the task ended for good."""
         return self.body.terminal()
+
+    def truncated(self) -> bool:
+        """Whether the body cut its episode off; it stands still until its reset."""
+        return isinstance(self.body, Truncates) and self.body.truncated()
 
     def close(self) -> None:
         """Free the renderers."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from world_model_ros.contract import Contract
 from world_model_ros.robots.reality import Reality
 
 FRAMES_PER_TICK = 2  # as in config/robots/counter.yaml
@@ -22,7 +23,7 @@ class CounterBody:
     frame_s = 0.02
     actuators = ('counter',)
 
-    def __init__(self) -> None:
+    def __init__(self, contract: Contract) -> None:
         """Start at zero."""
         self._frames = 0
         self._command = 0.0

@@ -1,0 +1,35 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated bodies: one file each, and those of other packages by entry point.
+
+Must not import onboard, nodes, torch or rclpy.
+"""
+
+import os
+import sys
+
+if sys.platform.startswith('linux'):
+    os.environ.setdefault('MUJOCO_GL', 'egl')  # read by mujoco at import, which comes later
+
+from world_model_ros.robots.bodies.protocol import (
+    Body,
+    BodyError,
+    BodyFactory,
+    JointState,
+    Senses,
+    TakesKinds,
+    Truncates,
+)
+from world_model_ros.robots.bodies.registry import BODIES, make_body
+
+__all__ = [
+    'BODIES',
+    'Body',
+    'BodyError',
+    'BodyFactory',
+    'JointState',
+    'Senses',
+    'TakesKinds',
+    'Truncates',
+    'make_body',
+]

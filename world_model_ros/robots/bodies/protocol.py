@@ -1,0 +1,98 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a simulated body is: the protocol, and the optional ones beside it.
+
+A body is what a robot *is* in simulation: physics, reset, reward and camera, in SI units. It knows
+nothing of ticks, guards or ROS. It is made by a callable that takes the contract, registered under
+the entry point group `world_model_ros.bodies`. Must not import onboard, nodes, torch or rclpy.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from world_model_ros.contract import Contract, Stream
+from world_model_ros.robots.reality import Reality
+
+JointState = tuple[float, float, float]  # position, velocity, effort
+
+
+class BodyError(ValueError):
+    """A body that does not exist or a request it cannot meet."""
+
+
+@runtime_checkable
+class Body(Protocol):
+    """What an environment needs of a simulated robot."""
+
+    @property
+    def frame_s(self) -> float:
+        """Simulated time of one `advance`."""
+
+    @property
+    def actuators(self) -> tuple[str, ...]:
+        """Names of the actions, in the order of `apply`."""
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Draw a new starting state."""
+
+    def set_reality(self, reality: Reality) -> None:
+        """Change strength, friction and camera mount; keeps the state."""
+
+    def apply(self, command: np.ndarray) -> None:
+        """Set the actuators in SI units; holds until the next call."""
+
+    def advance(self) -> None:
+        """Run the physics for one frame."""
+
+    def joints(self) -> dict[str, JointState]:
+        """Every joint: position, velocity, effort."""
+
+    def render(self, camera: str, height: int, width: int) -> np.ndarray:
+        """Return the picture of the image stream called `camera`, uint8 [h, w, 3].
+
+        Another size than the one asked for is scaled as a driver's picture is.
+        """
+
+    def reward(self) -> float:
+        """Return the reward of the frame that just ended, 0 to 1."""
+
+    def terminal(self) -> bool:
+        """Whether the task ended for good."""
+
+    def close(self) -> None:
+        """Free the renderers."""
+
+
+class BodyFactory(Protocol):
+    """What an entry point of the group names: a class or a function."""
+
+    def __call__(self, contract: Contract, /) -> Body:
+        """Build the body for this contract; BodyError where they do not fit."""
+
+
+@runtime_checkable
+class TakesKinds(Protocol):
+    """A body that obeys other commands than efforts."""
+
+    @property
+    def command_kinds(self) -> tuple[str, ...]:
+        """The command kinds of a contract that `apply` understands."""
+
+
+@runtime_checkable
+class Truncates(Protocol):
+    """A body whose episode may be cut off from within, without an end of the task."""
+
+    def truncated(self) -> bool:
+        """Whether the episode is cut off; the body then stands still until its reset."""
+
+
+@runtime_checkable
+class Senses(Protocol):
+    """A body with sensors other than cameras and joints."""
+
+    def sense(self, stream: Stream) -> np.ndarray:
+        """Return what this stream shows now, of its dtype and shape."""
