@@ -3,7 +3,7 @@
 """Sphinx settings of the documentation: Markdown pages by MyST, no import of the package.
 
 `sphinx-build -W -n docs SITE` builds it; the tests do the same. rosdoc2 copies this folder, runs
-this file with exec() inside of a conf.py of its own (so there is no `__file__` here) and adds to it.
+this file with exec() inside of a conf.py of its own (so `__file__` is not here) and adds to it.
 """
 
 project = 'world_model_ros'
