@@ -136,7 +136,7 @@ def test_killed_guard_leads_to_zero_torque_by_the_drivers_own_timeout(tmp_path):
                     (t for t, effort in efforts if t > commands[-1] and not any(effort)), None
                 )
             ),
-            'zero torque',
+            'zero effort',
         )
         # Physics of a period shows in the message at its end.
         limit_s = CONTRACT.command_timeout_s + 3 * COMMAND_NS * 1e-9

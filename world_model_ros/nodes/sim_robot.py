@@ -31,7 +31,7 @@ from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._pace import Pace
-from world_model_ros.robots import RealityError, SimRobot, load_reality
+from world_model_ros.robots import BodyError, RealityError, SimRobot, load_reality
 
 RESET_WAIT_SEC = 3.0  # a step in progress, with its pictures, ends well within this
 CLOCK_REPEAT_SEC = 0.5  # lockstep: a guard that starts late must still hear the time
@@ -56,7 +56,6 @@ class SimRobotNode(Node):
         self._episodes = 0
         self._start_ns = round(start_s * NANOSECONDS)
         self._t_ns = 0  # set when the simulation begins
-        self._zero = np.zeros(self.contract.action_dim)
         self._wake = threading.Condition()
         self._command: tuple[int | None, int, np.ndarray] | None = None  # stamp, arrival, values
         self._new_reality = None
@@ -145,7 +144,12 @@ class SimRobotNode(Node):
 
     def _publish_diagnostics(self) -> None:
         level = _common.WARN if self._timed_out else _common.OK
-        text = 'no command: zero torque' if self._timed_out else 'commanded'
+        action = self.contract.action
+        rest = 'position held' if action.safe == 'hold' else f'zero {action.kind}'
+        text = f'no command: {rest}' if self._timed_out else 'commanded'
+        if self._robot.truncated():
+            level = _common.WARN
+            text = 'stands still: its body cut the episode off; give episode.max_ticks, or reset'
         self._diagnostics.publish(
             level,
             text,
@@ -203,7 +207,7 @@ class SimRobotNode(Node):
             if self._interrupted():
                 return None
             late = self._command is None or self._t_ns - self._command[1] > self._timeout_ns
-            values = self._zero if late else self._command[2]
+            values = self._robot.rest if late else self._command[2]
         if late and not self._timed_out:
             self._timeouts += 1
         self._timed_out = late
@@ -221,7 +225,8 @@ class SimRobotNode(Node):
                 # Nobody was activated: time goes on all the same, with the safe action.
                 self._timed_out = True
                 step_s = self._step_ns / NANOSECONDS
-                return None if self._wake.wait_for(self._interrupted, step_s) else self._zero
+                interrupted = self._wake.wait_for(self._interrupted, step_s)
+                return None if interrupted else self._robot.rest
             while not self._wake.wait_for(lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
                 self._publish_clock()
             self._timed_out = False
@@ -249,9 +254,12 @@ class SimRobotNode(Node):
     def _publish(self, reward: float | None, *, all_streams: bool = False) -> None:
         """Publish what there is at this time, the picture last: it is the slow one."""
         with self._wake:
-            if self._new_reality is not None:
-                self._robot.set_reality(self._new_reality)
-                self._new_reality = None
+            reality, self._new_reality = self._new_reality, None
+        if reality is not None:
+            try:
+                self._robot.set_reality(reality)
+            except BodyError as error:
+                self.get_logger().error(f'{error}; the reality stays {self._robot.reality.name}')
         self._publish_clock()
         stamp = _common.to_time(self._t_ns)
         if reward is not None and self._reward is not None:
@@ -269,11 +277,12 @@ class SimRobotNode(Node):
                 publisher.publish(message)
         for stream, publisher, info in self._images:
             if all_streams or self._due(stream):
-                height, width, _ = stream.shape
+                picture = self._robot.image(stream)  # a body may have a size of its own
+                height, width, _ = picture.shape
                 image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
                 image.header.stamp = stamp
                 image.header.frame_id = f'{stream.name}_optical'
-                image.data = self._robot.image(stream).tobytes()
+                image.data = picture.tobytes()
                 publisher.publish(image)
                 # No calibration: k[0] = 0, as CameraInfo defines it.
                 info.publish(CameraInfo(header=image.header, height=height, width=width))

@@ -18,6 +18,7 @@ from world_model_ros.robots.bodies import (
     Body,
     BodyError,
     JointState,
+    Senses,
     TakesKinds,
     Truncates,
     make_body,
@@ -64,7 +65,10 @@ class SimRobot:
             )
         self.frames_per_command = frames
         self._order = [contract.action.names.index(n) for n in self.body.actuators]
-        self._rest = np.zeros(len(self._order))
+        # What the driver does without a command: nothing, or hold what it held.
+        self._holds = contract.safe_action is None
+        self._rest = np.zeros(len(self._order))  # in the order of the body
+        self.rest = np.zeros(len(self._order))  # in the order of the contract
         self._delayed: deque[np.ndarray] = deque()
         self.reality = NOMINAL
         self.set_reality(reality or NOMINAL)
@@ -89,14 +93,18 @@ class SimRobot:
             self._rng = np.random.default_rng(seed)
         self._delayed.clear()
         self.body.reset(self._rng)
-        if self.contract.safe_action is None:  # held where it starts
+        if self._holds:
             joints = self.body.joints()
-            self._rest = np.array([joints.get(name, (0.0,))[0] for name in self.body.actuators])
+            self.rest = np.array(
+                [joints.get(name, (0.0,))[0] for name in self.contract.action.names]
+            )
+            self._rest = self.rest[self._order]
         self.body.apply(self._rest)
 
     def advance(self, command: np.ndarray) -> float:
         """Hold the command for one command period; return the sum of the frames' rewards."""
-        command = np.asarray(command, np.float64)[self._order]
+        given = np.asarray(command, np.float64)
+        command = given[self._order]
         reward = 0.0
         for _ in range(self.frames_per_command):
             self._delayed.append(command)
@@ -106,6 +114,8 @@ class SimRobot:
             self.body.apply(due)
             self.body.advance()
             reward += self.body.reward()
+            if self._holds:
+                self._rest, self.rest = due, given
         return reward
 
     def joints(self) -> dict[str, JointState]:
@@ -116,6 +126,15 @@ class SimRobot:
         """Return the stream's picture, uint8 [h, w, 3]; a body may give another size."""
         height, width, _ = stream.shape
         return develop(self.body.render(stream.name, height, width), self._matrix)
+
+    def read(self, stream: Stream) -> np.ndarray:
+        """Any stream that is neither a picture nor joints, as its array."""
+        if not isinstance(self.body, Senses):
+            raise BodyError(
+                f'streams.{stream.name}: the simulated {self.contract.name} has only cameras and '
+                'joints; a body with other sensors has a method sense(stream)'
+            )
+        return self.body.sense(stream)
 
     def terminal(self) -> bool:
         """Whether the task ended for good."""
