@@ -33,7 +33,7 @@ def test_whole_bundle_has_no_problems_and_meets_its_golden_vectors(pristine, con
 
     assert max(errors.values()) < 1e-6
     assert {name.split('/')[0] for name in errors} == set(bundle.sessions)
-    assert len(errors) == 5 + 1 + 2 + 8 + 2
+    assert len(errors) == 2 + 1 + 2 + 1 + 2 + 8 + 2
 
 
 def test_loaded_bundle_says_what_it_is(pristine, contract):
@@ -68,7 +68,7 @@ def test_bundle_without_pictures_is_whole(folder, contract):
     (folder / 'decode.onnx').unlink()
     golden = np.load(folder / 'golden.npz')
     cases = {}
-    for graph in ('observe', 'imagine', 'policy', 'plan'):
+    for graph in ('observe', 'imagine', 'policy', 'value', 'outcomes', 'plan'):
         cases[graph] = tuple(
             {
                 key.split('/')[2]: golden[key]

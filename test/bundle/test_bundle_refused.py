@@ -102,8 +102,8 @@ def test_other_topics_and_limits_are_no_other_interface(pristine, contract):
 @pytest.mark.parametrize(
     'changes, words',
     [
-        ({'format': 2}, 'this software reads 1'),
-        ({'format': True}, 'this software reads 1'),
+        ({'format': 3}, 'this software reads 1 and 2'),
+        ({'format': True}, 'this software reads 1 and 2'),
         ({'name': None}, 'name is missing'),
         ({'belief_dim': '6'}, 'belief_dim'),
         ({'belief_dim': 0}, 'belief_dim'),
@@ -123,7 +123,16 @@ def test_other_topics_and_limits_are_no_other_interface(pristine, contract):
         ({'planner': {**PLANNER, 'gamma': 1.5}}, 'gamma'),
         ({'planner': {**PLANNER, 'min_std': 2.0}}, 'min_std'),
         ({'planner': {**PLANNER, 'horizon': 4}}, 'golden.npz: plan/in/mean'),
-        ({'surprise': 1}, 'no field of format 1'),
+        ({'surprise': 1}, 'no field of format 2'),
+        ({'capabilities': ['observe']}, 'capability imagine is missing'),
+        ({'capabilities': ['observe', 'imagine', 'fly']}, "capability 'fly' is not known here"),
+        ({'capabilities': ['observe', 'imagine', 'imagine']}, 'lists one twice'),
+        ({'capabilities': ['observe', 'imagine']}, 'is not part of this bundle'),
+        ({'capabilities': ['observe', 'imagine', 'goal']}, 'capability goal needs sizes.goal'),
+        ({'capabilities': None}, 'capabilities is missing'),
+        ({'sizes': {'goal': 0}}, 'expected goal, query, answer, joints from 1'),
+        ({'sizes': {'query': 3}}, 'size query belongs to none of the capabilities'),
+        ({'sizes': {'goal': 3}}, 'golden.npz: plan/in/goal is missing'),
     ],
 )
 def test_faulty_manifest_is_refused(folder, changes, words):
@@ -154,12 +163,14 @@ def test_path_that_leaves_the_bundle_is_refused(folder, name):
     assert repr(name) in problem
 
 
-def test_bundle_over_six_megabytes_is_refused_unread(folder):
+def test_bundle_over_the_limit_is_refused_unread(folder):
     files = json.loads((folder / 'manifest.json').read_text())['files']
-    files['weights.bin']['bytes'] = 6_000_001
+    files['weights.bin']['bytes'] = 64_000_001
     edit_manifest(folder, files=files)
 
-    only(check_bundle(folder), 'at most 6000000')
+    only(
+        check_bundle(folder), 'at most 64000000; for larger bundles set WORLD_MODEL_MAX_BUNDLE_MB'
+    )
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{', '{"format": 1, "format": 1}', '[' * 100_000])
@@ -201,7 +212,7 @@ def test_graph_with_another_signature_is_refused_by_input(folder):
     problems = check_bundle(folder)
 
     only(problems, 'policy.onnx: output action_mean (float32[1, 2]) is missing')
-    only(problems, 'policy.onnx: input action is not part of format 1')
+    only(problems, 'policy.onnx: input action is not part of format 2')
 
 
 def test_weights_that_miss_the_golden_vectors_are_refused(folder):
@@ -245,10 +256,10 @@ def test_pickled_arrays_are_refused(folder):
 
 
 def test_manifest_is_not_written_over_a_missing_file(folder, contract):
-    (folder / 'plan.onnx').unlink()
+    (folder / 'imagine.onnx').unlink()
     before = (folder / 'manifest.json').read_bytes()
 
-    with pytest.raises(BundleError, match='plan'):
+    with pytest.raises(BundleError, match='imagine'):
         write_manifest(
             folder,
             contract,
@@ -284,6 +295,8 @@ KEYS = [
     'return_scale',
     'provenance',
     'golden',
+    'capabilities',
+    'sizes',
 ]
 
 

@@ -13,11 +13,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from world_model_ros.bundle import graph_signatures, write_golden, write_manifest
+from world_model_ros.bundle import capability_signatures, write_golden, write_manifest
 from world_model_ros.bundle.layout import FIXED_CANDIDATES, GraphSignature, Tensor
 from world_model_ros.contract import Contract
 
 BELIEF_DIM = 6
+GOAL_DIM = 2
+# What a bundle has that is not asked for others.
+USUAL = ('observe', 'imagine', 'policy', 'value', 'outcomes', 'plan', 'decode')
 PLANNER = {
     'horizon': 3,
     'batch_size': 5,
@@ -34,7 +37,12 @@ _TYPES = {'float32': TensorProto.FLOAT, 'uint8': TensorProto.UINT8, 'int64': Ten
 
 
 def make_tiny_bundle(
-    directory: Path, contract: Contract, planner: dict | None = None, seed: int = 0
+    directory: Path,
+    contract: Contract,
+    planner: dict | None = None,
+    seed: int = 0,
+    capabilities: tuple = USUAL,
+    sizes: dict | None = None,
 ) -> Path:
     """Write a whole bundle for a contract and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -47,7 +55,7 @@ def make_tiny_bundle(
         'w_policy': rng.normal(size=(BELIEF_DIM, size)).astype(np.float32),
     }
     (directory / 'weights.bin').write_bytes(b''.join(w.tobytes() for w in weights.values()))
-    signatures = graph_signatures(contract, BELIEF_DIM, planner)
+    signatures = capability_signatures(contract, BELIEF_DIM, planner, capabilities, sizes)
     cases = {}
     for graph, signature in signatures.items():
         nodes, constants = _BUILDERS[graph](contract, planner)
@@ -64,6 +72,7 @@ def make_tiny_bundle(
         planner=planner,
         return_scale=10.0,
         provenance={'command': 'make_tiny_bundle', 'date': '2026-01-01'},
+        sizes=sizes,
     )
     return directory
 
@@ -89,13 +98,9 @@ def _observe(contract, planner):
         helper.make_node('Tanh', ['mixed'], ['belief_out']),
         helper.make_node('ReduceMax', ['belief_out'], ['max'], keepdims=0),
         helper.make_node('Reshape', ['max', 'shape1'], ['surprise']),
-        helper.make_node('Neg', ['surprise'], ['reward']),
-        helper.make_node('Add', ['surprise', 'one1'], ['value']),
-        helper.make_node('Sigmoid', ['surprise'], ['continuation']),
     ]
     return nodes, {
         'one': np.ones((1, 1), np.float32),
-        'one1': np.ones(1, np.float32),
         'scale': np.float32(0.01),
         'shape1': np.array([1]),
     }
@@ -117,6 +122,53 @@ def _policy(contract, planner):
         helper.make_node('Mul', ['b', 'box'], ['action_mean']),
         helper.make_node('Identity', ['spread'], ['action_std']),
     ], {'box': contract.high[None], 'spread': contract.high[None] * np.float32(0.1)}
+
+
+def _value(contract, planner):
+    return [
+        helper.make_node('ReduceMax', ['belief'], ['max'], keepdims=0),
+        helper.make_node('Reshape', ['max', 'shape1'], ['most']),
+        helper.make_node('Add', ['most', 'one1'], ['value']),
+    ], {'one1': np.ones(1, np.float32), 'shape1': np.array([1])}
+
+
+def _outcomes(contract, planner):
+    return [
+        helper.make_node('ReduceMax', ['next_belief'], ['max'], keepdims=0),
+        helper.make_node('Reshape', ['max', 'shape1'], ['most']),
+        helper.make_node('Neg', ['most'], ['reward']),
+        helper.make_node('Sigmoid', ['most'], ['continuation']),
+    ], {'shape1': np.array([1])}
+
+
+def _goal(contract, planner):
+    """A goal [1, 2] of means over the streams."""
+    nodes, parts = [], []
+    for stream in contract.streams:
+        name = stream.graph_input
+        nodes += [
+            helper.make_node('Cast', [name], [f'{name}_f'], to=TensorProto.FLOAT),
+            helper.make_node('ReduceMean', [f'{name}_f'], [f'{name}_m'], keepdims=0),
+        ]
+        parts.append(f'{name}_m')
+    nodes += _sum(parts, 'all') + [helper.make_node('Expand', ['all', 'shape'], ['goal'])]
+    return nodes, {'shape': np.array([1, GOAL_DIM])}
+
+
+def _query(contract, planner):
+    return [
+        helper.make_node('ReduceMean', ['belief'], ['mean'], keepdims=0),
+        helper.make_node('Add', ['query', 'mean'], ['answer']),
+    ], {}
+
+
+def _disagree(contract, planner):
+    return [
+        helper.make_node('ReduceMax', ['belief'], ['a'], keepdims=0),
+        helper.make_node('ReduceMax', ['action'], ['b'], keepdims=0),
+        helper.make_node('Add', ['a', 'b'], ['c']),
+        helper.make_node('Reshape', ['c', 'shape1'], ['disagreement']),
+    ], {'shape1': np.array([1])}
 
 
 def _plan(contract, planner):
@@ -176,6 +228,11 @@ _BUILDERS = {
     'observe': _observe,
     'imagine': _imagine,
     'policy': _policy,
+    'value': _value,
+    'outcomes': _outcomes,
+    'goal': _goal,
+    'query': _query,
+    'disagree': _disagree,
     'plan': _plan,
     'decode': _decode,
 }

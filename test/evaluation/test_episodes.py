@@ -41,14 +41,11 @@ class _CounterBundle:
             'planner': {'horizon': 3, 'batch_size': 4, 'iteration_count': 0, 'max_std': 1.0}
         }
         self.initial_belief = np.full((1, 1), -1, np.float32)
-        self.sessions = {
+        self.capabilities = {
             'observe': _Session(
                 lambda obs_joints, **_: {
                     'belief_out': obs_joints[:, :1].copy(),
                     'surprise': one,
-                    'reward': one,
-                    'value': one,
-                    'continuation': one,
                 }
             ),
             'imagine': _Session(lambda belief, action: {'belief_out': belief + 1}),
@@ -95,11 +92,11 @@ def test_counter_pays_at_each_tick_what_was_executed_before_it():
 def test_brain_gets_action_and_observation_of_the_same_tick_and_imagines_what_is_pending():
     bundle = _CounterBundle()
     actor = BundleActor(COUNTER, bundle, plan=False)
-    for session in bundle.sessions.values():
+    for session in bundle.capabilities.values():
         session.feeds.clear()
     recorder = _Recorder(actor)
     result = run_episode(make_env(COUNTER, 0), recorder, 20_000)
-    observed = bundle.sessions['observe'].feeds
+    observed = bundle.capabilities['observe'].feeds
     assert result.length == len(observed) == 500
     for k, feed in enumerate(observed):
         # the policy at tick j asks for (j + 1) + 100: the tick at which its action starts

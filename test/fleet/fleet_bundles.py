@@ -63,9 +63,6 @@ def exploding_observe(contract, planner):
         helper.make_node('Max', parts, ['most']),
         helper.make_node('Mul', ['most', 'small'], ['scaled']),
         helper.make_node('Reshape', ['scaled', 'shape'], ['surprise']),
-        helper.make_node('Neg', ['surprise'], ['reward']),
-        helper.make_node('Neg', ['reward'], ['value']),
-        helper.make_node('Sigmoid', ['surprise'], ['continuation']),
     ]
     return nodes, {
         'thousand': np.float32(1000),

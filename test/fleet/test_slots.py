@@ -209,5 +209,5 @@ def test_a_release_larger_than_any_bundle_is_refused_before_it_is_fetched(fleet,
     fleet.publish(0)
     updater = fleet.updater()
     status = updater.poll()
-    assert status.state == 'refused' and 'at most 6000000' in status.reason
+    assert status.state == 'refused' and 'at most 64000000' in status.reason
     assert fleet.folders() == set()

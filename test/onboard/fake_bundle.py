@@ -42,28 +42,27 @@ class FakeBundle:
         }
         self.initial_belief = np.zeros((1, 2), np.float32)
         self.policy_action = np.asarray(policy, np.float32)
-        self.sessions = {
+        self.capabilities = {
             name: Graph(getattr(self, f'_{name}'))
-            for name in ('observe', 'imagine', 'policy', 'plan')
+            for name in ('observe', 'imagine', 'policy', 'value', 'outcomes', 'plan')
         }
 
     def calls(self, name):
-        return self.sessions[name].calls
+        return self.capabilities[name].calls
 
     def forget(self):
-        for graph in self.sessions.values():
+        for graph in self.capabilities.values():
             graph.calls.clear()
 
     def _observe(self, belief, action_sent, is_first, ages, obs_joints, **_):
         assert action_sent.shape == (1, 2) and ages.dtype == np.float32
-        one = np.ones(1, np.float32)
-        return {
-            'belief_out': obs_joints[:, :2].copy(),
-            'surprise': 0.5 * one,
-            'reward': 0.25 * one,
-            'value': 2 * one,
-            'continuation': one,
-        }
+        return {'belief_out': obs_joints[:, :2].copy(), 'surprise': np.full(1, 0.5, np.float32)}
+
+    def _value(self, belief):
+        return {'value': np.full(1, 2, np.float32)}
+
+    def _outcomes(self, belief, action, next_belief):
+        return {'reward': np.full(1, 0.25, np.float32), 'continuation': np.ones(1, np.float32)}
 
     def _imagine(self, belief, action):
         return {'belief_out': belief + action}

@@ -230,7 +230,7 @@ def test_candidate_whose_belief_is_not_finite_never_acts():
     broken = model('b', 2)
     broken.mind._graphs._observe.function = lambda **feed: {
         name: np.full((1, 2) if name == 'belief_out' else 1, np.nan, np.float32)
-        for name in ('belief_out', 'surprise', 'reward', 'value', 'continuation')
+        for name in ('belief_out', 'surprise')
     }
     robot = Robot(model())
     robot.live(2)

@@ -91,7 +91,9 @@ def test_recurrent_sequence_agrees_with_torch(exported):
             'obs_joints': rng.normal(size=(1, 4)).astype(np.float32),
             'ages': np.zeros((1, 2), np.float32),
         }
-        out = bundle.run('observe', feeds)
+        out = bundle.run('observe', feeds) | bundle.run(
+            'value', {'belief': bundle.run('observe', feeds)['belief_out']}
+        )
         seen = {'camera': torch.from_numpy(feeds['obs_camera'])}
         seen['joints'] = torch.from_numpy(feeds['obs_joints'])
         with torch.no_grad():

@@ -1,7 +1,7 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The exported model on disk, format 1: manifest, checking, loading, golden vectors.
+"""The exported model on disk, formats 1 and 2: manifest, checking, loading, golden vectors.
 
 Owns the bundle directory. May import contract only; ONNX Runtime is imported when a session is
 made, never at import, because a robot chooses its flavour. Must not import torch, onnx or rclpy.
@@ -11,27 +11,25 @@ from world_model_ros.bundle.find import find_bundle, shipped_bundles
 from world_model_ros.bundle.golden import run_golden, write_golden
 from world_model_ros.bundle.layout import (
     BUNDLE_FORMAT,
-    GRAPHS,
-    OPTIONAL_GRAPHS,
+    CAPABILITIES,
     BundleError,
     GraphSignature,
     Tensor,
-    graph_signatures,
 )
 from world_model_ros.bundle.load import Bundle, check_bundle, load_bundle
 from world_model_ros.bundle.manifest import write_manifest
+from world_model_ros.bundle.signatures import capability_signatures
 
 __all__ = [
     'BUNDLE_FORMAT',
-    'GRAPHS',
-    'OPTIONAL_GRAPHS',
+    'CAPABILITIES',
     'Bundle',
     'BundleError',
     'GraphSignature',
     'Tensor',
+    'capability_signatures',
     'check_bundle',
     'find_bundle',
-    'graph_signatures',
     'load_bundle',
     'run_golden',
     'shipped_bundles',

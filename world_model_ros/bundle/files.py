@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.layout import MANIFEST, MAX_BUNDLE_BYTES
+from world_model_ros.bundle.layout import MANIFEST, max_bundle_bytes
 from world_model_ros.durable import read_regular
 
 
@@ -40,7 +40,7 @@ def read_files(
     """
     contents: dict[str, bytes] = {}
     problems: list[str] = []
-    left = MAX_BUNDLE_BYTES
+    left = max_bundle_bytes()
     for name, entry in listed.items():
         try:
             content = read_regular(directory / name, min(int(entry['bytes']), left))

@@ -1,41 +1,49 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What bundle format 1 is made of: file names, size limit, and each graph's inputs and outputs.
+"""What a bundle is made of: formats, capabilities, file names, size limit.
 
-The one place where the names, types and shapes of the graphs stand; the exporter, the loader and
-the golden vectors are all held to `graph_signatures`.
+The inputs and outputs of the graphs stand in `signatures.py`. Must not import anything of ours.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from world_model_ros.contract import Contract
-
-BUNDLE_FORMAT = 1
+BUNDLE_FORMAT = 2  # that is written; format1.py reads the one before
+FORMATS = (1, 2)
 MANIFEST = 'manifest.json'
 WEIGHTS = 'weights.bin'
 INITIAL_BELIEF = 'initial_belief.npy'
 GOLDEN = 'golden.npz'
-GRAPHS = ('observe', 'imagine', 'policy', 'plan', 'decode')
-OPTIONAL_GRAPHS = ('decode',)  # pictures of the belief; acting needs none
-REQUIRED_FILES = (
-    *(f'{graph}.onnx' for graph in GRAPHS if graph not in OPTIONAL_GRAPHS),
-    WEIGHTS,
-    INITIAL_BELIEF,
-    GOLDEN,
+# What a model may be able to do; each capability is one graph, NAME.onnx.
+REQUIRED = ('observe', 'imagine')
+CAPABILITIES = (
+    *REQUIRED,
+    'policy',
+    'value',
+    'outcomes',
+    'plan',
+    'decode',
+    'goal',
+    'query',
+    'disagree',
 )
-KNOWN_FILES = (*REQUIRED_FILES, *(f'{graph}.onnx' for graph in OPTIONAL_GRAPHS))
+COMMON_FILES = (WEIGHTS, INITIAL_BELIEF, GOLDEN)  # every bundle has them
+KNOWN_FILES = (*(f'{name}.onnx' for name in CAPABILITIES), *COMMON_FILES)
 # What lies in a bundle's folder, half written or half fetched too: with anything else it is not
 # ours to replace or to delete.
 OWN_FILES = frozenset(
     f'{name}{end}' for name in (MANIFEST, *KNOWN_FILES) for end in ('', '.part', '.partial')
 )
-MAX_BUNDLE_BYTES = 6_000_000  # a whole bundle: it goes to robots over mobile links
+# A whole bundle may be so large. A setting of the machine and not of a robot: the exporter, the
+# updater, its preflight, the agent and the commands must agree on it.
+MAX_MEGABYTES_ENV = 'WORLD_MODEL_MAX_BUNDLE_MB'
+MAX_MEGABYTES = 64
+LARGEST_SETTING_MB = 2000  # ONNX Runtime and the store hold a whole file in memory
 FIXED_CANDIDATES = 4  # policy rollout, previous plan, safe action, mean; samples come after
 
 FLOAT = np.dtype(np.float32)
@@ -72,73 +80,37 @@ class GraphSignature:
     outputs: Mapping[str, Tensor]
 
 
-def graph_signatures(
-    contract: Contract, belief_dim: int, planner: Mapping[str, Any]
-) -> dict[str, GraphSignature]:
-    """Return the inputs and outputs that format 1 asks of every graph.
+def max_bundle_bytes() -> int:
+    """Return the size limit of a whole bundle in bytes.
 
-    Args:
-        contract: the robot that the bundle is for.
-        belief_dim: length of the belief vector.
-        planner: the manifest's planner defaults; `horizon` and `batch_size` fix shapes.
+    Raises:
+        BundleError: the setting is no number of megabytes.
     """
-    size, count = contract.action_dim, int(planner['batch_size'])
-    horizon = int(planner['horizon'])
-    belief = Tensor(FLOAT, (1, belief_dim))
-    action = Tensor(FLOAT, (1, size))
-    limits = Tensor(FLOAT, (size,))
-    plan = Tensor(FLOAT, (horizon, size))
-    scalar = Tensor(FLOAT, (1,))
-    observation = {
-        stream.graph_input: Tensor(stream.dtype, (1, *stream.shape)) for stream in contract.streams
-    }
-    return {
-        'observe': GraphSignature(
-            {
-                'belief': belief,
-                'action_sent': action,
-                'is_first': Tensor(FLOAT, (1, 1)),
-                **observation,
-                'ages': Tensor(FLOAT, (1, len(contract.streams))),
-            },
-            {
-                'belief_out': belief,
-                'surprise': scalar,
-                'reward': scalar,
-                'value': scalar,
-                'continuation': scalar,
-            },
-        ),
-        'imagine': GraphSignature(
-            {'belief': belief, 'action': action},
-            {'belief_out': belief},
-        ),
-        'policy': GraphSignature(
-            {'belief': belief},
-            {'action_mean': action, 'action_std': action},
-        ),
-        'plan': GraphSignature(
-            {
-                'belief': belief,
-                'mean': plan,
-                'std': plan,
-                'noise': Tensor(FLOAT, (count, horizon, size)),
-                'previous': plan,
-                'previous_mask': Tensor(FLOAT, (horizon,)),
-                'low': limits,
-                'high': limits,
-                'safe': limits,
-            },
-            {
-                'mean_out': plan,
-                'std_out': plan,
-                'best': plan,
-                'best_value': scalar,
-                'best_index': Tensor(np.dtype(np.int64), (1,)),
-                'policy_plan': plan,
-                'policy_value': scalar,
-                'values': Tensor(FLOAT, (count + FIXED_CANDIDATES,)),
-            },
-        ),
-        'decode': GraphSignature({'belief': belief}, observation),
-    }
+    text = os.environ.get(MAX_MEGABYTES_ENV, str(MAX_MEGABYTES))
+    try:
+        megabytes = float(text)
+    except ValueError:
+        megabytes = 0.0
+    if not 0.0 < megabytes <= LARGEST_SETTING_MB:
+        raise BundleError(
+            '',
+            [
+                f'{MAX_MEGABYTES_ENV} is {text[:40]!r}; expected megabytes above 0 and at most '
+                f'{LARGEST_SETTING_MB}'
+            ],
+        )
+    return round(megabytes * 1e6)
+
+
+def size_problem(total: int) -> str:
+    """Say that a bundle of `total` bytes is too large; '' when it is not."""
+    try:
+        most = max_bundle_bytes()
+    except BundleError as error:
+        return error.problems[0]
+    if total <= most:
+        return ''
+    return (
+        f'{total} bytes in all, at most {most}; for larger bundles set {MAX_MEGABYTES_ENV} '
+        '(megabytes) where they are exported and on every robot'
+    )

@@ -7,6 +7,7 @@ Owns `Bundle`, what the robot's tick works with. Files are read and hashed once 
 graphs, belief and golden vectors are made of those bytes.
 """
 
+import functools
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,25 +16,30 @@ from typing import Any
 
 import numpy as np
 
+from world_model_ros.bundle import format1
 from world_model_ros.bundle.files import read_files
 from world_model_ros.bundle.golden import ARRAY_ERRORS, golden_problems, read_golden
 from world_model_ros.bundle.graph_limits import graph_problems
 from world_model_ros.bundle.layout import (
     GOLDEN,
-    GRAPHS,
     INITIAL_BELIEF,
     WEIGHTS,
     BundleError,
-    graph_signatures,
+    GraphSignature,
 )
-from world_model_ros.bundle.manifest import read_manifest
+from world_model_ros.bundle.manifest import capabilities_of, read_manifest
 from world_model_ros.bundle.runtime import CPU, has_runtime, make_session, signature_problems
+from world_model_ros.bundle.signatures import capability_signatures
 from world_model_ros.contract import Contract, interface_diff, parse_contract
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle in memory, verified: `sessions` maps graph names to ONNX Runtime sessions."""
+    """A bundle in memory, verified.
+
+    `sessions` maps the names of its graphs to ONNX Runtime sessions. `capabilities` is what acts
+    and draws: the same in format 2, and what makes a format 1 bundle look like it.
+    """
 
     path: Path
     digest: str  # sha256 of manifest.json: names this bundle and, through it, every file
@@ -42,6 +48,13 @@ class Bundle:
     sessions: Mapping[str, Any]
     initial_belief: np.ndarray  # float32 [1, belief_dim]
     golden: Mapping[str, np.ndarray]
+
+    @functools.cached_property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the model can do, by name: anything with the `run` of a session."""
+        if self.manifest['format'] == 1:
+            return format1.capabilities(self.sessions)
+        return self.sessions
 
     @property
     def name(self) -> str:
@@ -107,6 +120,7 @@ def load_bundle(
     *,
     allow_cpu_fallback: bool = False,
     graphs: Sequence[str] | None = None,
+    without: Sequence[str] = (),
 ) -> Bundle:
     """Verify a bundle and make its sessions.
 
@@ -117,6 +131,7 @@ def load_bundle(
         providers: ONNX Runtime execution providers, the CPU by default.
         allow_cpu_fallback: whether a provider that is not usable may be left out.
         graphs: the graphs to make sessions of, all that the bundle has by default.
+        without: graphs to leave out where the bundle has them.
 
     Raises:
         BundleError: with everything that is wrong.
@@ -125,7 +140,7 @@ def load_bundle(
     if verified is None or problems:
         raise BundleError(directory, problems)
     bundle, problems = _with_sessions(
-        verified, threads, providers or (CPU,), allow_cpu_fallback, graphs
+        verified, threads, providers or (CPU,), allow_cpu_fallback, graphs, without
     )
     if problems:
         raise BundleError(directory, problems)
@@ -140,7 +155,7 @@ def check_bundle(directory: Path | str, contract: Contract | None = None) -> lis
     verified, problems = _verify(Path(directory), contract)
     if verified is None or problems or not has_runtime():
         return problems
-    bundle, problems = _with_sessions(verified, 1, (CPU,), False, None)
+    bundle, problems = _with_sessions(verified, 1, (CPU,), False, None, ())
     return problems or golden_problems(bundle)
 
 
@@ -170,15 +185,19 @@ def _verify(directory: Path, contract: Contract | None) -> tuple[_Verified | Non
         problems += broken
     golden: dict[str, np.ndarray] = {}
     if GOLDEN in files:
-        signatures = graph_signatures(own, manifest['belief_dim'], manifest['planner'])
-        present = {graph: signatures[graph] for graph in _graphs_of(manifest)}
-        golden, broken = read_golden(files[GOLDEN], present)
+        golden, broken = read_golden(files[GOLDEN], _signatures(own, manifest))
         problems += broken
     return _Verified(directory, digest, manifest, own, files, belief, golden), problems
 
 
-def _graphs_of(manifest: Mapping[str, Any]) -> list[str]:
-    return [graph for graph in GRAPHS if f'{graph}.onnx' in manifest['files']]
+def _signatures(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, GraphSignature]:
+    """Return what the graphs that a bundle has must look like."""
+    present = capabilities_of(manifest)
+    belief_dim, planner = manifest['belief_dim'], manifest['planner']
+    if manifest['format'] == 1:
+        every = format1.graph_signatures(contract, belief_dim, planner)
+        return {graph: every[graph] for graph in present}
+    return capability_signatures(contract, belief_dim, planner, present, manifest['sizes'])
 
 
 def _read_belief(content: bytes, belief_dim: int) -> tuple[np.ndarray, list[str]]:
@@ -204,16 +223,16 @@ def _with_sessions(
     providers: Sequence[str],
     allow_cpu_fallback: bool,
     graphs: Sequence[str] | None,
+    without: Sequence[str],
 ) -> tuple[Bundle, list[str]]:
-    signatures = graph_signatures(
-        verified.contract, verified.manifest['belief_dim'], verified.manifest['planner']
-    )
+    signatures = _signatures(verified.contract, verified.manifest)
     sessions: dict[str, Any] = {}
     problems: list[str] = []
-    present = _graphs_of(verified.manifest)
-    for graph in graphs if graphs is not None else present:
-        if graph not in present:
-            problems.append(f'{graph}.onnx: not in this bundle; it has: {", ".join(present)}')
+    for graph in graphs if graphs is not None else signatures:
+        if graph in without:
+            continue
+        if graph not in signatures:
+            problems.append(f'{graph}.onnx: not in this bundle; it has: {", ".join(signatures)}')
             continue
         try:
             sessions[graph] = make_session(
@@ -227,7 +246,9 @@ def _with_sessions(
         except BundleError as error:
             problems += [problem for problem in error.problems if problem not in problems]
             continue
-        problems += signature_problems(graph, sessions[graph], signatures[graph])
+        problems += signature_problems(
+            graph, sessions[graph], signatures[graph], int(verified.manifest['format'])
+        )
     return Bundle(
         path=verified.directory,
         digest=verified.digest,

@@ -14,16 +14,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from world_model_ros.bundle import format1
 from world_model_ros.bundle.files import is_plain_name
 from world_model_ros.bundle.layout import (
     BUNDLE_FORMAT,
+    CAPABILITIES,
+    COMMON_FILES,
     FIXED_CANDIDATES,
+    FORMATS,
     KNOWN_FILES,
     MANIFEST,
-    MAX_BUNDLE_BYTES,
-    REQUIRED_FILES,
+    REQUIRED,
     BundleError,
+    size_problem,
 )
+from world_model_ros.bundle.signatures import PLAN_SIZES, SIZE_NAMES, SIZES
 from world_model_ros.contract import (
     Contract,
     ContractError,
@@ -59,6 +64,9 @@ FIELDS: dict[str, type] = {
     'provenance': dict,
     'golden': dict,
 }
+# What format 2 has beside them.
+FIELDS_2: dict[str, type] = {**FIELDS, 'capabilities': list, 'sizes': dict}
+MAX_SIZE = 65_536  # of a goal, a query, an answer, the joints that a plan predicts
 _SHA256 = re.compile(r'[0-9a-f]{64}\Z')
 
 
@@ -73,14 +81,17 @@ def write_manifest(
     provenance: Mapping[str, Any],
     family: str = 'dreamer',
     golden_tolerance: float = GOLDEN_TOLERANCE,
+    sizes: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Hash the files that lie in `directory` and write manifest.json, as the last of them.
+
+    The capabilities are those whose graphs lie there.
 
     Returns:
         The manifest as written.
 
     Raises:
-        BundleError: a file is missing, or a field is not what format 1 asks.
+        BundleError: a file is missing, or a field is not what format 2 asks.
     """
     directory = Path(directory)
     files: dict[str, Any] = {}
@@ -103,6 +114,8 @@ def write_manifest(
         'return_scale': float(return_scale),
         'provenance': dict(provenance),
         'golden': {'tolerance': golden_tolerance},
+        'capabilities': [name for name in CAPABILITIES if f'{name}.onnx' in files],
+        'sizes': dict(sizes or {}),
     }
     problems = manifest_problems(manifest)
     if problems:
@@ -132,41 +145,98 @@ def manifest_problems(manifest: Any) -> list[str]:
     if not isinstance(manifest, dict):
         return [f'{MANIFEST}: expected a JSON object']
     version = manifest.get('format')
-    if isinstance(version, bool) or version != BUNDLE_FORMAT:
+    if isinstance(version, bool) or version not in FORMATS:
+        reads = ' and '.join(str(number) for number in FORMATS)
         return [
-            f'{MANIFEST}: format is {_show(version)}; this software reads {BUNDLE_FORMAT}: '
-            'use a bundle of that format, or update'
+            f'{MANIFEST}: format is {_show(version)}; this software reads {reads}: '
+            'use a bundle of one of them, or update'
         ]
+    fields = FIELDS if version == 1 else FIELDS_2
     problems = [
         f'{MANIFEST}: {key} is {_show(manifest[key])}; expected {_type_name(kind)}'
         if key in manifest
         else f'{MANIFEST}: {key} is missing'
-        for key, kind in FIELDS.items()
+        for key, kind in fields.items()
         if not _is_a(manifest.get(key), kind)
     ]
     problems += [
-        f'{MANIFEST}: {_show(key)} is no field of format {BUNDLE_FORMAT}'
+        f'{MANIFEST}: {_show(key)} is no field of format {version}'
         for key in manifest
-        if key not in FIELDS
+        if key not in fields
     ]
     if problems:
         return problems
+    if version != 1:
+        problems = _capability_problems(manifest)
+        if problems:
+            return problems
     return [
-        *_file_problems(manifest['files']),
+        *_file_problems(manifest['files'], capabilities_of(manifest), version),
         *_number_problems(manifest),
-        *_planner_problems(manifest['planner']),
+        *_planner_problems(manifest['planner'], 'plan' in capabilities_of(manifest)),
         *_interface_problems(manifest),
     ]
 
 
-def _file_problems(files: dict[Any, Any]) -> list[str]:
+def capabilities_of(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the graphs of a bundle by name, in the order of the table."""
+    if manifest['format'] == 1:
+        files = manifest['files']
+        return [name for name in format1.GRAPHS if f'{name}.onnx' in files]
+    return [name for name in CAPABILITIES if name in manifest['capabilities']]
+
+
+def _capability_problems(manifest: dict[str, Any]) -> list[str]:
+    """What is wrong with `capabilities` and `sizes` of format 2."""
+    listed, sizes = manifest['capabilities'], manifest['sizes']
+    problems = [
+        f'{MANIFEST}: capability {_show(name)} is not known here; this software knows '
+        f'{", ".join(CAPABILITIES)}; export without it, or update'
+        for name in listed
+        if name not in CAPABILITIES
+    ]
+    if problems:
+        return problems
+    if len(set(listed)) != len(listed):
+        problems.append(f'{MANIFEST}: capabilities {_show(listed)} lists one twice')
+    problems += [
+        f'{MANIFEST}: capability {name} is missing; every bundle has it'
+        for name in REQUIRED
+        if name not in listed
+    ]
+    problems += [
+        f'{MANIFEST}: size {_show(name)} is {_show(value)}; expected '
+        f'{", ".join(SIZE_NAMES)} from 1 to {MAX_SIZE}'
+        for name, value in sizes.items()
+        if name not in SIZE_NAMES or not _is_a(value, int) or not 1 <= value <= MAX_SIZE
+    ]
+    used = {size for name in listed for size in SIZES.get(name, ())}
+    used |= set(PLAN_SIZES) if 'plan' in listed else set()
+    problems += [
+        f'{MANIFEST}: size {name} belongs to none of the capabilities {", ".join(listed)}'
+        for name in sizes
+        if name in SIZE_NAMES and name not in used
+    ]
+    problems += [
+        f'{MANIFEST}: capability {name} needs sizes.{size}'
+        for name in listed
+        for size in SIZES.get(name, ())
+        if size not in sizes
+    ]
+    return problems
+
+
+def _file_problems(files: dict[Any, Any], capabilities: list[str], version: int) -> list[str]:
     problems = []
+    graphs = format1.REQUIRED if version == 1 else capabilities
+    required = [*(f'{name}.onnx' for name in graphs), *COMMON_FILES]
+    known = {*required, *(f'{name}.onnx' for name in capabilities)}
     for name, entry in files.items():
         if not is_plain_name(name):
             problems.append(f'{MANIFEST}: file {_show(name)} leaves the bundle; refused')
-        elif name not in KNOWN_FILES:
+        elif name not in known:
             problems.append(
-                f'{MANIFEST}: file {_show(name)} is not part of format {BUNDLE_FORMAT}'
+                f'{MANIFEST}: file {_show(name)} is not part of this bundle of format {version}'
             )
         elif (
             not isinstance(entry, dict)
@@ -178,14 +248,14 @@ def _file_problems(files: dict[Any, Any]) -> list[str]:
         ):
             problems.append(f'{MANIFEST}: file {name} needs a sha256 (64 hex digits) and bytes')
     problems += [
-        f'{name}: not listed in {MANIFEST}; every bundle has it'
-        for name in REQUIRED_FILES
+        f'{name}: not listed in {MANIFEST}; this bundle needs it'
+        for name in required
         if name not in files
     ]
     if not problems:
-        total = sum(entry['bytes'] for entry in files.values())
-        if total > MAX_BUNDLE_BYTES:
-            problems.append(f'files: {total} bytes in all, at most {MAX_BUNDLE_BYTES}')
+        too_large = size_problem(sum(entry['bytes'] for entry in files.values()))
+        if too_large:
+            problems.append(f'files: {too_large}')
     return problems
 
 
@@ -210,22 +280,24 @@ def _number_problems(manifest: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _planner_problems(planner: dict[str, Any]) -> list[str]:
+def _planner_problems(planner: dict[str, Any], plans: bool) -> list[str]:
+    """What is wrong with `planner`; a bundle that does not plan has a horizon only."""
     problems = []
-    for key, low in PLANNER_INTEGERS.items():
+    integers = PLANNER_INTEGERS if plans else {'horizon': 1}
+    for key, low in integers.items():
         value: Any = planner.get(key)
         if not _is_a(value, int) or not low <= value <= MAX_PLANNER_INTEGER:
             problems.append(
                 f'{MANIFEST}: planner.{key} is {_show(value)}; expected an integer '
                 f'of {low} to {MAX_PLANNER_INTEGER}'
             )
-    for key in PLANNER_POSITIVE:
+    for key in PLANNER_POSITIVE if plans else ():
         value = planner.get(key)
         if not _is_a(value, float) or not value > 0:
             problems.append(
                 f'{MANIFEST}: planner.{key} is {_show(value)}; expected a number above 0'
             )
-    if problems:
+    if problems or not plans:
         return problems
     if planner['num_elites'] > planner['batch_size'] + FIXED_CANDIDATES:
         problems.append(
@@ -274,6 +346,7 @@ def _type_name(kind: type) -> str:
         'dict': 'an object',
         'str': 'a string',
         'int': 'an integer',
+        'list': 'a list',
         'float': 'a finite number',
     }[kind.__name__]
 

@@ -62,8 +62,10 @@ def make_session(
     return session
 
 
-def signature_problems(graph: str, session: Any, expected: GraphSignature) -> list[str]:
-    """List where a session's inputs and outputs are not those of format 1."""
+def signature_problems(
+    graph: str, session: Any, expected: GraphSignature, version: int
+) -> list[str]:
+    """List where a session's inputs and outputs are not those of the format."""
     problems = []
     for side, found, wanted in (
         ('input', session.get_inputs(), expected.inputs),
@@ -80,7 +82,7 @@ def signature_problems(graph: str, session: Any, expected: GraphSignature) -> li
                     f'{graph}.onnx: {side} {name} is {item.type}{item.shape}, expected {tensor}'
                 )
         problems += [
-            f'{graph}.onnx: {side} {name} is not part of format 1'
+            f'{graph}.onnx: {side} {name} is not part of format {version}'
             for name in by_name
             if name not in wanted
         ]

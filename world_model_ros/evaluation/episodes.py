@@ -23,7 +23,9 @@ from world_model_ros.robots import NOMINAL, Env, Reality, make_env
 # plan: the planner as shipped; policy: no planner; blanked: the planner, camera black; scrambled:
 # the planner with shuffled dynamics; random: uniform actions
 ARMS = ('plan', 'policy', 'blanked', 'scrambled', 'random')
-ACTING_GRAPHS = ('observe', 'imagine', 'policy', 'plan')
+# The capability that an arm tries out.
+NEEDED = {'plan': 'plan', 'blanked': 'plan', 'scrambled': 'plan', 'policy': 'policy'}
+NOT_FOR_ACTING = ('decode', 'value', 'outcomes', 'goal', 'query', 'disagree')
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,11 @@ class _Worker:
         from world_model_ros.evaluation.bundle_actor import BundleActor, scrambled
 
         bundle = self._load()
+        if NEEDED[arm] not in bundle.capabilities:
+            raise ValueError(
+                f'arm {arm} needs a bundle with {NEEDED[arm]}; {bundle.path} has '
+                f'{", ".join(bundle.capabilities)}; choose others with --arms'
+            )
         if arm == 'scrambled':
             bundle = scrambled(bundle)
         actor = BundleActor(
@@ -129,7 +136,7 @@ class _Worker:
         if self._bundle is None:
             if self._job.bundle is None:
                 raise ValueError('this arm needs a bundle')
-            self._bundle = load_bundle(self._job.bundle, self._contract, graphs=ACTING_GRAPHS)
+            self._bundle = load_bundle(self._job.bundle, self._contract, without=NOT_FOR_ACTING)
         return self._bundle
 
 

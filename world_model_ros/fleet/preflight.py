@@ -33,7 +33,7 @@ import numpy as np
 from world_model_ros.bundle import Bundle, BundleError, load_bundle
 from world_model_ros.bundle.golden import golden_problems
 from world_model_ros.contract import Contract, ContractError, find_robot, load_contract
-from world_model_ros.onboard.policy.graphs import Graphs
+from world_model_ros.onboard.policy.graphs import Graphs, Iteration
 from world_model_ros.onboard.policy.noise import Noise
 from world_model_ros.onboard.tick.latency import Latency
 from world_model_ros.parent import PARENT_ENV, follow_parent
@@ -200,11 +200,13 @@ class Drive:
         self.high = np.asarray(contract.action.high, np.float32)
         self.cpu_s = self.wall_s = 0.0  # of the last tick
         self._graphs = Graphs(bundle)
+        self._graphs.check_acts()
         settings = bundle.planner
         horizon, size = int(settings['horizon']), self.low.size
-        half = float(settings['max_std']) * (self.high - self.low) / 2
+        spread, samples = float(settings.get('max_std', 0)), int(settings.get('batch_size', 0))
+        half = spread * (self.high - self.low) / 2
         self._std: np.ndarray = np.tile(half, (horizon, 1)).astype(np.float32)
-        self._drawn = np.zeros((int(settings['batch_size']), horizon, size), np.float32)
+        self._drawn = np.zeros((samples, horizon, size), np.float32)
         self._mask: np.ndarray = np.zeros(horizon, np.float32)
         self._safe: np.ndarray = np.zeros(size, np.float32)
         self._noise = Noise()
@@ -216,6 +218,7 @@ class Drive:
         }
         self._belief = np.asarray(bundle.initial_belief, np.float32)
         self._sent: np.ndarray = np.zeros(size, np.float32)
+        self._rest = np.clip(self._sent, self.low, self.high)
 
     def tick(self, number: int) -> list[str]:
         """One tick; what is wrong with its outputs."""
@@ -225,15 +228,45 @@ class Drive:
             for name, array in self._inputs.items()
             if name.startswith('obs_')
         }
+        graphs = self._graphs
         noise = self._noise.normal(number, 0, self._drawn)
         wall_s, cpu_s = time.perf_counter(), time.thread_time()
-        seen = self._graphs.observe(
+        seen = graphs.observe(
             self._belief, self._sent, number == 0, arrays, self._inputs['ages'][case][0]
         )
-        mean, std = self._graphs.policy(seen.belief)
+        outcomes = graphs.outcomes(self._belief, self._sent, seen.belief)
+        value = graphs.value(seen.belief)
+        mean, std = graphs.policy(seen.belief) if graphs.has_policy else (self._rest, self._rest)
+        plan = self._plan(seen.belief, mean, noise) if graphs.plans else None
+        self.cpu_s, self.wall_s = time.thread_time() - cpu_s, time.perf_counter() - wall_s
+        self._belief, self._sent = seen.belief, np.clip(mean, self.low, self.high)
+        outputs = {
+            'observe: belief_out': seen.belief,
+            'observe: surprise': seen.surprise,
+            'imagine: belief_out': graphs.imagine(seen.belief, mean),
+            'policy: action_mean': mean,
+            'policy: action_std': std,
+        }
+        if graphs.has_outcomes:
+            outputs['outcomes: reward, continuation'] = outcomes
+        if graphs.has_value:
+            outputs['value: value'] = value
+        actions = {'policy: action_mean': mean}
+        if plan is not None:
+            outputs |= {
+                'plan: mean_out': plan.mean,
+                'plan: std_out': plan.std,
+                'plan: best': plan.best,
+                'plan: best_value, policy_value': (plan.best_value, plan.policy_value),
+            }
+            actions['plan: best'] = plan.best
+        return _not_finite(outputs) or _outside(actions, self.low, self.high)
+
+    def _plan(self, belief: np.ndarray, mean: np.ndarray, noise: np.ndarray) -> Iteration:
+        """One planner iteration from a policy's action that is held."""
         held = np.tile(mean, (len(self._mask), 1))
-        plan = self._graphs.plan_iteration(
-            belief=seen.belief,
+        return self._graphs.plan_iteration(
+            belief=belief,
             mean=held,
             std=self._std,
             noise=noise,
@@ -243,26 +276,14 @@ class Drive:
             high=self.high,
             safe=self._safe,
         )
-        self.cpu_s, self.wall_s = time.thread_time() - cpu_s, time.perf_counter() - wall_s
-        self._belief, self._sent = seen.belief, np.clip(mean, self.low, self.high)
-        return _not_finite(
-            {
-                'observe: belief_out': seen.belief,
-                'observe: surprise, reward, value, continuation': seen[1:],
-                'imagine: belief_out': self._graphs.imagine(seen.belief, mean),
-                'policy: action_mean': mean,
-                'policy: action_std': std,
-                'plan: mean_out': plan.mean,
-                'plan: std_out': plan.std,
-                'plan: best': plan.best,
-                'plan: best_value, policy_value': (plan.best_value, plan.policy_value),
-            }
-        ) or _outside({'policy: action_mean': mean, 'plan: best': plan.best}, self.low, self.high)
 
 
 def _drive(bundle: Bundle, contract: Contract, runs: int) -> Verdict:
     """Finite, inside the box, in time."""
-    drive = Drive(bundle, contract)
+    try:
+        drive = Drive(bundle, contract)
+    except BundleError as error:
+        return Verdict([str(problem) for problem in error.problems])
     cpu, wall = Latency(runs), Latency(runs)
     for number in range(WARM_UP_RUNS + runs):
         problems = drive.tick(number)

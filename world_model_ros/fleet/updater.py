@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from world_model_ros.bundle.layout import KNOWN_FILES, MANIFEST, MAX_BUNDLE_BYTES
+from world_model_ros.bundle.layout import KNOWN_FILES, MANIFEST, size_problem
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.fleet.attempts import MOST, Attempts
 from world_model_ros.fleet.memory import Memory
@@ -359,9 +359,9 @@ def _record_problems(release: Release) -> list[str]:
     problems = [
         f'{name}: no bundle has such a file' for name in release.files if name not in known
     ]
-    total = sum(entry['size'] for entry in release.files.values())
-    if total > MAX_BUNDLE_BYTES:
-        problems.append(f'{total} bytes in all, at most {MAX_BUNDLE_BYTES}')
+    too_large = size_problem(sum(entry['size'] for entry in release.files.values()))
+    if too_large:
+        problems.append(too_large)
     return problems[:3]
 
 

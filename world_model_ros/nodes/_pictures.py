@@ -63,7 +63,7 @@ class Pictures:
             if snapshot is None or snapshot.t_ns == drawn_ns:
                 continue
             drawn_ns = snapshot.t_ns
-            if snapshot.bundle is None or 'decode' not in snapshot.bundle.sessions:
+            if snapshot.bundle is None or 'decode' not in snapshot.bundle.capabilities:
                 continue
             if snapshot.bundle is not self._bundle:  # another model acts: its own graphs
                 self._bundle = snapshot.bundle

@@ -37,8 +37,8 @@ class Decision:
     source: str  # plan | policy | explore
     iterations: int
     surprise: float
-    reward: float  # predicted for this tick
-    value: float  # of the belief, as the critic sees it
+    reward: float  # predicted for this tick; NaN where the bundle predicts none
+    value: float  # of the belief, as the critic sees it; NaN where there is none
     belief: np.ndarray  # float32 [1, B]
     observed: bool  # False: the observation was invalid and the belief was imagined
     plan_value: float = math.nan  # of the chunk, over the return scale
@@ -77,6 +77,7 @@ class Brain:
         self._belief = self._initial
         self._key = key
         self._skipped = 0
+        self._reward = self._value = math.nan
         self.invalid = 0
         self.failure = ''  # the graph that gave NaN or infinity since the last decision
         self.planner.reset()
@@ -119,11 +120,12 @@ class Brain:
             self._belief = self._initial
             self._skipped = 0
             self.planner.reset()
-        surprise = reward = value = math.nan
+        surprise = math.nan
         sent = np.asarray(action_sent, np.float32)
         seen = self._observe(observation, sent, is_first)
         if seen is not None:
-            surprise, reward, value = seen.surprise, seen.reward, seen.value
+            surprise = seen.surprise
+        reward, value = (self._reward, self._value) if seen is not None else (math.nan, math.nan)
         plan = self.planner.plan(
             self._belief,
             np.asarray(pending, np.float32),
@@ -178,8 +180,9 @@ class Brain:
             # One belief that is not finite would poison all that follow it. What went in is
             # finite, the assembler sees to that: the fault is the model's.
             if np.all(np.isfinite(seen.belief)):
-                if not math.isfinite(seen.surprise + seen.reward + seen.value):
+                if not math.isfinite(seen.surprise):
                     self.failure = 'observe'
+                self._judge(self._belief, sent, seen.belief)
                 self._belief = seen.belief
                 return seen
             self.failure = 'observe'
@@ -187,6 +190,16 @@ class Brain:
         if not is_first:
             self._imagine(sent)
         return None
+
+    def _judge(self, belief: np.ndarray, sent: np.ndarray, seen: np.ndarray) -> None:
+        """Reward and value of the belief `seen` [1, B], as far as the bundle gives them."""
+        graphs = self._graphs
+        self._reward = graphs.outcomes(belief, sent, seen).reward
+        self._value = graphs.value(seen)
+        if graphs.has_outcomes and not math.isfinite(self._reward):
+            self.failure = 'outcomes'
+        if graphs.has_value and not math.isfinite(self._value):
+            self.failure = 'value'
 
     def _imagine(self, action: np.ndarray) -> None:
         """Move the belief on under an action."""
@@ -197,11 +210,12 @@ class Brain:
             self.failure = self.failure or 'imagine'
 
     def _warm_up(self, contract: Contract) -> None:
-        """Let `observe` allocate before the first tick; the planner does so for the rest."""
+        """Let these graphs allocate before the first tick; the planner does so for the rest."""
         arrays: dict[str, np.ndarray] = {
             stream.name: np.zeros(stream.shape, np.uint8 if stream.kind == 'image' else np.float32)
             for stream in contract.streams
         }
         rest: np.ndarray = np.zeros(contract.action_dim, np.float32)
         ages: np.ndarray = np.zeros(len(contract.streams), np.float32)
-        self._graphs.observe(self._initial, rest, True, arrays, ages)
+        seen = self._graphs.observe(self._initial, rest, True, arrays, ages)
+        self._judge(self._initial, rest, seen.belief)

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The graphs of a bundle as typed calls: the only place onboard that knows their tensor names.
+"""A bundle's capabilities as typed calls: the only place onboard that knows tensor names.
 
 Input and output: numpy float32 in SI units, shapes as in docs/reference/bundle.md. The feed
 dictionaries are built once and refilled. Must not import ROS or torch; sessions come in with the
@@ -9,14 +9,17 @@ bundle.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from world_model_ros.bundle import BundleError
+
 
 class Session(Protocol):
-    """What is needed of onnxruntime.InferenceSession."""
+    """What is needed of a capability; an onnxruntime.InferenceSession has it."""
 
     def run(self, output_names: Any, input_feed: Any) -> Any:
         """Compute the named outputs."""
@@ -30,8 +33,8 @@ class GraphBundle(Protocol):
         """The contents of manifest.json."""
 
     @property
-    def sessions(self) -> Mapping[str, Session]:
-        """One session per graph, by the graph's name."""
+    def capabilities(self) -> Mapping[str, Session]:
+        """What the model can do, by name; `observe` and `imagine` are always there."""
 
     @property
     def initial_belief(self) -> np.ndarray:
@@ -43,8 +46,12 @@ class Observed(NamedTuple):
 
     belief: np.ndarray  # [1, B]
     surprise: float
+
+
+class Outcomes(NamedTuple):
+    """Outputs of `outcomes`; NaN where the bundle has no such capability."""
+
     reward: float
-    value: float
     continuation: float
 
 
@@ -59,24 +66,71 @@ class Iteration(NamedTuple):
     policy_value: float
 
 
+_UNKNOWN = Outcomes(math.nan, math.nan)
+
+
 class Graphs:
-    """Calls into the sessions of one bundle."""
+    """Calls into the capabilities of one bundle."""
 
     def __init__(self, bundle: GraphBundle) -> None:
-        self._observe = bundle.sessions['observe']
-        self._imagine = bundle.sessions['imagine']
-        self._policy = bundle.sessions['policy']
-        self._plan = bundle.sessions.get('plan')
+        able = bundle.capabilities
+        self._observe = able['observe']
+        self._imagine = able['imagine']
+        self._policy = able.get('policy')
+        self._value = able.get('value')
+        self._outcomes = able.get('outcomes')
+        self._plan = able.get('plan')
+        self._wants_goal = 'goal' in bundle.manifest.get('sizes', {})
         self._is_first: np.ndarray = np.zeros((1, 1), np.float32)
         self._observe_feed: dict[str, np.ndarray] = {}
         self._imagine_feed: dict[str, np.ndarray] = {}
         self._policy_feed: dict[str, np.ndarray] = {}
+        self._value_feed: dict[str, np.ndarray] = {}
+        self._outcomes_feed: dict[str, np.ndarray] = {}
         self._plan_feed: dict[str, np.ndarray] = {}
 
     @property
     def plans(self) -> bool:
-        """Whether the bundle has a planner graph."""
+        """Whether the bundle can plan."""
         return self._plan is not None
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether the bundle has a policy."""
+        return self._policy is not None
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the bundle judges beliefs."""
+        return self._value is not None
+
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether the bundle predicts reward and continuation."""
+        return self._outcomes is not None
+
+    def check_acts(self, planning: bool = True) -> None:
+        """Refuse a bundle that cannot act.
+
+        Args:
+            planning: whether the planner may be used.
+
+        Raises:
+            BundleError: with the capability that it lacks.
+        """
+        if planning and self._plan is not None:
+            if self._wants_goal:
+                raise BundleError(
+                    '',
+                    ['its plan needs a goal, and this robot has none to give; set plan to false'],
+                )
+            return
+        if self._policy is None:
+            lacks = 'no policy, and planning is off' if self._plan else 'neither policy nor plan'
+            raise BundleError(
+                '',
+                [f'it has {lacks}: it can observe but not act; export it with a policy or a plan'],
+            )
 
     def observe(
         self,
@@ -95,12 +149,28 @@ class Graphs:
         feed['ages'] = ages.reshape(1, -1)
         for name, array in arrays.items():
             feed[f'obs_{name}'] = array[np.newaxis]
-        out, surprise, reward, value, continuation = self._observe.run(
-            ('belief_out', 'surprise', 'reward', 'value', 'continuation'), feed
-        )
-        return Observed(
-            out, float(surprise[0]), float(reward[0]), float(value[0]), float(continuation[0])
-        )
+        out, surprise = self._observe.run(('belief_out', 'surprise'), feed)
+        return Observed(out, float(surprise[0]))
+
+    def outcomes(
+        self, belief: np.ndarray, action: np.ndarray, next_belief: np.ndarray
+    ) -> Outcomes:
+        """Reward of the tick from `belief` to `next_belief` [1, B], and whether it goes on."""
+        if self._outcomes is None:
+            return _UNKNOWN
+        feed = self._outcomes_feed
+        feed['belief'] = belief
+        feed['action'] = action.reshape(1, -1)
+        feed['next_belief'] = next_belief
+        reward, continuation = self._outcomes.run(('reward', 'continuation'), feed)
+        return Outcomes(float(reward[0]), float(continuation[0]))
+
+    def value(self, belief: np.ndarray) -> float:
+        """Expected return from a belief [1, B] on; NaN where the bundle does not say."""
+        if self._value is None:
+            return math.nan
+        self._value_feed['belief'] = belief
+        return float(self._value.run(('value',), self._value_feed)[0][0])
 
     def imagine(self, belief: np.ndarray, action: np.ndarray) -> np.ndarray:
         """The belief [1, B] one tick later under an action [A]."""
@@ -111,6 +181,7 @@ class Graphs:
 
     def policy(self, belief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [A] of the policy's action."""
+        assert self._policy is not None
         self._policy_feed['belief'] = belief
         mean, std = self._policy.run(('action_mean', 'action_std'), self._policy_feed)
         return mean[0], std[0]

@@ -74,8 +74,9 @@ class Planner:
         self.graphs = Graphs(bundle)
         self.horizon = int(settings['horizon'])
         if iteration_count is None:
-            iteration_count = int(settings['iteration_count'])
+            iteration_count = int(settings.get('iteration_count', 0))
         self.iteration_count = iteration_count if self.graphs.plans else 0
+        self.graphs.check_acts(self.iteration_count > 0)
         self.latency = Latency()
         self._clock = clock
         self._low = np.asarray(contract.action.low, np.float32)
@@ -84,10 +85,11 @@ class Planner:
         self._safe = np.zeros_like(self._low)
         shape = (self.horizon, self._low.size)
         half = (self._high - self._low) / 2.0
-        self._wide = np.tile(
-            (float(settings['max_std']) * half).astype(np.float32), (self.horizon, 1)
-        )
-        self._noise = np.zeros((int(settings['batch_size']), *shape), np.float32)
+        spread, samples = 0.0, 0  # without a planner the bundle has no such settings
+        if self.iteration_count:
+            spread, samples = float(settings['max_std']), int(settings['batch_size'])
+        self._wide = np.tile((spread * half).astype(np.float32), (self.horizon, 1))
+        self._noise = np.zeros((samples, *shape), np.float32)
         self._random = Noise()
         self._mean = np.zeros(shape, np.float32)  # of the last iteration
         self._sent = np.zeros(shape, np.float32)  # the chunk of the last plan
@@ -128,9 +130,8 @@ class Planner:
         self._finite = True
         result = self._search(belief, pending, deadline_s, tick, shift)
         if result is None:
-            chunk = self._policy_chunk(belief, deadline_s)
-            np.copyto(self._mean, chunk)
-            result = PlanResult(chunk, 'policy', 0, math.nan, math.nan, self._finite)
+            result = self._unplanned(belief, deadline_s, shift)
+            np.copyto(self._mean, result.chunk)
         np.copyto(self._sent, result.chunk)
         self._warm = True
         return result
@@ -183,10 +184,27 @@ class Planner:
             shift_plan(self._mean, shift, self._start_mean, self._previous_mask)
             shift_plan(self._sent, shift, self._previous, self._previous_mask)
         else:
-            self._start_mean[:] = self.graphs.policy(belief)[0]
+            self._start_mean[:] = self._first_action(belief)
             self._previous.fill(0.0)
             self._previous_mask.fill(0.0)
         return self._start_mean
+
+    def _first_action(self, belief: np.ndarray) -> np.ndarray:
+        """What the search begins from [A]: the policy's action, else the safe one."""
+        if self.graphs.has_policy:
+            return self.graphs.policy(belief)[0]
+        return np.clip(self._safe, self._low, self._high)
+
+    def _unplanned(self, belief: np.ndarray, deadline_s: float, shift: int) -> PlanResult:
+        """What is executed where no iteration had time or gave numbers."""
+        if self.graphs.has_policy:
+            chunk, source = self._policy_chunk(belief, deadline_s), 'policy'
+        else:  # what is left of the plan before, then its last action held; else the safe action
+            self._start(belief, shift)
+            warm = self._warm and 0 < shift < self.horizon
+            chunk = (self._previous if warm else self._start_mean).copy()
+            source = 'plan'  # of 0 iterations
+        return PlanResult(chunk, source, 0, math.nan, math.nan, self._finite)
 
     def _fits(self, deadline_s: float) -> bool:
         """Whether an iteration that takes its 99th percentile is done in time."""
@@ -205,7 +223,7 @@ class Planner:
 
     def _warm_up(self, belief: np.ndarray) -> None:
         """Let the graphs allocate and the clock learn; the very first run does not count."""
-        action, _ = self.graphs.policy(belief)
+        action = self._first_action(belief)
         self.graphs.imagine(belief, action)
         if self.iteration_count:
             for _ in range(WARM_UP_ITERATIONS):

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Export of a learned model as a bundle: five ONNX graphs over one weights file.
+"""Export of a learned model as a bundle: an ONNX graph per capability over one weights file.
 
 Each tensor is stored once, whatever the number of graphs that use it. Golden vectors are made by
 torch in f32, never by ONNX Runtime.

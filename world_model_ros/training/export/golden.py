@@ -13,7 +13,7 @@ import torch
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.schema import Stream
-from world_model_ros.families.protocol import DecodingWorldModel
+from world_model_ros.families.protocol import WorldModel
 from world_model_ros.planning.mppi import PlanIteration
 from world_model_ros.training.export.graphs import Graph
 
@@ -27,7 +27,7 @@ Cases = dict[str, tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]
 
 
 def golden_cases(
-    graphs: dict[str, Graph], contract: Contract, model: DecodingWorldModel
+    graphs: dict[str, Graph], contract: Contract, model: WorldModel
 ) -> tuple[Cases, dict[str, float]]:
     """Return inputs and outputs per graph, and the share of cases left out."""
     generator = torch.Generator().manual_seed(0)
@@ -54,14 +54,17 @@ def golden_cases(
         inputs['is_first'] = torch.full((1, 1), float(tick == 0))
         for stream in contract.streams:
             inputs[stream.graph_input] = _observation(stream, generator)
-        belief = case('observe', inputs)[0]
+        before, belief = belief, case('observe', inputs)[0]
+        case('value', {'belief': belief})
+        case('outcomes', {'belief': before, 'action': action, 'next_belief': belief})
         case('imagine', {'belief': belief, 'action': action})
         case('policy', {'belief': belief})
         if tick >= TICKS - PLAN_CASES:
             unknown = TICKS - 1 - tick
             plan = graphs['plan'].inputs
             case('plan', _plan_inputs(plan, belief, low, high, unknown, generator))
-            case('decode', {'belief': belief})
+            if 'decode' in graphs:
+                case('decode', {'belief': belief})
     stacked: Cases = {}
     for name, found in rows.items():
         outputs = set(graphs[name].outputs)
@@ -115,7 +118,9 @@ def _decided(graph: Graph, inputs: dict, out: tuple[torch.Tensor, ...]) -> bool:
     """Tell whether this case is clear of rounding: a nudge of its belief changes nothing."""
     for sign in (-NUDGE, NUDGE):
         nudged = dict(inputs)
-        nudged['belief'] = inputs['belief'] * (1.0 + sign) + sign
+        for name in nudged:
+            if name in ('belief', 'next_belief'):
+                nudged[name] = inputs[name] * (1.0 + sign) + sign
         again = graph.module(*nudged.values())
         again = again if isinstance(again, tuple) else (again,)
         for was, now in zip(out, again, strict=True):

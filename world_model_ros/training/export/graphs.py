@@ -1,8 +1,8 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The five graphs of a bundle as torch modules, written over the world-model protocol.
+"""The capabilities of a bundle as torch modules, written over the world-model protocol.
 
-Owns names and order of inputs and outputs (bundle format 1); export.py turns them into ONNX.
+Owns names and order of inputs and outputs (bundle format 2); bundle.py turns them into ONNX.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.protocol import Decodes, DecodingWorldModel, WorldModel
+from world_model_ros.families.protocol import Decodes, WorldModel
 from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
 
 
@@ -31,11 +31,36 @@ class ObserveGraph(nn.Module):
         is_first: torch.Tensor,
         *rest: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        """Take belief, action, flag, one tensor per stream and ages; see bundle format 1."""
+        """Take belief, action, flag, one tensor per stream and ages; see bundle format 2."""
         observation = dict(zip(self.streams, rest[:-1], strict=True))
         out, surprise = self.model.observe(belief, action_sent, observation, rest[-1], is_first)
-        reward, continuation = self.model.outcomes(belief, action_sent, out)
-        return out, surprise, reward, self.model.value(out), continuation
+        return out, surprise
+
+
+class ValueGraph(nn.Module):
+    """What a belief is worth."""
+
+    def __init__(self, model: WorldModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, belief: torch.Tensor) -> torch.Tensor:
+        """Map belief [1, B] to the expected return [1]."""
+        return self.model.value(belief)
+
+
+class OutcomesGraph(nn.Module):
+    """What a step brings."""
+
+    def __init__(self, model: WorldModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, belief: torch.Tensor, action: torch.Tensor, next_belief: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map belief [1, B], action [1, A] and next belief to reward and continuation [1]."""
+        return self.model.outcomes(belief, action, next_belief)
 
 
 class ImagineGraph(nn.Module):
@@ -82,10 +107,11 @@ class Graph:
     module: nn.Module
     inputs: dict[str, torch.Tensor]
     outputs: tuple[str, ...]
+    may_ignore: frozenset[str] = frozenset()  # inputs that a family need not use
 
 
 def bundle_graphs(
-    model: DecodingWorldModel, contract: Contract, planner: PlannerConfig, return_scale: float
+    model: WorldModel, contract: Contract, planner: PlannerConfig, return_scale: float
 ) -> dict[str, Graph]:
     """Return the graphs of a bundle with example inputs of the right type and shape."""
     belief = model.initial(1)
@@ -109,12 +135,19 @@ def bundle_graphs(
                 **observation,
                 'ages': torch.zeros(1, len(contract.streams)),
             },
-            ('belief_out', 'surprise', 'reward', 'value', 'continuation'),
+            ('belief_out', 'surprise'),
         ),
         'imagine': Graph(
             ImagineGraph(model), {'belief': belief, 'action': action}, ('belief_out',)
         ),
         'policy': Graph(PolicyGraph(model), {'belief': belief}, ('action_mean', 'action_std')),
+        'value': Graph(ValueGraph(model), {'belief': belief}, ('value',)),
+        'outcomes': Graph(
+            OutcomesGraph(model),
+            {'belief': belief, 'action': action, 'next_belief': model.initial(1)},
+            ('reward', 'continuation'),
+            frozenset({'belief', 'action'}),
+        ),
         'plan': Graph(
             PlanIteration(model, planner, return_scale),
             {
@@ -139,12 +172,13 @@ def bundle_graphs(
                 'values',
             ),
         ),
-        'decode': Graph(
+    }
+    if isinstance(model, Decodes):
+        graphs['decode'] = Graph(
             DecodeGraph(model, contract),
             {'belief': belief},
             tuple(s.graph_input for s in contract.streams),
-        ),
-    }
+        )
     for graph in graphs.values():
         graph.module.eval()
     return graphs

@@ -51,7 +51,7 @@ class Traced:
         program.apply_weights({key: weights[key] for key in weights if key in held})
         program.optimize()
         proto = _without_traces_of_here(program.model_proto)
-        _check_inputs_matter(name, proto)
+        _check_inputs_matter(name, proto, graph.may_ignore)
         return proto
 
 
@@ -75,9 +75,10 @@ def _trace(graph: Graph) -> torch.onnx.ONNXProgram:
     return program
 
 
-def _check_inputs_matter(name: str, proto: onnx.ModelProto) -> None:
+def _check_inputs_matter(name: str, proto: onnx.ModelProto, may_ignore: frozenset[str]) -> None:
     """The exporter makes one input of two that it was given the same tensor for."""
     used = {given for node in proto.graph.node for given in node.input}
+    used |= may_ignore
     idle = [given.name for given in proto.graph.input if given.name not in used]
     if idle:
         raise ValueError(
