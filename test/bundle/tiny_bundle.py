@@ -47,6 +47,8 @@ def make_tiny_bundle(
     """Write a whole bundle for a contract and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
     planner = {**PLANNER, **(planner or {})}
+    if 'plan' not in capabilities:
+        planner = {'horizon': planner['horizon']}
     rng = np.random.default_rng(seed)
     size = contract.action_dim
     weights = {
@@ -59,6 +61,12 @@ def make_tiny_bundle(
     cases = {}
     for graph, signature in signatures.items():
         nodes, constants = _BUILDERS[graph](contract, planner)
+        if 'joints' in signature.outputs:
+            nodes += [
+                helper.make_node('ReduceMean', ['goal'], ['aim'], keepdims=0),
+                helper.make_node('Expand', ['aim', 'joints_shape'], ['joints']),
+            ]
+            constants['joints_shape'] = np.array(signature.outputs['joints'].shape)
         model = _model(graph, signature, nodes, constants, weights)
         (directory / f'{graph}.onnx').write_bytes(model.SerializeToString())
         cases[graph] = _golden(onnx.load(directory / f'{graph}.onnx'), signature, rng)
