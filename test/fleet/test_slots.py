@@ -201,7 +201,10 @@ def test_a_release_with_a_file_that_no_bundle_has_is_refused_before_it_is_fetche
     assert fleet.folders() == set()
 
 
-def test_a_release_larger_than_any_bundle_is_refused_before_it_is_fetched(fleet, tmp_path):
+def test_a_release_larger_than_any_bundle_is_refused_before_it_is_fetched(
+    fleet, tmp_path, monkeypatch
+):
+    monkeypatch.setenv('WORLD_MODEL_MAX_BUNDLE_MB', '6')
     bundle = tmp_path / 'large'
     shutil.copytree(fleet.bundles[0], bundle)
     (bundle / 'weights.bin').write_bytes(bytes(7_000_000))
@@ -209,5 +212,5 @@ def test_a_release_larger_than_any_bundle_is_refused_before_it_is_fetched(fleet,
     fleet.publish(0)
     updater = fleet.updater()
     status = updater.poll()
-    assert status.state == 'refused' and 'at most 64000000' in status.reason
+    assert status.state == 'refused' and 'at most 6000000' in status.reason
     assert fleet.folders() == set()
