@@ -40,13 +40,8 @@ from world_model_ros.experience.bag import (
 )
 from world_model_ros.experience.read.scan import Contents, scan
 from world_model_ros.experience.record.closing import close_in_place
-from world_model_ros.experience.record.salvage import (
-    Region,
-    Salvaged,
-    close_gaps,
-    put_right,
-    salvage,
-)
+from world_model_ros.experience.record.salvage import salvage
+from world_model_ros.experience.record.salvaged import Region, Salvaged, close_gaps, put_right
 from world_model_ros.experience.record.sink import (
     FOLDER_MODE,
     NEW_SUFFIX,
