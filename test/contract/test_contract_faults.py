@@ -209,7 +209,7 @@ def test_actions_in_the_plural_is_explained():
         'format: 1\nformat: 1',
         '!!python/object:os.system {}',
         'x: 2001-99-99',
-        '{' * 3000,
+        pytest.param('{' * 3000, id='brackets'),
         '? [a]\n: 1',
         '\x00',
         '- &a [*a]',

@@ -20,7 +20,7 @@ from world_model_ros.onboard.guard.guard_status import (
 )
 
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'guard_status_format1.json'
-WORDS = st.text(max_size=20).filter(lambda text: text.isascii())
+WORDS = st.text(st.characters(max_codepoint=127), max_size=20)
 
 
 @given(
