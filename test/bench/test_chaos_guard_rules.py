@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The judge of `chaos guard` finds each broken rule, and nothing in a run that keeps them all."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -162,6 +163,19 @@ def test_without_an_agent_it_rests():
     late = motion((0.3, 0.0), (1.0, 0.6), (0.7, 0.0))
     assert Run(late).end().rules() == {'moves while without an agent'}
     assert Run(late).end().chunks(0.6, 1.3).rules() == set()
+
+
+@pytest.mark.parametrize(
+    ('values', 'rules'),
+    [(GOOD, set()), (motion((0.3, 0.0), (1.0, 0.8), (0.7, 0.0)), {'moves while stopped'})],
+    ids=['rests', 'goes on'],
+)
+def test_a_slow_simulated_clock_takes_longer_to_rest(values, rules):
+    run = Run(values).mark(done.STOP, STOP_S, STOP_S + 0.01).end(begin_s=5.6, end_s=5.7)
+    for n, c in enumerate(run.log.commands):
+        if c.sent_s > STOP_S:
+            run.log.commands[n] = dataclasses.replace(c, sent_s=STOP_S + 4.0 * (c.sent_s - STOP_S))
+    assert run.rules() == rules
 
 
 @pytest.mark.parametrize(

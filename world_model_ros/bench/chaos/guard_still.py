@@ -76,7 +76,8 @@ def check_still(
     hung = [(m.begin_s, m.end_s + rest_s) for m in log.done(done.GUARD_HUNG)]
     for why, (begin_s, end_s) in rest_spans(log, session):
         holes = [*hung, *(hands if why in BY_HAND else []), *(stepped if why == CLOCK else stands)]
-        for a, b in done.without((begin_s + rest_s, end_s), holes):
+        rested_s = begin_s + rest_s if why == CLOCK else _rested_s(log, sent, begin_s, rest_s)
+        for a, b in done.without((rested_s, end_s), holes):
             checked[f'held {why}'] += sum(a <= c.sent_s <= b for c in sent)
             held = [c for c in sent if begin_s <= c.sent_s <= b]
             text = _moves(log, held, a, react_s)
@@ -84,6 +85,19 @@ def check_still(
                 since = f'{why} since {begin_s - log.begin_s:.3f} s'
                 return [Violation(f'moves while {why}', f'{since}: {text}')]
     return []
+
+
+def _rested_s(log: RunLog, sent: list[Command], begin_s: float, rest_s: float) -> float:
+    """When `rest_s` have passed since `begin_s`, also by the robot's clock: it may be slow."""
+    passed_s = max(0.0, sent[0].sent_s - begin_s) if sent else 0.0
+    for before, now in pairwise(sent):
+        if now.sent_s < begin_s:
+            continue
+        # A clock that is set has not passed that time.
+        passed_s += min(max(now.stamp_s - before.stamp_s, 0.0), 2.0 * log.facts.period_s)
+        if passed_s >= rest_s:
+            return max(now.sent_s, begin_s + rest_s)
+    return log.end_s
 
 
 def _moves(log: RunLog, held: list[Command], rest_s: float, react_s: float) -> str:
