@@ -25,6 +25,7 @@ PAGES = sorted(
         ROOT / 'benchmarks' / 'results' / 'README.md',
     ]
 )
+README_LINES = 200
 # Where a file named in a page may lie: `onboard/tick/ticker.py` is below the package.
 ROOTS = (ROOT, ROOT / 'world_model_ros', ROOT / 'config')
 
@@ -144,3 +145,7 @@ def test_every_command_of_a_page_has_its_verb_and_options(page):
         if not (group or verb in options()) or given - known:
             wrong.append(line)
     assert wrong == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / 'README.md').read_text().splitlines()) <= README_LINES

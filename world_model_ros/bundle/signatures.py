@@ -4,7 +4,7 @@
 """Inputs and outputs of every capability of bundle format 2: names, types and shapes.
 
 The one place where they stand; the exporter, the loader and the golden vectors are all held to
-`capability_signatures`. The table in docs/bundle.md is the same list for readers.
+`capability_signatures`. The table in docs/reference/bundle.md is the same list for readers.
 """
 
 from collections.abc import Mapping, Sequence
