@@ -24,8 +24,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*line: object) -> tuple[int, str]:
-    result = CliRunner(env={'COLUMNS': '400'}).invoke(app, [str(part) for part in line])
+def run(*line: object, columns: int = 400) -> tuple[int, str]:
+    result = CliRunner(env={'COLUMNS': str(columns)}).invoke(app, [str(part) for part in line])
     return result.exit_code, result.output
 
 
@@ -45,7 +45,8 @@ def test_list_shows_ticks_return_and_state(folder: Path) -> None:
 def test_the_table_holds_whole_words_for_whoever_reads_through_a_pipe(folder: Path) -> None:
     uuid = '1aab5e54-ff39-4103-98c1-9ffebf9b560c'
     (folder / 'episode_v1').rename(folder / uuid)
-    [line] = [line for line in run('list', folder)[1].splitlines() if line.startswith(uuid)]
+    out = run('list', folder, columns=60)[1]
+    [line] = [line for line in out.splitlines() if line.startswith(uuid)]
     assert line.endswith('whole')
 
 

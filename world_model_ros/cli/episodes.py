@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from world_model_ros.wire.cdr import MessageError
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 AsJson = Annotated[bool, typer.Option('--json', help='End with one JSON object.')]
+UUID_WIDTH = 36  # the name is what the other commands take
 PIPED_WIDTH = 200  # whoever reads through a pipe wants whole words
 UNREADABLE = (EpisodeError, MessageError, TickRecordError, OSError)
 
@@ -48,7 +50,7 @@ def list_command(
         typer.echo(f'no episodes in {folder}')
         return
     table = Table(box=None, pad_edge=False)
-    table.add_column('episode', no_wrap=True)
+    table.add_column('episode', no_wrap=True, min_width=UUID_WIDTH)
     for name in ('began (UTC)', 'ticks', 'return', 'MB'):
         table.add_column(name, no_wrap=True, justify='right')
     table.add_column('state')
@@ -61,8 +63,8 @@ def list_command(
             f'{row["bytes"] / 1e6:.1f}',
             row['state'],
         )
-    console = Console()
-    console.print(table, width=None if console.is_terminal else PIPED_WIDTH)
+    # A width that is given to print() is cut to that of the console, 80 for a pipe.
+    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 
 
 def _moment(row: dict[str, Any]) -> str:
