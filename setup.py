@@ -112,5 +112,14 @@ setup(
             'gymnasium = world_model_ros.robots.bodies.gymnasium_body:GymnasiumBody',
             'reacher = world_model_ros.robots.bodies.reacher:ReacherBody',
         ],
+        # The same table stands in contract/kinds.py.
+        'world_model_ros.kinds': [
+            'effort = world_model_ros.wire.kinds.commands:EffortKind',
+            'image = world_model_ros.wire.kinds.image:ImageKind',
+            'joints = world_model_ros.wire.kinds.joints:JointsKind',
+            'position = world_model_ros.wire.kinds.commands:PositionKind',
+            'position_delta = world_model_ros.wire.kinds.commands:PositionDeltaKind',
+            'velocity = world_model_ros.wire.kinds.commands:VelocityKind',
+        ],
     },
 )

@@ -72,6 +72,11 @@ def test_hashes_of_format_1_have_not_moved(name):
     assert contract_hash(contract) == HASHES[name]['contract']
 
 
+def test_every_shipped_robot_file_has_its_hashes_stored():
+    shipped = {path.stem for path in find_robot('reacher').parent.glob('*.yaml')}
+    assert shipped == set(HASHES) - {'stored'}
+
+
 def test_comments_and_layout_change_neither_hash():
     contract = load_contract('reacher')
     other = parse_contract('# another comment\n' + contract.text.replace('50.0', '50'))

@@ -31,7 +31,6 @@ from world_model_ros.experience.pictures import (
     model_input,
 )
 from world_model_ros.experience.record.session import RecordingSession
-from world_model_ros.onboard.tick.assembly import decode_stream
 from world_model_ros.wire.cdr import (
     IMAGE,
     MessageError,
@@ -40,6 +39,7 @@ from world_model_ros.wire.cdr import (
     header_stamp_ns,
     typestore,
 )
+from world_model_ros.wire.decode import decode_stream
 
 CAMERA = counter.contract().stream('camera')
 MODEL_INPUT = counter.CAMERA_TOPICS['model_input']

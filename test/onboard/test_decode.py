@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from onboard_contract import make_stream
 from onboard_messages import image_cdr, image_message, joints_cdr, joints_message
 
-from world_model_ros.onboard.tick.assembly import decode_stream
 from world_model_ros.wire.cdr import (
     IMAGE,
     JOINT_STATE,
@@ -20,7 +19,9 @@ from world_model_ros.wire.cdr import (
     decode,
     header_stamp_ns,
 )
-from world_model_ros.wire.decode import StreamError, decode_image, decode_joints
+from world_model_ros.wire.decode import StreamError, decode_stream
+from world_model_ros.wire.kinds.image import decode_image
+from world_model_ros.wire.kinds.joints import decode_joints
 
 CAMERA = make_stream('image')
 JOINTS = make_stream('joints')

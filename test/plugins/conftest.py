@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 import toy_package
 
+from world_model_ros.contract import kinds
 from world_model_ros.robots.bodies import BODIES
 
 
@@ -19,11 +21,21 @@ def toy_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def toy(toy_folder, monkeypatch):
+def fresh():
+    """Nothing that was found before counts, nor what this test finds afterwards."""
+    BODIES.forget()
+    kinds.forget()
+    yield
+    BODIES.forget()
+    kinds.forget()
+    for name in [name for name in sys.modules if name.partition('.')[0] == 'wmr_toy']:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def toy(toy_folder, fresh, monkeypatch):
     """The package can be imported and its plug-ins are found."""
     monkeypatch.syspath_prepend(str(toy_folder))
     path = os.pathsep.join(filter(None, [str(toy_folder), os.environ.get('PYTHONPATH', '')]))
     monkeypatch.setenv('PYTHONPATH', path)
-    BODIES.forget()
-    yield toy_folder
-    BODIES.forget()
+    return toy_folder

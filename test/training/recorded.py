@@ -12,6 +12,7 @@ import counter
 import numpy as np
 
 from world_model_ros.contract import Contract, interface_hash, load_contract, parse_contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter
 from world_model_ros.families.dreamer.net import DreamerConfig
 from world_model_ros.onboard.tick.tick_record import TickRecord
@@ -60,7 +61,6 @@ def record(
 ) -> Path:
     """Live an episode in the simulator and write it as the recorder does."""
     from world_model_ros.robots import make_env
-    from world_model_ros.robots.wire import image_cdr, joints_cdr
 
     contract = contract or robot()
     topics = {role: counter.TOPICS[role] for role in ('stream.camera', 'stream.joints', 'tick')}
@@ -94,8 +94,12 @@ def record(
             streams=step.observation.samples,
         )
         messages = {
-            'stream.camera': image_cdr(step.arrays['camera'], step.t_ns),
-            'stream.joints': joints_cdr(env.robot.joints(), step.t_ns),
+            **{
+                f'stream.{stream.name}': stream_kind(stream.kind).simulated(
+                    stream, env.robot, step.t_ns
+                )
+                for stream in contract.streams
+            },
             'tick': counter.joint_state(
                 step.t_ns, record.names(), record.to_doubles(), record.frame_id
             ),

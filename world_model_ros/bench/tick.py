@@ -18,10 +18,10 @@ import numpy as np
 
 from world_model_ros.bench.measure import milliseconds
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.onboard.policy.planner import Planner
 from world_model_ros.onboard.tick.assembly import Assembler
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE, encode, typestore
 
 RING = 32  # different messages per stream, so that no cache sees the same picture twice in a row
 WARM_UP_TICKS = 50
@@ -145,18 +145,12 @@ class Messages:
 
 
 def _message(stream: Any, rng: np.random.Generator) -> bytes:
-    types = typestore().types
-    header = types['std_msgs/msg/Header'](types['builtin_interfaces/msg/Time'](0, 0), '')
-    if stream.kind == 'image':
-        height, width, channels = stream.shape
-        pixels = rng.integers(0, 256, height * width * channels, dtype=np.uint8)
-        message = types[IMAGE](
-            header, height, width, 'rgb8', is_bigendian=0, step=width * channels, data=pixels
-        )
-        return encode(IMAGE, message)
-    names = list(stream.names)
-    values = rng.uniform(-1.0, 1.0, (3, len(names)))
-    return encode(JOINT_STATE, types[JOINT_STATE](header, names, *values))
+    kind = stream_kind(stream.kind)
+    if kind.form == 'picture':
+        array = rng.integers(0, 256, stream.shape, dtype=np.uint8)
+    else:
+        array = rng.uniform(-1.0, 1.0, stream.shape).astype(np.float32)
+    return kind.encode(stream, array, 0)
 
 
 def _ratio(one: list[float], other: list[float]) -> float:

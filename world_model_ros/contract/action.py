@@ -3,23 +3,12 @@
 
 """The section `action` of a robot file: the one action group, its limits and its safe action."""
 
+from world_model_ros.contract.command_kind import CommandKind
+from world_model_ros.contract.kinds import command_kind, known, missing_text
 from world_model_ros.contract.problems import Problems, Section
 from world_model_ros.contract.rules import read_topic
 from world_model_ros.contract.schema import Action
 
-COMMAND_TYPES = ('sensor_msgs/msg/JointState', 'std_msgs/msg/Float64MultiArray')
-SAFE_BY_KIND = {
-    'effort': 'zero',
-    'velocity': 'zero',
-    'position': 'hold',
-    'position_delta': 'zero',
-}
-UNIT_BY_KIND = {
-    'effort': 'N·m or N',
-    'velocity': 'rad/s or m/s',
-    'position': 'rad or m',
-    'position_delta': 'rad or m',
-}
 ACTION_KEYS = (
     'topic',
     'type',
@@ -37,24 +26,23 @@ ACTION_KEYS = (
     'home',
 )
 # Keys that mean something for some kinds only, and what to write elsewhere.
-ONLY_FOR = {
-    'acceleration_limit': (
-        ('position',),
-        'rate_limit already bounds how fast the command changes',
-    ),
-    'hold_tolerance': (('position',), 'only positions are held'),
-    'box_tolerance': (('position',), 'only a commanded position has a box to be outside of'),
-    'home': (('position',), 'exploring goes around zero'),
-    'stop_rate_limit': (
-        ('effort', 'velocity', 'position_delta'),
-        'a position comes to rest within rate_limit and acceleration_limit',
-    ),
+ONLY_POSITIONS = {
+    'acceleration_limit': 'rate_limit already bounds how fast the command changes',
+    'hold_tolerance': 'only positions are held',
+    'box_tolerance': 'only a commanded position has a box to be outside of',
+    'home': 'exploring goes around zero',
+}
+NO_POSITIONS = {
+    'stop_rate_limit': 'a position comes to rest within rate_limit and acceleration_limit',
 }
 MAX_TOLERANCE = 1.0  # rad or m; more is no tolerance but a missing check
 
 
-def read_action(top: Section, problems: Problems) -> Action | None:
-    """Read `action`: the one group, its limits and its safe action; None where it is absent."""
+def read_action(top: Section, problems: Problems, keep_missing: bool = False) -> Action | None:
+    """Read `action`: the one group, its limits and its safe action; None where it is absent.
+
+    With `keep_missing` a kind whose plug-in is missing is no fault.
+    """
     data = top.get('action', None)
     groups = (
         [str(key)[:80] for key in data]
@@ -72,13 +60,13 @@ def read_action(top: Section, problems: Problems) -> Action | None:
         )
         return None
     section = Section(data, 'action', problems, ACTION_KEYS)
-    kind = section.choice('kind', tuple(SAFE_BY_KIND))
-    unit = UNIT_BY_KIND[kind]
+    kind = _read_kind(section, keep_missing)
+    unit = kind.unit
     names = section.words('names')
     action = Action(
         topic=read_topic(section),
-        type=section.choice('type', COMMAND_TYPES, COMMAND_TYPES[0]),
-        kind=kind,
+        type=_read_type(section, kind),
+        kind=kind.name,
         names=names,
         low=section.numbers('low', unit, len(names)),
         high=section.numbers('high', unit, len(names)),
@@ -93,10 +81,42 @@ def read_action(top: Section, problems: Problems) -> Action | None:
         ),
         home=_optional(section, 'home', unit, len(names)),
     )
+    if not kind.missing:
+        _check_keys(section, kind, problems)
     _check_later(section, action, problems)
     _check_box(section, action, problems)
-    _check_safe(section, action, problems)
+    if not kind.missing:
+        _check_safe(section, action, kind, problems)
     return action
+
+
+def _read_kind(section: Section, keep_missing: bool) -> CommandKind:
+    """The kind; one whose plug-in is missing is a fault, unless it is kept."""
+    name = section.get('kind')
+    if not isinstance(name, str):
+        return command_kind(section.choice('kind', known(CommandKind)))
+    kind = command_kind(name)
+    if kind.missing and not keep_missing:
+        section.note('kind', name, *missing_text(kind))
+    return kind
+
+
+def _read_type(section: Section, kind: CommandKind) -> str:
+    types = kind.message_types
+    found: str = section.choice('type', types, types[0]) if types else section.text('type', '')
+    return found
+
+
+def _check_keys(section: Section, kind: CommandKind, problems: Problems) -> None:
+    """Note keys that mean something for other kinds only, and what to write instead."""
+    for key, remedy in (NO_POSITIONS if kind.positions else ONLY_POSITIONS).items():
+        if key in section.data and problems.clean('action.kind'):
+            section.note(
+                key,
+                section.data[key],
+                f'no such key for kind {kind.name}',
+                f'remove it: {remedy}',
+            )
 
 
 def _optional(section: Section, name: str, unit: str, length: int) -> tuple[float, ...]:
@@ -105,15 +125,7 @@ def _optional(section: Section, name: str, unit: str, length: int) -> tuple[floa
 
 
 def _check_later(section: Section, action: Action, problems: Problems) -> None:
-    """Check the optional keys: which kinds they belong to, and that stops are not slower."""
-    for key, (kinds, remedy) in ONLY_FOR.items():
-        if key in section.data and problems.clean('action.kind') and action.kind not in kinds:
-            section.note(
-                key,
-                section.data[key],
-                f'no such key for kind {action.kind}',
-                f'remove it: {remedy}',
-            )
+    """Check the optional keys: their numbers, and that stops are not slower."""
     for index, limit in enumerate(action.acceleration_limit):
         if limit <= 0:
             section.note(
@@ -165,24 +177,24 @@ def _check_box(section: Section, action: Action, problems: Problems) -> None:
                 )
 
 
-def _check_safe(section: Section, action: Action, problems: Problems) -> None:
+def _check_safe(section: Section, action: Action, kind: CommandKind, problems: Problems) -> None:
     if not problems.clean('action.kind', 'action.safe', 'action.gravity_safe'):
         return
-    wanted = SAFE_BY_KIND[action.kind]
-    if action.safe != wanted:
+    if action.safe not in kind.safe:
+        wanted = ' or '.join(kind.safe)
         section.note(
-            'safe', action.safe, f'{wanted} for kind {action.kind}', f'write safe: {wanted}'
+            'safe', action.safe, f'{wanted} for kind {kind.name}', f'write safe: {kind.safe[0]}'
         )
         return
-    if action.kind == 'effort' and not action.gravity_safe:
+    if kind.may_fall and not action.gravity_safe:
         section.note(
             'gravity_safe',
             section.get('gravity_safe'),
-            'true for kind effort',
-            'zero effort lets the robot fall: write gravity_safe: true only if it '
+            f'true for kind {kind.name}',
+            f'zero {kind.name} lets the robot fall: write gravity_safe: true only if it '
             'cannot do harm, else command velocity or position',
         )
-    if wanted == 'zero' and problems.clean('action.low', 'action.high'):
+    if action.safe == 'zero' and problems.clean('action.low', 'action.high'):
         for index, (low, high) in enumerate(zip(action.low, action.high, strict=False)):
             if not low <= 0.0 <= high:
                 section.note(

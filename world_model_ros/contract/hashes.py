@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import LATER, Contract, Stream
 
 # Version of what happens to a message before it enters the graph (scaling of pictures, order of
@@ -43,16 +44,7 @@ def _stream_dict(stream: Stream) -> dict[str, Any]:
         'kind': stream.kind,
         'shape': list(stream.shape),
     }
-    if stream.kind == 'image':
-        fit = {} if stream.fit == 'none' else {'fit': stream.fit}
-        return {**common, 'encoding': stream.encoding, 'units': 'uint8', **fit}
-    return {
-        **common,
-        'names': list(stream.names),
-        'fields': list(stream.fields),
-        'wrap': list(stream.wrap),
-        'units': 'SI',
-    }
+    return {**common, **stream_kind(stream.kind).interface(stream)}
 
 
 def canonical_json(value: Any) -> str:

@@ -16,6 +16,7 @@ import yaml
 from world_model_ros.contract.action import read_action
 from world_model_ros.contract.control import peek_period, read_control
 from world_model_ros.contract.find import find_robot
+from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.contract.problems import (
     MISSING,
     ContractError,
@@ -81,8 +82,11 @@ def load_contract(name_or_path: str | Path) -> Contract:
     return parse_contract(text, str(path))
 
 
-def parse_contract(text: str, file: str = '<contract>') -> Contract:
+def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = False) -> Contract:
     """Build a contract from YAML text; `file` is named in errors.
+
+    With `keep_missing` a kind whose plug-in is missing is no fault: for old recordings, which can
+    be looked at without it. The kind's stand-in refuses to decode and to command.
 
     Raises:
         ContractError: with every fault of the text.
@@ -121,9 +125,9 @@ def parse_contract(text: str, file: str = '<contract>') -> Contract:
             'letters, digits, _ or -, beginning with a letter',
             'rename the robot type',
         )
-    streams = read_streams(top, problems, peek_period(top))
+    streams = read_streams(top, problems, peek_period(top), keep_missing)
     control = read_control(top, problems, streams)
-    action = read_action(top, problems)
+    action = read_action(top, problems, keep_missing)
     reward = _read_reward(top, problems)
     episode = _read_episode(top, problems)
     body = _read_body(top)
@@ -170,10 +174,10 @@ def _parse_yaml(text: str, file: str) -> Any:
 
 def _check_hold(action: Action, streams: Sequence[Stream], problems: Problems) -> None:
     """A guard can only hold joints whose positions it hears."""
-    known = problems.clean('streams', 'action') and action.kind == 'position'
-    if not known or action.safe != 'hold':
+    known = problems.clean('streams', 'action')
+    if not known or not command_kind(action.kind).holds(action):
         return
-    heard = {name for stream in streams if stream.kind == 'joints' for name in stream.names}
+    heard = {name for s in streams if stream_kind(s.kind).joints for name in s.names}
     silent = [name for name in action.names if name not in heard]
     if silent:
         problems.add(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import Action, Contract, Stream
 
 _TICKS = {
@@ -61,12 +62,7 @@ def _more(action: Action, i: int) -> str:
 
 
 def _stream(stream: Stream) -> str:
-    if stream.kind == 'image':
-        height, width, _ = stream.shape
-        what = f'{stream.encoding} pictures, {height} high and {width} wide for the model'
-        what += '' if stream.fit == 'none' else f' ({stream.fit})'
-    else:
-        what = f'{" and ".join(stream.fields)} of {", ".join(stream.names)}'
+    what = stream_kind(stream.kind).words(stream)
     return (
         f'{stream.name}: {stream.topic}, {what}, {stream.rate_hz:g} times a second, at most '
         f'{stream.max_age_s:g} s old'

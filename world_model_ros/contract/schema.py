@@ -4,23 +4,25 @@
 """The frozen types of a robot contract, and what follows from them by arithmetic alone.
 
 Nothing here reads files or checks values: `load.py` builds these types only from a file without
-a fault. Imports numpy only.
+a fault. What depends on a stream's or an action's kind is asked of the kind.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from world_model_ros.contract.kinds import stream_kind
+
 CONTRACT_FORMAT = 1
 
-StreamKind = Literal['image', 'joints']
 Sampling = Literal['hold', 'asof', 'drop']
 StampSource = Literal['header', 'receive']
 Fit = Literal['none', 'crop', 'pad']
 Recording = Literal['raw', 'compressed', 'model_input']
 TickSource = Literal['timer', 'sim_time', 'stream', 'lockstep']
-ActionKind = Literal['effort', 'velocity', 'position', 'position_delta']
 SafeAction = Literal['zero', 'hold']
 RewardSampling = Literal['sum', 'last']
 Reset = Literal['service', 'manual', 'none']
@@ -43,7 +45,7 @@ class Stream:
     """One named observation array: where it comes from and how the model sees it."""
 
     name: str
-    kind: StreamKind
+    kind: str  # see kinds.py
     topic: str
     rate_hz: float
     max_age_s: float
@@ -51,18 +53,20 @@ class Stream:
     tolerance_s: float
     stamp: StampSource
     record: Recording
-    shape: tuple[int, ...]  # image (h, w, 3); joints (len(fields) * len(names),)
+    shape: tuple[int, ...]  # a picture (h, w, 3); a vector (n,)
     encoding: str  # image only, what the model sees; '' for joints
     names: tuple[str, ...]  # joints only
     fields: tuple[str, ...]  # joints only; the array is field-major
     wrap: tuple[str, ...]  # joints whose position the graph turns into (sin, cos)
     # Image of another aspect than `shape`: refused, cropped around its middle, or padded in black.
     fit: Fit = later('none')  # noqa: RUF009 - a field, not a shared value
+    # Keys of the kind that have no field here: (key, value) in the kind's order.
+    options: tuple[tuple[str, Any], ...] = later(())
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of the array: uint8 for images, float32 in SI units for joints."""
-        return np.dtype(np.uint8 if self.kind == 'image' else np.float32)
+        """Type of the array: uint8 for pictures, float32 in SI units for vectors."""
+        return stream_kind(self.kind).dtype
 
     @property
     def graph_input(self) -> str:
@@ -76,7 +80,7 @@ class Action:
 
     topic: str
     type: str
-    kind: ActionKind
+    kind: str  # see kinds.py
     names: tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -178,13 +182,18 @@ class Contract:
 
     @property
     def image_streams(self) -> tuple[Stream, ...]:
-        """Streams of kind image, in the order of the file."""
-        return tuple(stream for stream in self.streams if stream.kind == 'image')
+        """Streams whose arrays are pictures, in the order of the file."""
+        return tuple(s for s in self.streams if stream_kind(s.kind).form == 'picture')
+
+    @property
+    def vector_streams(self) -> tuple[Stream, ...]:
+        """Streams whose arrays are vectors, in the order of the file."""
+        return tuple(s for s in self.streams if stream_kind(s.kind).form == 'vector')
 
     @property
     def joint_streams(self) -> tuple[Stream, ...]:
-        """Streams of kind joints, in the order of the file."""
-        return tuple(stream for stream in self.streams if stream.kind == 'joints')
+        """Streams that say where joints are, by name, in the order of the file."""
+        return tuple(s for s in self.streams if stream_kind(s.kind).joints)
 
     def stream(self, name: str) -> Stream:
         """Return the stream called `name`."""

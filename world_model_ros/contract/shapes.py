@@ -6,6 +6,7 @@
 The trainer refuses others; loading a contract only warns, since another family may take them.
 """
 
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import Stream
 
 LEARNABLE_SIDES = (32, 64, 128)  # pixels; the encoder halves a square picture down to 4 x 4
@@ -18,7 +19,7 @@ def is_learnable(shape: tuple[int, ...]) -> bool:
 
 def shape_problem(stream: Stream) -> str:
     """Why our networks cannot learn from this stream, with the remedy; '' if they can."""
-    if stream.kind != 'image' or is_learnable(stream.shape):
+    if stream_kind(stream.kind).form != 'picture' or is_learnable(stream.shape):
         return ''
     sides = ', '.join(str(side) for side in LEARNABLE_SIDES)
     return (

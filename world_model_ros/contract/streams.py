@@ -1,19 +1,22 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The section `streams` of a robot file: cameras and joints, and how the model sees them."""
+"""The section `streams` of a robot file: the keys of every stream; those of its kind it reads."""
 
+import math
 import re
 from typing import Any
 
+from world_model_ros.contract.kinds import known, missing_text, plugin_of, stream_kind
 from world_model_ros.contract.problems import MISSING, Problems, Section
 from world_model_ros.contract.rules import MAX_RATE_HZ, RELATIVE_SLACK, read_topic
 from world_model_ros.contract.schema import Stream
+from world_model_ros.contract.stream_kind import StreamKind
 
 # Older than three periods, of the stream or of control, is not the present any more.
 MAX_AGE_PERIODS = 3.0
 MAX_STREAMS = 32
-MAX_SIDE_PIXELS = 1024  # of a picture as the model sees it, not of the camera's
+MAX_REASON = 200  # characters of what foreign code raised
 NO_DETAILS: dict[str, Any] = {
     'shape': (),
     'encoding': '',
@@ -22,18 +25,19 @@ NO_DETAILS: dict[str, Any] = {
     'wrap': (),
 }
 COMMON_KEYS = ('kind', 'topic', 'rate', 'max_age', 'sampling', 'tolerance', 'stamp', 'record')
-STREAM_KEYS = {
-    'image': (*COMMON_KEYS, 'shape', 'encoding', 'fit'),
-    'joints': (*COMMON_KEYS, 'names', 'fields', 'wrap'),
-}
+# What a kind may read into fields of Stream of their own; the rest goes into `options`.
+KIND_FIELDS = (*NO_DETAILS, 'fit', 'options')
+MAX_NUMBERS = 1 << 22  # of one array
 _STREAM_NAME = re.compile(r'[a-z][a-z0-9_]*\Z')
 
 
-def read_streams(top: Section, problems: Problems, period_s: float = 0.0) -> list[Stream]:
+def read_streams(
+    top: Section, problems: Problems, period_s: float = 0.0, keep_missing: bool = False
+) -> list[Stream]:
     """Read `streams`: every stream without a fault, in the order of the file.
 
     `period_s` is the control period, 0 where it is not known: a fast stream may be as old as a
-    few of them.
+    few of them. With `keep_missing` a kind whose plug-in is missing is no fault.
     """
     data = top.get('streams', None)
     if not isinstance(data, dict) or not 1 <= len(data) <= MAX_STREAMS:
@@ -55,22 +59,22 @@ def read_streams(top: Section, problems: Problems, period_s: float = 0.0) -> lis
                 'rename the stream: it names an input of the network',
             )
             continue
-        stream = _read_stream(name, body, path, problems, period_s)
+        stream = _read_stream(name, body, path, problems, period_s, keep_missing)
         if problems.clean(path):
             streams.append(stream)
     return streams
 
 
-def _read_stream(name: str, body: Any, path: str, problems: Problems, period_s: float) -> Stream:
-    kind = body.get('kind') if isinstance(body, dict) else None
-    keys = STREAM_KEYS.get(kind) if isinstance(kind, str) else None
-    section = Section(
-        body,
-        path,
-        problems,
-        keys or (*COMMON_KEYS, 'shape', 'encoding', 'fit', 'names', 'fields', 'wrap'),
-    )
-    kind = section.choice('kind', ('image', 'joints'))
+def _read_stream(
+    name: str, body: Any, path: str, problems: Problems, period_s: float, keep_missing: bool
+) -> Stream:
+    data = body if isinstance(body, dict) else {}
+    kind = stream_kind(data['kind']) if isinstance(data.get('kind'), str) else None
+    if kind is None or kind.missing:  # nothing is known of its own keys
+        section = Section(body, path, problems, [*COMMON_KEYS, *data])
+        _check_kind(section, kind, keep_missing)
+    else:
+        section = Section(body, path, problems, (*COMMON_KEYS, *kind.keys))
     topic = read_topic(section)
     rate = section.number('rate', 'hertz', high=MAX_RATE_HZ)
     max_age = section.number('max_age', 'seconds')
@@ -79,13 +83,10 @@ def _read_stream(name: str, body: Any, path: str, problems: Problems, period_s: 
     _check_age(section, rate, max_age, period_s, problems)
     _check_tolerance(section, sampling, tolerance, problems)
     record = section.choice('record', ('raw', 'compressed', 'model_input'), 'raw')
-    if kind == 'joints' and record != 'raw':
-        section.note('record', record, 'raw for joints', 'only pictures are stored otherwise')
-    image = _read_image(section, problems) if kind == 'image' else {}
-    joints = _read_joints(section, problems) if kind == 'joints' else {}
+    details = _read_details(section, kind, record, problems) if kind is not None else {}
     return Stream(
         name=name,
-        kind=kind,
+        kind=kind.name if kind is not None else '',
         topic=topic,
         rate_hz=rate,
         max_age_s=max_age,
@@ -93,8 +94,46 @@ def _read_stream(name: str, body: Any, path: str, problems: Problems, period_s: 
         tolerance_s=tolerance,
         stamp=section.choice('stamp', ('header', 'receive'), 'header'),
         record=record,
-        **{**NO_DETAILS, **image, **joints},
+        **{**NO_DETAILS, **details},
     )
+
+
+def _check_kind(section: Section, kind: StreamKind | None, keep_missing: bool) -> None:
+    """Note a kind that is not written, or whose plug-in is missing."""
+    if kind is None:
+        section.choice('kind', known(StreamKind))
+    elif not keep_missing:
+        section.note('kind', kind.name, *missing_text(kind))
+
+
+def _read_details(
+    section: Section, kind: StreamKind, record: str, problems: Problems
+) -> dict[str, Any]:
+    """What the kind reads of its own keys; a plug-in's result is checked, whatever it is."""
+    if record not in kind.records and not kind.missing:
+        section.note(
+            'record', record, f'raw for {kind.name}', 'only pictures are stored otherwise'
+        )
+    if not plugin_of(kind):
+        return kind.read(section, problems)
+    whose = f'kind {kind.name!r} of package {plugin_of(kind)}'
+    try:
+        details = dict(kind.read(section, problems))
+        shape = details['shape'] = tuple(int(side) for side in details['shape'])
+        sizes = {'picture': 3, 'vector': 1}
+        if len(shape) != sizes[kind.form] or min(shape) < 1 or math.prod(shape) > MAX_NUMBERS:
+            raise ValueError(f'shape {shape} for a {kind.form}')
+        if unknown := set(details) - set(KIND_FIELDS):
+            raise ValueError(f'{", ".join(sorted(unknown))} belong into options')
+    except Exception as error:  # noqa: BLE001 - foreign code may raise anything
+        section.note(
+            'kind',
+            kind.name,
+            f'a shape and the like from {whose}',
+            f'repair that package: {type(error).__name__}: {error}'[:MAX_REASON],
+        )
+        return {}
+    return details
 
 
 def _check_age(
@@ -130,54 +169,3 @@ def _check_tolerance(
                 f'no tolerance for sampling {sampling}',
                 'remove it, or write sampling: asof',
             )
-
-
-def _read_image(section: Section, problems: Problems) -> dict[str, Any]:
-    shape = section.get('shape')
-    sound = (
-        isinstance(shape, list)
-        and len(shape) == 3
-        and all(isinstance(side, int) and not isinstance(side, bool) for side in shape)
-        and all(1 <= side <= MAX_SIDE_PIXELS for side in shape[:2])
-        and shape[2] == 3
-    )
-    if not sound:
-        section.note(
-            'shape',
-            shape,
-            f'[height, width, 3], sides up to {MAX_SIDE_PIXELS}',
-            'write the size that the model sees, such as [64, 64, 3]',
-        )
-        shape = [1, 1, 3]
-    return {
-        'shape': tuple(shape),
-        'encoding': section.choice('encoding', ('rgb8',), 'rgb8'),
-        'fit': section.choice('fit', ('none', 'crop', 'pad'), 'none'),
-    }
-
-
-def _read_joints(section: Section, problems: Problems) -> dict[str, Any]:
-    names = section.words('names')
-    fields = section.words('fields')
-    wrap = section.words('wrap', [], at_least=0)
-    known = ('position', 'velocity', 'effort')
-    for field in fields:
-        if field not in known:
-            section.note('fields', field, f'fields among {", ".join(known)}', 'correct the field')
-    if problems.clean(section.key('names'), section.key('fields'), section.key('wrap')):
-        for joint in wrap:
-            if joint not in names:
-                section.note(
-                    'wrap',
-                    joint,
-                    f'a joint among {", ".join(names)}',
-                    'remove it, or add it to names',
-                )
-        if wrap and 'position' not in fields:
-            section.note('wrap', list(wrap), 'the field position', 'add position to fields')
-    return {
-        'names': names,
-        'fields': fields,
-        'wrap': tuple(n for n in names if n in wrap),
-        'shape': (len(names) * len(fields),),
-    }

@@ -18,9 +18,8 @@ import numpy as np
 from world_model_ros.contract import Recording, Stream
 from world_model_ros.experience.bag import Topic
 from world_model_ros.experience.limits import PICTURE_PIXELS
-from world_model_ros.onboard.tick.assembly import decode_stream
 from world_model_ros.wire.cdr import IMAGE, MessageError, decode, encode, typestore
-from world_model_ros.wire.decode import StreamError
+from world_model_ros.wire.decode import StreamError, decode_stream
 
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 COMPRESSED_SUFFIX = '/compressed'  # where image_transport publishes, beside the raw topic

@@ -16,20 +16,23 @@ import numpy as np
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import Contract, contract_hash, interface_hash
+from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._guard_link import GuardLink
+from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._robot_reset import RobotReset
 from world_model_ros.onboard.agent.episode import Episode
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.worker import Worker
 from world_model_ros.onboard.tick.tick_record import TickRecord
+from world_model_ros.wire.commands import command_decoder
 
 LAST_WORDS = Duration(seconds=0.3)  # at the end, for what was published last to arrive
 EPISODE_FORMAT = 1
@@ -62,6 +65,8 @@ class AgentTopics:
         self.boundary = Boundary(node)
         self._low = np.asarray(contract.action.low)
         self._high = np.asarray(contract.action.high)
+        self._command_kind = command_kind(contract.action.kind)
+        self._decode_command = command_decoder(contract.action)
         self._lock = threading.Lock()
         self._allowed = False
         self._episode: Episode | None = None
@@ -78,13 +83,6 @@ class AgentTopics:
         ]
         others = [
             (JointState, 'guard/sent', self._on_sent, node_qos),
-            # In shadow: what another controller commands is the action that happened.
-            (
-                _wire.command_type(contract),
-                contract.action.topic,
-                self._on_command,
-                _common.SENSOR_QOS,
-            ),
         ]
         if contract.reward.topic:
             others.append((JointState, contract.reward.topic, self._on_reward, node_qos))
@@ -92,6 +90,16 @@ class AgentTopics:
             self._subscriptions.append(
                 node.create_subscription(kind, topic, self.boundary.wrap(topic, callback), qos)
             )
+        # In shadow: what another controller commands is the action that happened.
+        self._subscriptions.append(
+            node.create_subscription(
+                message_class(contract.action.type),
+                contract.action.topic,
+                self.boundary.wrap(contract.action.topic, self._on_command),
+                _common.SENSOR_QOS,
+                raw=True,
+            )
+        )
         self._services: list = []
 
     def serve(self, worker: Worker) -> None:
@@ -134,7 +142,7 @@ class AgentTopics:
             self.lost[name] = event.total_count
 
         return self._node.create_subscription(
-            Image if stream.kind == 'image' else JointState,
+            message_class(stream_kind(stream.kind).message_type),
             stream.topic,
             self.boundary.wrap(stream.topic, store),
             _common.RELIABLE_QOS if lockstep else _common.SENSOR_QOS,
@@ -155,14 +163,13 @@ class AgentTopics:
         self.sent_problem = ''
         self._inputs.put_sent(*sent)
 
-    def _on_command(self, message) -> None:
+    def _on_command(self, cdr: bytes) -> None:
         if self._allowed or self._link.commands:
             return  # the guard's own commands; guard/sent says more of them
-        values = _wire.command_values(self._contract, message)
+        values = self._decode_command(cdr)
         if values is None:
             return
-        stamp = getattr(message, 'header', None)
-        stamp_ns = _common.to_ns(stamp.stamp) if stamp else 0
+        stamp_ns = self._command_kind.stamp_ns(self._contract.action, cdr)
         self._inputs.put_sent(stamp_ns or self._clock.now_ns(), values, 'foreign')
 
     def _on_reward(self, message: JointState) -> None:

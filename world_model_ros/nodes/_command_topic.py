@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.serialization import serialize_message
 from std_msgs.msg import Empty
 
 from world_model_ros.contract import Contract
-from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.nodes._message_class import message_class
 
 # Of a DDS GID, the part that all endpoints of one process share.
 PARTICIPANT_BYTES = 12
@@ -60,7 +60,7 @@ class CommandTopic:
         allowed: Sequence[str],
         on_other_message: Callable[[], None],
     ) -> None:
-        self._node, self._type = node, _wire.command_type(contract)
+        self._node, self._type = node, message_class(contract.action.type)
         self.name = node.resolve_topic_name(contract.action.topic)
         self._allowed = {name.lstrip('/') for name in allowed if name}
         self._on_other_message = on_other_message
@@ -96,11 +96,10 @@ class CommandTopic:
             self._node.destroy_publisher(self._publisher)
         self._publisher = None
 
-    def publish(self, message) -> None:
-        """Send a command, if the topic is open."""
+    def publish(self, content: bytes) -> None:
+        """Send a serialised command, if the topic is open."""
         if self._publisher is None:
             return
-        content = serialize_message(message)
         self._mine.append(content)
         self._publisher.publish(content)
         self._last_s = time.monotonic()

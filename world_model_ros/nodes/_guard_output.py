@@ -21,6 +21,7 @@ from world_model_ros.nodes._command_topic import CommandTopic
 from world_model_ros.nodes._guard_beat import Beat
 from world_model_ros.nodes._guard_tally import Tally
 from world_model_ros.onboard.guard import Guard, GuardCommand
+from world_model_ros.wire.commands import encoder
 
 # After an activation the robot rests until a driver listens, and a moment longer.
 SETTLE_SEC = 0.2
@@ -44,6 +45,7 @@ class GuardOutput:
         """`lock` orders what is done to `guard`; `measured` is called with it held."""
         self._node, self._contract, self._lock, self._guard = node, contract, lock, guard
         self._command, self._measured = command, measured
+        self._encode = encoder(contract.action)  # found once, not at each sample
         self._sent = node.create_publisher(JointState, '~/sent', _common.RELIABLE_QOS)
         self.last: GuardCommand | None = None
         self.tally = Tally()
@@ -81,10 +83,9 @@ class GuardOutput:
             self._publish(t_ns, self.last)
 
     def _publish(self, t_ns: int, command: GuardCommand) -> None:
-        message = _wire.command_message(self._contract, t_ns, command.values)
         try:
-            self._command.publish(message)
-        except Exception:  # any failure of the middleware: nothing went out; raised again
+            self._command.publish(self._encode(t_ns, command.values))
+        except Exception:  # the kind's or the middleware's: nothing went out; raised again
             self._guard.not_sent()
             raise
         self._sent.publish(

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from rclpy.node import Node
 
 from world_model_ros.contract import Contract, Stream
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.nodes._loss import LossWatch
 from world_model_ros.nodes._publishers import publishers_text
 from world_model_ros.onboard.agent.given_up import WARN, GivenUp
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.worker_state import Phase, State
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 _LOG_SEC = 10.0
 
@@ -65,5 +65,5 @@ class Lacking:
     def _why(self, stream: Stream) -> str:
         if self._inputs.received[stream.name]:
             return self._absence(stream)
-        wanted = IMAGE if stream.kind == 'image' else JOINT_STATE
+        wanted = stream_kind(stream.kind).message_type
         return f'stream {stream.name!r}: {publishers_text(self._node, stream.topic, wanted)}'

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from world_model_ros.contract import Contract, Stream
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.deploy.dds import segment_remedy
 from world_model_ros.onboard.agent.inputs import Inputs
 
@@ -48,6 +49,6 @@ def loss_text(stream: Stream, came: int, lost: int) -> str:
     share = 100.0 * lost / (came + lost)
     measured = f'stream {stream.name!r}: {share:.0f} % of {stream.topic} is lost on the way'
     measured += f' ({lost} of {came + lost} messages)'
-    if stream.kind != 'image':
+    if not stream_kind(stream.kind).large:
         return f'{measured}; the computer or the network is too busy'
     return f'{measured}; {segment_remedy()}'

@@ -20,8 +20,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._publishers import COMPRESSED_IMAGE, publishers_text
-from world_model_ros.nodes.recorder_topics import message_class
 from world_model_ros.telemetry.live_topics import Measured, Wanted
 from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 

@@ -24,6 +24,7 @@ from std_srvs.srv import SetBool, Trigger
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.wire.cdr import JOINT_STATE
 
 ARM = 'unfriendly_arm'
 FIND_SEC = 20.0  # discovery is slow on a busy machine
@@ -36,7 +37,7 @@ class ReactionEars:
 
     def __init__(self, contract: Contract, domain: int) -> None:
         """Begin to listen. ValueError for a robot whose commands carry no stamp."""
-        if _wire.command_type(contract) is not JointState:
+        if contract.action.type != JOINT_STATE:
             raise ValueError(
                 f'{contract.name}: commands of type {contract.action.type} carry no stamp; '
                 'expected a robot that takes sensor_msgs/msg/JointState'

@@ -13,9 +13,12 @@ import time
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 
 from world_model_ros.contract import Contract
-from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes import _common
+from world_model_ros.nodes._message_class import message_class
+from world_model_ros.wire.commands import encoder
 
 REACH = 0.05  # rad, rad/s or N·m
 PERIOD_S = 5.0  # of its motion: far below the driver's limits
@@ -33,9 +36,9 @@ class OtherController(Node):
             enable_rosout=False,
         )
         self.sent = 0
-        self._contract = contract
+        self._type, self._encode = message_class(contract.action.type), encoder(contract.action)
         self._publisher = self.create_publisher(
-            _wire.command_type(contract), contract.action.topic, _common.RELIABLE_QOS
+            self._type, contract.action.topic, _common.RELIABLE_QOS
         )
         self._motion: tuple[np.ndarray, float] | None = None  # from where, since when
 
@@ -51,7 +54,7 @@ class OtherController(Node):
         target, begin_s = motion
         phase = 2.0 * math.pi * (time.monotonic() - begin_s) / PERIOD_S
         values = target + REACH * 0.5 * (1.0 - math.cos(phase))
-        message = _wire.command_message(self._contract, now_ns, values)
+        message = deserialize_message(self._encode(now_ns, values), self._type)
         if hasattr(message, 'header'):  # for whoever wants to tell its commands from a guard's
             message.header.frame_id = self.get_name()
         self._publisher.publish(message)

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages between our own nodes: chunk, command, what was sent, reward.
+"""Messages between our own nodes: chunk, what was sent, reward.
 
 Owns which field of which message holds which number, once for sender and receiver. Pure
 conversion: no node, no state.
@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from builtin_interfaces.msg import Duration
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import command_kind
 from world_model_ros.nodes._common import NANOSECONDS, to_ns, to_time
 
 # In `guard/sent`, after the joints: where the command came from, as an index into this list.
@@ -25,19 +25,6 @@ SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop', 'outs
 MAX_POINTS, MAX_NAMES = 10_000, 256
 REWARD_NAMES = ('reward', 'terminal', 'success')
 
-_POINT_FIELD = {
-    'effort': 'effort',
-    'velocity': 'velocities',
-    'position': 'positions',
-    'position_delta': 'positions',
-}
-_STATE_FIELD = {
-    'effort': 'effort',
-    'velocity': 'velocity',
-    'position': 'position',
-    'position_delta': 'position',
-}
-
 _POINT_FIELDS = ('positions', 'velocities', 'accelerations', 'effort')
 
 
@@ -45,17 +32,10 @@ class ChunkError(ValueError):
     """A chunk whose points cannot be read; the text names field, point and joint count."""
 
 
-def command_type(contract: Contract) -> type:
-    """The message class the contract's driver wants."""
-    if contract.action.type == 'std_msgs/msg/Float64MultiArray':
-        return Float64MultiArray
-    return JointState
-
-
 def chunk_message(contract: Contract, start_ns: int, values: np.ndarray) -> JointTrajectory:
     """A chunk [H, A] whose first action counts from start_ns. No rows: give up the last chunk."""
     period_ns = round(contract.period_s * NANOSECONDS)
-    field = _POINT_FIELD[contract.action.kind]
+    field = command_kind(contract.action.kind).point_field
     message = JointTrajectory(joint_names=list(contract.action.names))
     message.header.stamp = to_time(start_ns)
     points = []
@@ -79,7 +59,7 @@ def chunk_arrays(
     Raises ChunkError for a point whose values cannot be read: another field, another count, or
     a number that is not finite. Whether the names are the contract's is the guard's to judge.
     """
-    field = _POINT_FIELD[contract.action.kind]
+    field = command_kind(contract.action.kind).point_field
     names = list(message.joint_names)
     if len(message.points) > MAX_POINTS or len(names) > MAX_NAMES:
         raise ChunkError(
@@ -112,33 +92,6 @@ def _other_fields(point: JointTrajectoryPoint, field: str) -> str:
     """Which other fields are filled in: most often the sender has taken one of them instead."""
     filled = [f'`{name}`' for name in _POINT_FIELDS if name != field and len(getattr(point, name))]
     return f' (it fills in {" and ".join(filled)})' if filled else ''
-
-
-def command_message(contract: Contract, t_ns: int, values: np.ndarray):
-    """The driver's command for time t_ns."""
-    numbers = [float(value) for value in values]
-    if command_type(contract) is Float64MultiArray:
-        return Float64MultiArray(data=numbers)
-    message = JointState(name=list(contract.action.names))
-    message.header.stamp = to_time(t_ns)
-    setattr(message, _STATE_FIELD[contract.action.kind], numbers)
-    return message
-
-
-def command_values(contract: Contract, message) -> np.ndarray | None:
-    """A driver's reading of a command, by name; None for one that must not move anything."""
-    names = contract.action.names
-    if isinstance(message, Float64MultiArray):
-        values = np.asarray(message.data, np.float64)
-    else:
-        numbers = getattr(message, _STATE_FIELD[contract.action.kind])
-        given = dict(zip(message.name, numbers, strict=False))
-        if not all(name in given for name in names):
-            return None
-        values = np.array([given[name] for name in names], np.float64)
-    if values.shape != (len(names),) or not np.all(np.isfinite(values)):
-        return None
-    return values
 
 
 def sent_message(

@@ -9,7 +9,6 @@ What is stored in another form than received says so in its name in the bag.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience import Qos, Topic
 from world_model_ros.experience.pictures import (
     COMPRESSED_IMAGE,
@@ -29,12 +29,13 @@ from world_model_ros.experience.pictures import (
     model_input,
 )
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
+from world_model_ros.nodes._message_class import message_class
+from world_model_ros.wire.cdr import JOINT_STATE
 
 # Queues of the subscriptions, filled only while this process is held up: 2 s of the fastest
 # topics, 3 s of a camera (90 MB of VGA). A simulator in lockstep runs faster than any of them.
 DEPTH = 500
-IMAGE_DEPTH = 100
+LARGE_DEPTH = 100
 
 OnMessage = Callable[[str, bytes], None]  # role, CDR as received
 OnLost = Callable[[str, int], None]
@@ -63,20 +64,17 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
                 'receive; pictures not stored as received are found again by the stamp in their '
                 'header: write stamp: header, or record: raw'
             )
-        if stream.kind != 'image':
-            # Streams may share a topic (joints in parts): it is recorded once, and found by name.
-            if all(item.topic != stream.topic for item in wanted):
-                wanted.append(Wanted(role, stream.topic, JOINT_STATE))
-            continue
+        kind = stream_kind(stream.kind)
+        depth = LARGE_DEPTH if kind.large else DEPTH
         if stream.record == 'compressed':
             topic = f'{stream.topic}{COMPRESSED_SUFFIX}'
-            wanted.append(Wanted(role, topic, COMPRESSED_IMAGE, IMAGE_DEPTH))
-        else:
+            wanted.append(Wanted(role, topic, COMPRESSED_IMAGE, depth))
+        elif not kind.shared or all(item.topic != stream.topic for item in wanted):
+            # A shared topic (joints in parts) is recorded once, and found by its name.
             stored = MODEL_INPUT_SUFFIX if stream.record == 'model_input' else ''
-            wanted.append(Wanted(role, stream.topic, IMAGE, IMAGE_DEPTH, stored=stored))
-        folder = stream.topic.rsplit('/', 1)[0]
-        info = f'{folder}/camera_info' if '/' in stream.topic else 'camera_info'
-        wanted.append(Wanted(f'info.{stream.name}', info, 'sensor_msgs/msg/CameraInfo'))
+            wanted.append(Wanted(role, stream.topic, kind.message_type, depth, stored=stored))
+        for beside in kind.companions(stream):
+            wanted.append(Wanted(f'{beside.role}.{stream.name}', beside.topic, beside.type))
     if contract.reward.topic:
         wanted.append(Wanted('reward', contract.reward.topic, JOINT_STATE))
     wanted += [
@@ -99,13 +97,6 @@ def conversions(contract: Contract) -> dict[str, Callable[[bytes], bytes]]:
         for stream in contract.image_streams
         if stream.record == 'model_input'
     }
-
-
-def message_class(type_name: str) -> type:
-    """The rclpy class of `package/msg/Name`."""
-    package, _, name = type_name.split('/')
-    found: type = getattr(importlib.import_module(f'{package}.msg'), name)
-    return found
 
 
 class TopicFollower:

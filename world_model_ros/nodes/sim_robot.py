@@ -21,17 +21,24 @@ import time
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, JointState
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import Stream, find_robot, load_contract
+from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.contract.stream_kind import StreamKind
 from world_model_ros.deploy.node_parameters import SIM_ROBOT
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS
+from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import BodyError, RealityError, SimRobot, load_reality
+from world_model_ros.wire.commands import command_decoder
+from world_model_ros.wire.kinds.image import CAMERA_INFO
+from world_model_ros.wire.kinds.stamped import optical_frame
 
 RESET_WAIT_SEC = 3.0  # a step in progress, with its pictures, ends well within this
 CLOCK_REPEAT_SEC = 0.5  # lockstep: a guard that starts late must still hear the time
@@ -75,27 +82,34 @@ class SimRobotNode(Node):
         contract = self.contract
         self._boundary = Boundary(self)
         self._clock_publisher = self.create_publisher(ClockMessage, '/clock', 10)
-        self._images: list[tuple[Stream, object, object]] = []
-        for stream in contract.image_streams:
-            info = '/'.join([*stream.topic.split('/')[:-1], 'camera_info'])
-            pictures = self.create_publisher(Image, stream.topic, _common.RELIABLE_QOS)
-            infos = self.create_publisher(CameraInfo, info, _common.RELIABLE_QOS)
-            self._images.append((stream, pictures, infos))
-        self._joints = [
-            (stream, self.create_publisher(JointState, stream.topic, _common.RELIABLE_QOS))
-            for stream in contract.joint_streams
-        ]
+        self._streams: list[tuple[Stream, StreamKind, Publisher]] = []
+        self._infos: dict[str, Publisher] = {}
+        # The picture last: it is the slow one.
+        for stream in (*contract.vector_streams, *contract.image_streams):
+            kind = stream_kind(stream.kind)
+            publisher = self.create_publisher(
+                message_class(kind.message_type), stream.topic, _common.RELIABLE_QOS
+            )
+            self._streams.append((stream, kind, publisher))
+            for beside in kind.companions(stream):
+                if beside.type == CAMERA_INFO:
+                    self._infos[stream.name] = self.create_publisher(
+                        CameraInfo, beside.topic, _common.RELIABLE_QOS
+                    )
         self._reward = None
         if contract.reward.topic:
             self._reward = self.create_publisher(
                 JointState, contract.reward.topic, _common.RELIABLE_QOS
             )
         self.create_subscription(
-            _wire.command_type(contract),
+            message_class(contract.action.type),
             contract.action.topic,
             self._boundary.wrap(contract.action.topic, self._on_command),
             _common.RELIABLE_QOS,
+            raw=True,
         )
+        self._command_kind = command_kind(contract.action.kind)
+        self._decode_command = command_decoder(contract.action)
         self.create_service(Trigger, 'reset', self._on_reset)
         self._diagnostics = _common.Diagnostics(self, contract.name)
         self.create_timer(
@@ -104,17 +118,17 @@ class SimRobotNode(Node):
 
     # Executor thread
 
-    def _on_command(self, message) -> None:
-        values = _wire.command_values(self.contract, message)
+    def _on_command(self, cdr: bytes) -> None:
+        values = self._decode_command(cdr)
         if values is None:
             self.get_logger().warning(
                 f'command ignored: expected finite values for {list(self.contract.action.names)}',
                 throttle_duration_sec=1.0,
             )
             return
-        stamp = getattr(message, 'header', None)
+        stamp_ns = self._command_kind.stamp_ns(self.contract.action, cdr)
         with self._wake:
-            self._command = (stamp and _common.to_ns(stamp.stamp), self._t_ns, values)
+            self._command = (stamp_ns, self._t_ns, values)
             self._wake.notify()
 
     def _on_reset(self, _request, response):
@@ -252,7 +266,7 @@ class SimRobotNode(Node):
         self._clock_publisher.publish(ClockMessage(clock=_common.to_time(self._t_ns)))
 
     def _publish(self, reward: float | None, *, all_streams: bool = False) -> None:
-        """Publish what there is at this time, the picture last: it is the slow one."""
+        """Publish what there is at this time."""
         with self._wake:
             reality, self._new_reality = self._new_reality, None
         if reality is not None:
@@ -267,25 +281,19 @@ class SimRobotNode(Node):
             self._reward.publish(
                 _wire.reward_message(self._t_ns, reward, self._robot.terminal(), success)
             )
-        state = self._robot.joints()
-        for stream, publisher in self._joints:
-            if all_streams or self._due(stream):
-                message = JointState(name=list(stream.names))
-                message.header.stamp = stamp
-                for i, field in enumerate(('position', 'velocity', 'effort')):
-                    setattr(message, field, [state[name][i] for name in stream.names])
-                publisher.publish(message)
-        for stream, publisher, info in self._images:
-            if all_streams or self._due(stream):
-                picture = self._robot.image(stream)  # a body may have a size of its own
-                height, width, _ = picture.shape
-                image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
-                image.header.stamp = stamp
-                image.header.frame_id = f'{stream.name}_optical'
-                image.data = picture.tobytes()
-                publisher.publish(image)
-                # No calibration: k[0] = 0, as CameraInfo defines it.
-                info.publish(CameraInfo(header=image.header, height=height, width=width))
+        for stream, kind, publisher in self._streams:
+            if not all_streams and not self._due(stream):
+                continue
+            if stream.name not in self._infos:
+                publisher.publish(kind.simulated(stream, self._robot, self._t_ns))
+                continue
+            picture = self._robot.image(stream)  # a body may have a size of its own
+            publisher.publish(kind.encode(stream, picture, self._t_ns))
+            # No calibration: k[0] = 0, as CameraInfo defines it.
+            info = CameraInfo(height=picture.shape[0], width=picture.shape[1])
+            info.header.stamp = stamp
+            info.header.frame_id = optical_frame(stream)
+            self._infos[stream.name].publish(info)
 
     def _due(self, stream: Stream) -> bool:
         period_ns = round(NANOSECONDS / stream.rate_hz)

@@ -32,9 +32,10 @@ from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.nodes import _common, _unfriendly_faults, _wire
+from world_model_ros.nodes import _common, _unfriendly_faults
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS, declare
+from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._unfriendly_foreign import OtherController
 from world_model_ros.nodes._unfriendly_time import RobotTime
 from world_model_ros.robots.unfriendly_arm import UnfriendlyArm
@@ -119,7 +120,7 @@ class UnfriendlyArmNode(Node):
         self._clock_publisher = self.create_publisher(ClockMessage, '/clock', 10)
         self._status = self.create_publisher(String, '~/status', _common.LATCHED_QOS)
         self.create_subscription(
-            _wire.command_type(contract),
+            message_class(contract.action.type),
             contract.action.topic,
             Boundary(self).wrap(contract.action.topic, self._on_command),
             _common.RELIABLE_QOS,

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
 from world_model_ros.onboard.tick.sent import SentHistory
 from world_model_ros.robots.bodies import Body
 from world_model_ros.robots.reality import Reality
 from world_model_ros.robots.sim_robot import SimRobot
-from world_model_ros.robots.wire import image_cdr, joints_cdr
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Env:
         self._offset_ns = contract.command_offset_ns
         self._names = list(contract.action.names)
         self._assembler = Assembler(contract)
+        self._streams = [(stream, stream_kind(stream.kind)) for stream in contract.streams]
         self._over = True
 
     def set_reality(self, reality: Reality | None) -> None:
@@ -145,12 +146,8 @@ class Env:
         )
 
     def _observe(self, t_ns: int) -> Observation:
-        joints: bytes | None = None
-        for stream in self.contract.streams:
-            if stream.kind == 'image':
-                cdr = image_cdr(self.robot.image(stream), t_ns)
-            else:
-                cdr = joints = joints or joints_cdr(self.robot.joints(), t_ns)
+        for stream, kind in self._streams:
+            cdr = kind.simulated(stream, self.robot, t_ns)
             self._assembler.store(stream.name, cdr, t_ns)
         observation = self._assembler.assemble(t_ns)
         if not observation.valid:

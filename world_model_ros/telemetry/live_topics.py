@@ -12,12 +12,12 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from world_model_ros.contract import Contract, Stream
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.deploy.dds import segment_remedy
 from world_model_ros.deploy.machine import Finding
-from world_model_ros.onboard.tick.assembly import decode_stream
 from world_model_ros.onboard.tick.heard import CLOCKS, span
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
-from world_model_ros.wire.decode import StreamError
+from world_model_ros.wire.cdr import IMAGE
+from world_model_ros.wire.decode import StreamError, decode_stream
 
 KEPT = 8  # messages to try the contract on; several publishers may share a topic
 LOST_SHARE = 0.01  # lost by DDS: more than an accident
@@ -80,7 +80,7 @@ def expected_of(contract: Contract) -> list[Expected]:
         Expected(
             stream.name,
             stream.topic,
-            IMAGE if stream.kind == 'image' else JOINT_STATE,
+            stream_kind(stream.kind).message_type,
             stream.rate_hz,
             stream.max_age_s,
             stream.stamp == 'header',
@@ -113,7 +113,8 @@ def judge(expected: Expected, got: Measured) -> Finding:
 def _loss(expected: Expected, got: Measured) -> str:
     if got.lost_share < LOST_SHARE:
         return ''
-    if got.type != IMAGE:
+    large = stream_kind(expected.stream.kind).large if expected.stream else got.type == IMAGE
+    if not large:
         return f'{got.lost} messages lost: the computer or the network is too busy'
     return f'{got.lost} messages of {got.largest_bytes / 1e6:.1f} MB lost: {segment_remedy()}'
 

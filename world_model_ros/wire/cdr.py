@@ -20,6 +20,7 @@ from rosbags.typesys import Stores, get_typestore
 
 IMAGE = 'sensor_msgs/msg/Image'
 JOINT_STATE = 'sensor_msgs/msg/JointState'
+FLOATS = 'std_msgs/msg/Float64MultiArray'
 
 _NS_PER_SEC = 1_000_000_000
 # Encapsulation kind -> layout of builtin_interfaces/Time, right behind the 4 bytes of the kind.

@@ -17,7 +17,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.experience.bag import EpisodeError
 from world_model_ros.experience.limits import ARRAYS_BYTES, check_limit
 from world_model_ros.experience.read.reader import EpisodeReader
-from world_model_ros.experience.read.rebuild import RebuiltTick, rebuild
+from world_model_ros.experience.read.rebuild import RebuiltTick, readable, rebuild
 
 ARRAYS_FORMAT = 1
 
@@ -34,7 +34,7 @@ def to_arrays(
     missing before this row), `tick`, `t_ns`.
     """
     reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
-    contract = contract or reader.contract
+    contract = readable(contract or reader.contract)
     tick_bytes = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in contract.streams)
     ticks = []
     for tick in rebuild(reader, contract):

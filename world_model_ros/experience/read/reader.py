@@ -90,10 +90,13 @@ class EpisodeReader:
 
     @cached_property
     def contract(self) -> Contract:
-        """The contract under which the episode was recorded."""
+        """The contract under which the episode was recorded.
+
+        A kind whose plug-in is not installed here has a stand-in: the other streams can be read.
+        """
         if not self.info.contract_text:
             raise EpisodeError(f'{self.file}: the episode holds no contract; name one')
-        return parse_contract(self.info.contract_text, str(self.file))
+        return parse_contract(self.info.contract_text, str(self.file), keep_missing=True)
 
     @cached_property
     def end(self) -> EpisodeEnd:

@@ -35,7 +35,7 @@ def export_video(
     """Write one frame per tick at the control rate; returns the number of frames."""
     reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
     contract = contract or reader.contract
-    images = [s.name for s in contract.streams if s.kind == 'image']
+    images = [s.name for s in contract.image_streams]
     name = stream or (images[0] if images else '')
     if name not in images:
         raise EpisodeError(

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from world_model_ros.contract import Contract, unlearnable
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.families.dreamer.layers import MLP, PictureDecoder, PictureEncoder, TwoHot
 
 STD_MIN, STD_MAX = 0.1, 1.0  # of the policy, in units of half the action range
@@ -55,8 +56,8 @@ class Dreamer(nn.Module):
         self.stoch = c.groups * c.classes
         self.belief_dim = c.deter + self.stoch
         self.action_dim = contract.action_dim
-        self.pictures = [s.name for s in contract.streams if s.kind == 'image']
-        self.vectors = [s.name for s in contract.streams if s.kind != 'image']
+        self.pictures = [s.name for s in contract.image_streams]
+        self.vectors = [s.name for s in contract.vector_streams]
         low = torch.tensor(contract.action.low)
         high = torch.tensor(contract.action.high)
         self.register_buffer('action_mid', (low + high) / 2)
@@ -72,13 +73,7 @@ class Dreamer(nn.Module):
         wide = 0
         for name in self.vectors:
             spec = streams[name]
-            count = len(spec.names)
-            turning = [
-                f * count + i
-                for f, field in enumerate(spec.fields)
-                for i, joint in enumerate(spec.names)
-                if field == 'position' and joint in spec.wrap
-            ]
+            turning = stream_kind(spec.kind).turning(spec)
             straight = [i for i in range(spec.shape[0]) if i not in turning]
             self.register_buffer(f'turning_{name}', torch.tensor(turning, dtype=torch.long))
             self.register_buffer(f'straight_{name}', torch.tensor(straight, dtype=torch.long))

@@ -17,6 +17,7 @@ from collections import deque
 import numpy as np
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
 from world_model_ros.onboard.tick.sent import SentHistory
 
@@ -170,11 +171,10 @@ class Inputs:
         if self.contract.safe_action is not None:
             return
         at: dict[str, float] = {}
-        for stream in self.contract.joint_streams:
+        for stream in self.contract.streams:
             array = observation.arrays.get(stream.name)
-            if array is not None and 'position' in stream.fields:
-                start = stream.fields.index('position') * len(stream.names)  # field-major
-                at.update(zip(stream.names, array[start:], strict=False))
+            if array is not None:
+                at.update(stream_kind(stream.kind).positions(stream, array))
         if all(name in at for name in self.contract.action.names):
             self.sent.rest_at(np.array([at[name] for name in self.contract.action.names]))
 

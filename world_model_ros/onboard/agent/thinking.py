@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.agent.episode import Episode, Options, Port
 from world_model_ros.onboard.policy.brain import Decision
 from world_model_ros.onboard.policy.model import Model
@@ -42,7 +43,7 @@ class Thinking:
         self._noise = ColouredNoise(
             contract.action_dim, options.explore_correlation, contract.period_s
         )
-        position = contract.action.kind == 'position'
+        position = command_kind(contract.action.kind).positions
         self._wander = (
             Wander(contract, options.explore_reach, options.explore_speed) if position else None
         )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.guard.box import Box
 from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
 from world_model_ros.onboard.guard.hold import Hold
@@ -54,14 +55,15 @@ class Guard:
         action = contract.action
         self.names = tuple(action.names)
         self.limits = Limits.of(contract)
-        self._held = action.safe == 'hold' and action.kind == 'position'
+        self._kind = command_kind(action.kind)
+        self._held = self._kind.holds(action)
         zero_inside = np.all(self.limits.low <= 0.0) and np.all(self.limits.high >= 0.0)
-        if not self._held and not zero_inside:
+        if not self._kind.missing and not self._held and not zero_inside:
             raise ValueError(
                 f'the safe action of contract {contract.name!r} is zero, but zero is outside '
                 f'low={action.low} high={action.high}: widen the limits or choose safe: hold'
             )
-        self._interpolate = action.kind == 'position'
+        self._interpolate = self._kind.positions
         self._period_ns = contract.period_ns
         self._command_period_ns = round(1e9 / contract.command_rate_hz)
         self._timeout_s = contract.command_timeout_s
@@ -139,6 +141,8 @@ class Guard:
 
     def activate(self, measured: np.ndarray | None = None) -> str:
         """Commands go out from the next sample on, beginning where the robot is, at rest."""
+        if self._kind.missing:
+            return f'command kind {self._kind.name!r} cannot be used: {self._kind.missing}'
         if self.stopped:
             return f'stopped ({self._stop_reason}): call guard/release_stop first'
         if self._held:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.policy.graphs import GraphBundle, Observed
 from world_model_ros.onboard.policy.planner import Planner
 from world_model_ros.onboard.tick.assembly import Observation
@@ -212,7 +213,7 @@ class Brain:
     def _warm_up(self, contract: Contract) -> None:
         """Let these graphs allocate before the first tick; the planner does so for the rest."""
         arrays: dict[str, np.ndarray] = {
-            stream.name: np.zeros(stream.shape, np.uint8 if stream.kind == 'image' else np.float32)
+            stream.name: np.zeros(stream.shape, stream_kind(stream.kind).dtype)
             for stream in contract.streams
         }
         rest: np.ndarray = np.zeros(contract.action_dim, np.float32)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.onboard.policy.brain import Decision
 from world_model_ros.onboard.policy.noise import ColouredNoise
 from world_model_ros.onboard.policy.wander import REACH, SPEED_SHARE, Wander
@@ -67,11 +68,12 @@ class Collector:
         # As many as the guard can use of them when this process hangs.
         self._rows = 1 + math.ceil(contract.command_timeout_s / contract.period_s)
         self._noise = ColouredNoise(self._low.size, correlation_s, contract.period_s)
-        self._wander = Wander(contract, reach, speed_share) if action.kind == 'position' else None
+        positions = command_kind(action.kind).positions
+        self._wander = Wander(contract, reach, speed_share) if positions else None
         self._names = tuple(action.names)
         self._tolerance = action.hold_tolerance
         self._home = np.asarray(action.home, np.float64) if action.home else None
-        self._joints = tuple(s for s in contract.streams if s.kind == 'joints')
+        self._streams = tuple((s, stream_kind(s.kind)) for s in contract.streams)
         self._start: np.ndarray | None = None  # [A], where the wander began
         # [A], what it wanders around: the home position, or where it began first. Each beginning
         # around where the last one ended would carry the robot away, step by step.
@@ -156,11 +158,10 @@ class Collector:
         sink with each beginning.
         """
         at: dict[str, float] = {}
-        for stream in self._joints:
+        for stream, kind in self._streams:
             array = observation.arrays.get(stream.name)
-            if array is not None and 'position' in stream.fields:
-                first = stream.fields.index('position') * len(stream.names)  # field-major
-                at.update(zip(stream.names, array[first:], strict=False))
+            if array is not None:
+                at.update(kind.positions(stream, array))
         sent = np.asarray(action_sent, np.float64)
         if not all(name in at for name in self._names):
             return sent

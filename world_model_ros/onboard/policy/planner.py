@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.policy.graphs import GraphBundle, Graphs
 from world_model_ros.onboard.policy.noise import Noise
 from world_model_ros.onboard.tick.latency import Latency
@@ -81,7 +82,7 @@ class Planner:
         self._clock = clock
         self._low = np.asarray(contract.action.low, np.float32)
         self._high = np.asarray(contract.action.high, np.float32)
-        self._holds = contract.action.safe == 'hold' and contract.action.kind == 'position'
+        self._holds = command_kind(contract.action.kind).holds(contract.action)
         self._safe = np.zeros_like(self._low)
         shape = (self.horizon, self._low.size)
         half = (self._high - self._low) / 2.0

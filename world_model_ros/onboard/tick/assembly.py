@@ -18,17 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from world_model_ros.contract.kinds import plugin_of, stream_kind
 from world_model_ros.onboard.tick.heard import Heard, joint_list, leads
-from world_model_ros.wire.cdr import (
-    IMAGE,
-    JOINT_STATE,
-    MessageError,
-    checksum,
-    decode,
-    header_stamp_ns,
-    joint_names,
-)
-from world_model_ros.wire.decode import StreamError, decode_image, decode_joints
+from world_model_ros.wire.cdr import checksum
+from world_model_ros.wire.decode import StreamError, decoder
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract, Stream
@@ -111,6 +104,11 @@ class Assembler:
         self._streams: tuple[Stream, ...] = tuple(contract.streams)
         self._trigger = contract.tick_stream  # '' where no stream triggers ticks
         self._by_name = {stream.name: stream for stream in self._streams}
+        # What a kind does is found once, not at each message.
+        kinds = {stream.name: stream_kind(stream.kind) for stream in self._streams}
+        self._shared = {name: kind for name, kind in kinds.items() if kind.shared}
+        self._stamp_ns = {s.name: _stamp_of(s) for s in self._streams if s.stamp == 'header'}
+        self._decode = {stream.name: decoder(stream) for stream in self._streams}
         # Deep enough for a worker that wakes two periods late still to find its tick's message.
         self._depth = {
             s.name: max(MIN_RING_DEPTH, 2 + math.ceil(2.0 * contract.period_s * s.rate_hz))
@@ -128,11 +126,15 @@ class Assembler:
         """Keep a serialised message; nothing is decoded here but its stamp."""
         stream, ring = self._by_name[stream_name], self._rings[stream_name]
         heard = ring.heard
-        if stream.kind == 'joints' and not _holds_joints(stream, cdr, heard):
+        shared = self._shared.get(stream_name)
+        if shared is not None and (others := shared.others(stream, cdr)) is not None:
+            heard.others += 1
+            heard.joints = joint_list(others)
             return
+        stamp_of = self._stamp_ns.get(stream_name)
         try:
-            stamp_ns = receive_ns if stream.stamp == 'receive' else header_stamp_ns(cdr)
-        except MessageError as error:
+            stamp_ns = receive_ns if stamp_of is None else stamp_of(cdr)
+        except ValueError as error:
             heard.error = str(error)
             return
         heard.note(stamp_ns, receive_ns)
@@ -252,7 +254,7 @@ class Assembler:
         age_s = min((t_ns - pick.stamp_ns) * 1e-9, MISSING_AGE_S)
         blamed = ''
         try:
-            arrays[stream.name] = decode_stream(stream, pick.cdr)
+            arrays[stream.name] = self._decode[stream.name](pick.cdr)
             error = too_old(stream, age_s, fresh)
             if error and live:
                 words, blamed = self._blame(stream, t_ns, pick.stamp_ns)
@@ -262,20 +264,23 @@ class Assembler:
         return StreamSample(*identity, fresh, age_s, not error, error, blamed)
 
 
-def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
-    """A serialised message of a stream as the array that the model sees."""
-    try:
-        if stream.kind == 'image':
-            return decode_image(decode(IMAGE, cdr), stream)
-        msg = decode(JOINT_STATE, cdr)
-    except MessageError as problem:
-        raise StreamError(
-            stream.name,
-            f'a whole message on {stream.topic}',
-            str(problem),
-            'check the type of the topic and its transport',
-        ) from problem
-    return decode_joints(msg.name, msg.position, msg.velocity, msg.effort, stream)
+def _stamp_of(stream: Stream) -> Callable[[bytes], int]:
+    """What finds the time of a message; it raises ValueError, whatever foreign code raises."""
+    kind = stream_kind(stream.kind)
+    if not plugin_of(kind):
+        return kind.stamp_ns
+
+    def stamp_ns(cdr: bytes) -> int:
+        try:
+            return int(kind.stamp_ns(cdr))
+        except ValueError:
+            raise
+        except Exception as problem:  # one kind of error
+            raise ValueError(
+                f'kind {stream.kind!r} of package {plugin_of(kind)} finds no stamp: {problem!r}'
+            ) from problem
+
+    return stamp_ns
 
 
 def age_limit_s(stream: Stream) -> float:
@@ -305,21 +310,3 @@ def too_old(stream: Stream, age_s: float, fresh: bool) -> str:
             )
         )
     return ''
-
-
-def _holds_joints(stream: Stream, cdr: bytes, heard: Heard) -> bool:
-    """Whether a message is this stream's: another publisher of the topic may send other joints.
-
-    A damaged message is kept: the tick that cannot decode it says what is wrong with it.
-    """
-    seen = []
-    try:
-        for name in joint_names(cdr):
-            if name in stream.names:
-                return True
-            seen.append(name)
-    except MessageError:
-        return True
-    heard.others += 1
-    heard.joints = joint_list(tuple(seen))
-    return False

@@ -69,7 +69,7 @@ def learnable(arrays: Rows, reader: EpisodeReader, contract: Contract) -> Rows:
     order = [reader.contract.action.names.index(name) for name in contract.action.names]
     action = arrays['action_sent'][:, order]
     seen = arrays['observed'].copy()
-    for stream in contract.joint_streams:
+    for stream in contract.vector_streams:
         seen &= np.isfinite(arrays[f'obs_{stream.name}']).all(-1)
     seen &= np.isfinite(arrays['ages']).all(-1)
     before = np.concatenate([[False], seen[:-1]])
@@ -84,7 +84,7 @@ def learnable(arrays: Rows, reader: EpisodeReader, contract: Contract) -> Rows:
     rows['is_first'] = cut[keep]
     rows['reward'] = np.where(cut[keep], np.nan, rows['reward']).astype(np.float32)
     rows['t_ns'] = arrays['t_ns'][keep]
-    for key in (*(f'obs_{s.name}' for s in contract.joint_streams), 'action_sent', 'reward'):
+    for key in (*(f'obs_{s.name}' for s in contract.vector_streams), 'action_sent', 'reward'):
         largest = np.abs(np.nan_to_num(rows[key], nan=0.0, posinf=np.inf, neginf=-np.inf))
         if largest.max(initial=0.0) > LARGEST:
             raise Unserviceable(

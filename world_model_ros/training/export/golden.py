@@ -108,7 +108,7 @@ def _stack(tensors: list[torch.Tensor]) -> np.ndarray:
 
 
 def _observation(stream: Stream, generator: torch.Generator) -> torch.Tensor:
-    if stream.kind == 'image':
+    if stream.dtype == np.uint8:
         shape = (1, *stream.shape)
         return torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
     return torch.randn(1, *stream.shape, generator=generator)

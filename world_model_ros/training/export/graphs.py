@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -118,7 +119,7 @@ def bundle_graphs(
     action = torch.zeros(1, contract.action_dim)
     observation = {
         s.graph_input: torch.zeros(
-            (1, *s.shape), dtype=torch.uint8 if s.kind == 'image' else torch.float32
+            (1, *s.shape), dtype=torch.uint8 if s.dtype == np.uint8 else torch.float32
         )
         for s in contract.streams
     }

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract
-from world_model_ros.contract.schema import Stream
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.families.protocol import DecodingWorldModel, WorldModel
 from world_model_ros.training.data.segments import Rows, split
 
@@ -189,32 +189,17 @@ def _rows(pieces: list[Piece], places: list[tuple[int, int]], name: str, ahead: 
 
 
 def _spreads(contract: Contract, pieces: list[Piece], reward_unit: float) -> dict[str, np.ndarray]:
-    """Return the standard deviation of each joint value and of the reward over the pieces."""
+    """Return the standard deviation of each number of a vector, and of the reward."""
     out = {}
-    for stream in contract.joint_streams:
+    for stream in contract.vector_streams:
         rows = np.concatenate([piece.rows[f'obs_{stream.name}'] for piece in pieces])
         out[stream.name] = np.maximum(rows.std(0), MIN_SPREAD)
-        out[stream.name][turning_indices(stream)] = 1.0  # rad: an angle that wraps has no spread
+        turning = stream_kind(stream.kind).turning(stream)
+        out[stream.name][turning] = 1.0  # rad: an angle that wraps has no spread
     rewards = np.concatenate([piece.rows['reward'] for piece in pieces])
     known = rewards[np.isfinite(rewards)]
     out['reward'] = np.maximum(known.std() if len(known) else 0.0, reward_unit)
     return out
-
-
-def turning_indices(stream: Stream) -> list[int]:
-    """Return which numbers of a joint stream are angles that wrap."""
-    count = len(stream.names)
-    return [
-        f * count + i
-        for f, field in enumerate(stream.fields)
-        for i, joint in enumerate(stream.names)
-        if field == 'position' and joint in stream.wrap
-    ]
-
-
-def wrapped(angle: np.ndarray) -> np.ndarray:
-    """Return angles in [-pi, pi)."""
-    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
 def _errors(
@@ -228,12 +213,11 @@ def _errors(
     out: Figures = {}
     joints, pictures = [], []
     for stream in contract.streams:
-        difference = told[stream.name].astype(np.float64) - came[stream.name]
-        if stream.kind == 'image':
+        kind = stream_kind(stream.kind)
+        difference = kind.difference(stream, told[stream.name], came[stream.name])
+        if kind.form == 'picture':
             pictures.append(float(np.square(difference / 255.0).mean()))
             continue
-        turning = turning_indices(stream)
-        difference[:, turning] = wrapped(difference[:, turning])
         joints.append(np.square(difference / spread[stream.name]))
     if joints:
         out['joints'] = float(np.sqrt(np.concatenate(joints, -1).mean()))

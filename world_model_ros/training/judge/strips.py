@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import Stream
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.data.segments import Rows
-from world_model_ros.training.judge.open_loop import believe, turning_indices, wrapped
+from world_model_ros.training.judge.open_loop import believe
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
@@ -52,14 +53,14 @@ def draw_strip(model: Dreamer, contract: Contract, rows: Rows, target: Path, tit
         return False
     came, told = made
     count = CONTEXT + OPEN_LOOP
-    heights = [2 if s.kind == 'image' else 1.5 for s in contract.streams]
+    heights = [2 if stream_kind(s.kind).form == 'picture' else 1.5 for s in contract.streams]
     figure, rows_of_axes = plt.subplots(
         len(heights), 1, figsize=(count * 0.62, sum(heights) * 0.85 + 0.6), dpi=110,
         gridspec_kw={'height_ratios': heights}, squeeze=False,
     )  # fmt: skip
     every: list[Axes] = list(rows_of_axes.flat)  # one column
     for stream, axes in zip(contract.streams, every, strict=True):
-        if stream.kind == 'image':
+        if stream_kind(stream.kind).form == 'picture':
             _pictures(axes, came[stream.name], told[stream.name])
         else:
             _curves(axes, stream, came[stream.name], told[stream.name])
@@ -87,13 +88,12 @@ def _pictures(axes: Axes, came: np.ndarray, told: np.ndarray) -> None:
 
 
 def _curves(axes: Axes, stream: Stream, came: np.ndarray, told: np.ndarray) -> None:
-    turning = turning_indices(stream)
-    told = told.copy()
-    told[:, turning] = came[:, turning] + wrapped(told[:, turning] - came[:, turning])
+    kind = stream_kind(stream.kind)
+    told = came + kind.difference(stream, told, came)  # angles: beside what was recorded
+    labels = kind.labels(stream)
     for i in range(came.shape[1]):
         color = f'C{i % 10}'
-        name = f'{stream.fields[i // len(stream.names)]} {stream.names[i % len(stream.names)]}'
-        axes.plot(came[:, i], color=color, linewidth=1, label=name)
+        axes.plot(came[:, i], color=color, linewidth=1, label=labels[i])
         axes.plot(told[:, i], color=color, linewidth=1, linestyle='--')
     axes.axvline(CONTEXT - 0.5, color='red', linewidth=1.5)
     axes.set_xlim(-0.5, len(came) - 0.5)

@@ -1,0 +1,62 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a kind of command is: the one class that a new kind derives from.
+
+A kind owns what an action means to the driver: its unit, its safe action, its message. Limits are
+none of its business: the guard applies them before it encodes. One file holds one kind; `kinds.py`
+has the table. Must not import any other folder of this package.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from world_model_ros.contract.schema import Action, SafeAction
+
+# Which numbers of a trajectory_msgs/JointTrajectoryPoint carry the action in a chunk.
+PointField = Literal['positions', 'velocities', 'accelerations', 'effort']
+
+
+class CommandKind(ABC):
+    """One kind of command. An instance has no state: it serves all actions of the kind."""
+
+    name = ''  # as in the robot file; set by the table
+    unit = ''  # of the action's numbers, such as 'rad/s or m/s'
+    # Types that a driver may take; the first is the default.
+    message_types: tuple[str, ...] = ()
+    # Which safe actions may be chosen; the first is the one to recommend.
+    safe: tuple[SafeAction, ...] = ('zero',)
+    # The numbers are positions: interpolated between ticks, held, and bounded by a box that a
+    # joint may be outside of.
+    positions = False
+    # Zero is no rest: the robot may fall. The robot file must say gravity_safe: true.
+    may_fall = False
+    point_field: PointField = 'velocities'
+    # Why the kind cannot be used: its plug-in is missing or broken; '' for a kind that is there.
+    missing = ''
+
+    def holds(self, action: Action) -> bool:
+        """Whether the safe action is to hold a position: then measurements are needed."""
+        return self.positions and action.safe == 'hold'
+
+    @abstractmethod
+    def encode(self, action: Action, t_ns: int, values: np.ndarray) -> bytes:
+        """The serialised command for time t_ns; `values` [A] are inside of the limits."""
+
+    @abstractmethod
+    def decode(self, action: Action, cdr: bytes) -> np.ndarray | None:
+        """What a command says, float64 [A] in the order of the names; None: it moves nothing.
+
+        Anybody's command, also a foreign one: it may be damaged or of other joints.
+
+        Raises:
+            ValueError: the bytes are no such message.
+        """
+
+    def stamp_ns(self, action: Action, cdr: bytes) -> int | None:
+        """For which time a command was sent; None where the message has no stamp."""
+        return None
