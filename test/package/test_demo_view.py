@@ -35,7 +35,7 @@ def test_release_line_tells_what_acts_what_comes_and_what_was_undone():
         'rolled_back': {'reason': 'policy is not finite'},
     }
     line = release_line(told, 3)
-    for part in ('3 published', 'acting: 2', '3 refused (weights.bin differs)', 'not finite'):
+    for part in ('3 published', 'active: 2', '3 refused (weights.bin differs)', 'not finite'):
         assert part in line
     begun = {'acting': {'bundle_sha': 'a', 'release': 0, 'bundle': '/b'}}
     assert 'the bundle it began with' in release_line(begun, 0)

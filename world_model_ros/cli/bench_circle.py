@@ -28,7 +28,7 @@ from world_model_ros.telemetry.learning_loop import TRAINER_NEEDS
 
 def circle_command(
     robot: Annotated[str, typer.Option(help='Robot name or contract file.')] = 'reacher',
-    minutes: Annotated[float, typer.Option(min=0.5, help='How long the robot lives.')] = 30.0,
+    minutes: Annotated[float, typer.Option(min=0.5, help='How long the robot runs.')] = 30.0,
     reality: Annotated[str, typer.Option(help='The change; empty: shifted_ROBOT.')] = '',
     from_scratch: Annotated[
         bool, typer.Option('--from-scratch', help='No weights at all, on the nominal robot.')
@@ -41,11 +41,11 @@ def circle_command(
         Path | None, typer.Option(help='Bundle trained in the changed robot; benchmarks/bundles.')
     ] = None,
     episodes: Annotated[int, typer.Option(min=1, max=100, help='Report seeds per arm.')] = 20,
-    seed: Annotated[int, typer.Option(help='Of the lived episodes.')] = 0,
+    seed: Annotated[int, typer.Option(help='Of the recorded episodes.')] = 0,
     jobs: Annotated[int, typer.Option(min=1, help='Processes that evaluate.')] = 2,
     keep: Annotated[Path | None, typer.Option(help='Keep store, episodes and logs here.')] = None,
     curve: Annotated[
-        Path | None, typer.Option(help='One CSV row per lived episode, and a PNG beside it.')
+        Path | None, typer.Option(help='One CSV row per recorded episode, and a PNG beside it.')
     ] = None,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:

@@ -21,7 +21,7 @@ def circles_command(
     ] = None,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
-    """Put several seeds of one circle side by side."""
+    """Put several seeds of `bench circle` side by side."""
     try:
         runs = read_runs(files)
     except ValueError as error:

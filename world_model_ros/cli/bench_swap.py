@@ -20,7 +20,7 @@ def swap_command(
     episodes: Annotated[int, typer.Option(min=1, help='Episodes to swap in.')] = 3,
     ticks: Annotated[int, typer.Option(min=80, help='Ticks per episode.')] = 200,
     plan: Annotated[bool, typer.Option(help='Plan, or the policy alone.')] = True,
-    returns: Annotated[bool, typer.Option(help='Also live whole episodes with swaps.')] = False,
+    returns: Annotated[bool, typer.Option(help='Also run whole episodes with swaps.')] = False,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
     """Swap a bundle for itself after k ticks of burn-in; report how far actions change."""

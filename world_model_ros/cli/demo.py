@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `demo` verb: the whole circle on one machine, each part its own process, and a live view.
+"""The `demo` verb: the learning loop on one machine, a process for each part, and a live view.
 
 Starts what sim.launch.py starts, over DDS on this machine only, and a trainer beside it.
 """
@@ -164,6 +164,6 @@ def _summary(figures: dict[str, Any], directory: Path) -> str:
     return (
         f'{figures["ticks"]} ticks, {figures["late_ticks"]} late, '
         f'p50 {times["p50"]:.1f} ms, p99 {times["p99"]:.1f} ms; '
-        f'{figures["recorded"]} episodes, returns of whole ones: {returns or none}. '
+        f'{figures["recorded"]} episodes, returns of complete episodes: {returns or none}. '
         f'Recorded under {directory}: world-model episodes list {directory}'
     )

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `report` verb: what the robots of a store lived and learned, as one HTML page."""
+"""The `report` verb: what the robots of a store did and learned, as one HTML page."""
 
 from __future__ import annotations
 

@@ -96,10 +96,10 @@ def _summary(life: Life) -> list[tuple[str, str]]:
     episodes = life.episodes
     ticks = sum(e.ticks for e in episodes)
     seconds = sum(e.seconds for e in episodes)
-    lived = f'{seconds / 3600:.1f} h' if seconds >= 3600 else f'{seconds / 60:.1f} min'
+    length = f'{seconds / 3600:.1f} h' if seconds >= 3600 else f'{seconds / 60:.1f} min'
     pairs = [
-        (str(len(episodes)), f'episodes, {sum(e.whole for e in episodes)} of them whole'),
-        (lived, f'lived, {ticks:,} ticks'),
+        (str(len(episodes)), f'episodes, {sum(e.whole for e in episodes)} of them complete'),
+        (length, f'recorded, {ticks:,} ticks'),
         (str(len(life.releases)), 'releases'),
         (str(len(life.troubles)), 'things that could not be read'),
     ]

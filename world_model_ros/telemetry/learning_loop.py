@@ -68,7 +68,7 @@ class Circle:
         return (
             f'going on with what an earlier run learned: {len(self.releases)} releases in '
             f'{self.store}' + (f', the trainer in {self.out}' if trained else '') + '. To begin '
-            'anew, delete these or give another --directory'
+            'again, delete these or give another --directory'
         )
 
     def trainer_line(self) -> list[str]:

@@ -119,7 +119,7 @@ def _figures(view: RobotView, period_s: float) -> Table:
         table.add_row(
             'episodes',
             (
-                f'{len(view.returns)} whole   returns '
+                f'{len(view.returns)} complete   returns '
                 f'{"  ".join(f"{score.value:.0f}" for score in last)}'
             ),
         )
@@ -182,9 +182,9 @@ def release_line(told: dict, published: int) -> str:
     """Which release acts, and what is on its way."""
     acting, candidate = told.get('acting') or {}, told.get('candidate') or {}
     number = acting.get('release', 0)
-    parts = [f'{published} published', f'acting: {number or "the bundle it began with"}']
+    parts = [f'{published} published', f'active: {number or "the bundle it began with"}']
     if told and not acting:
-        parts[1] = 'acting: none, exploring'
+        parts[1] = 'active: none, exploring'
     if candidate:
         reason = f' ({candidate["reason"]})' if candidate.get('reason') else ''
         parts.append(f'next: {candidate.get("release")} {candidate.get("state")}{reason}')
