@@ -20,6 +20,7 @@ from world_model_ros.bundle import (
     write_golden,
     write_manifest,
 )
+from world_model_ros.bundle.providers import ProviderError, ProviderSettings
 from world_model_ros.contract import load_contract
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures'
@@ -107,14 +108,13 @@ def test_threads_are_one_unless_asked(pristine):
     reason='this machine has the GPU flavour',
 )
 def test_falling_from_gpu_to_cpu_is_an_error_unless_allowed(pristine):
-    asked = ['CUDAExecutionProvider', 'CPUExecutionProvider']
-
-    with pytest.raises(BundleError, match='CUDAExecutionProvider was asked for') as caught:
-        load_bundle(pristine, providers=asked)
-    bundle = load_bundle(pristine, providers=asked, allow_cpu_fallback=True)
+    with pytest.raises(ProviderError, match='provider cuda was asked for') as caught:
+        load_bundle(pristine, provider=ProviderSettings('cuda'))
+    bundle = load_bundle(pristine, provider=ProviderSettings('cuda', allow_cpu_fallback=True))
 
     assert len(caught.value.problems) == 1
     assert bundle.sessions['plan'].get_providers() == ['CPUExecutionProvider']
+    assert str(bundle.provider) == 'cpu' and 'no cuda' in bundle.provider.instead
 
 
 def test_missing_runtime_names_the_extra_to_install(pristine, monkeypatch):

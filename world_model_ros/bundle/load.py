@@ -9,8 +9,8 @@ graphs, belief and golden vectors are made of those bytes.
 
 import functools
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from world_model_ros.bundle.layout import (
     GraphSignature,
 )
 from world_model_ros.bundle.manifest import capabilities_of, read_manifest
-from world_model_ros.bundle.runtime import CPU, has_runtime, make_session, signature_problems
+from world_model_ros.bundle.providers import CPU_ONLY, ProviderError, ProviderSettings, Taken
+from world_model_ros.bundle.runtime import has_runtime, signature_problems
+from world_model_ros.bundle.sessions import Sessions
 from world_model_ros.bundle.signatures import capability_signatures
 from world_model_ros.contract import Contract, interface_diff, parse_contract
 
@@ -48,6 +50,8 @@ class Bundle:
     sessions: Mapping[str, Any]
     initial_belief: np.ndarray  # float32 [1, belief_dim]
     golden: Mapping[str, np.ndarray]
+    provider: Taken = field(default_factory=Taken)  # what the sessions run on
+    on_cpu: Mapping[str, Any] = field(default_factory=dict)  # see `drawing`
 
     @functools.cached_property
     def capabilities(self) -> Mapping[str, Any]:
@@ -55,6 +59,11 @@ class Bundle:
         if self.manifest['format'] == 1:
             return format1.capabilities(self.sessions)
         return self.sessions
+
+    @property
+    def drawing(self) -> Mapping[str, Any]:
+        """What draws beliefs beside the tick: sessions of a device are for one thread only."""
+        return self.on_cpu or self.capabilities
 
     @property
     def name(self) -> str:
@@ -116,11 +125,11 @@ def load_bundle(
     directory: Path | str,
     contract: Contract | None = None,
     threads: int = 1,
-    providers: Sequence[str] | None = None,
+    provider: ProviderSettings = CPU_ONLY,
     *,
-    allow_cpu_fallback: bool = False,
     graphs: Sequence[str] | None = None,
     without: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Verify a bundle and make its sessions.
 
@@ -128,20 +137,20 @@ def load_bundle(
         directory: the bundle.
         contract: the robot it shall act on; a bundle for another interface is refused.
         threads: ONNX Runtime threads of each session.
-        providers: ONNX Runtime execution providers, the CPU by default.
-        allow_cpu_fallback: whether a provider that is not usable may be left out.
+        provider: what the graphs shall run on, the CPU by default.
         graphs: the graphs to make sessions of, all that the bundle has by default.
         without: graphs to leave out where the bundle has them.
+        progress: is told of what takes long, in one line.
 
     Raises:
         BundleError: with everything that is wrong.
+        ProviderError: the provider cannot be used on this machine.
     """
     verified, problems = _verify(Path(directory), contract)
     if verified is None or problems:
         raise BundleError(directory, problems)
-    bundle, problems = _with_sessions(
-        verified, threads, providers or (CPU,), allow_cpu_fallback, graphs, without
-    )
+    make = Sessions(provider, threads, verified.digest, progress)
+    bundle, problems = _with_sessions(verified, make, graphs, without)
     if problems:
         raise BundleError(directory, problems)
     return bundle
@@ -155,7 +164,8 @@ def check_bundle(directory: Path | str, contract: Contract | None = None) -> lis
     verified, problems = _verify(Path(directory), contract)
     if verified is None or problems or not has_runtime():
         return problems
-    bundle, problems = _with_sessions(verified, 1, (CPU,), False, None, ())
+    make = Sessions(CPU_ONLY, 1, verified.digest)
+    bundle, problems = _with_sessions(verified, make, None, ())
     return problems or golden_problems(bundle)
 
 
@@ -219,9 +229,7 @@ def _read_belief(content: bytes, belief_dim: int) -> tuple[np.ndarray, list[str]
 
 def _with_sessions(
     verified: _Verified,
-    threads: int,
-    providers: Sequence[str],
-    allow_cpu_fallback: bool,
+    make: Sessions,
     graphs: Sequence[str] | None,
     without: Sequence[str],
 ) -> tuple[Bundle, list[str]]:
@@ -235,14 +243,14 @@ def _with_sessions(
             problems.append(f'{graph}.onnx: not in this bundle; it has: {", ".join(signatures)}')
             continue
         try:
-            sessions[graph] = make_session(
+            sessions[graph] = make.session(
                 graph,
                 verified.files[f'{graph}.onnx'],
                 verified.files[WEIGHTS],
-                threads=threads,
-                providers=providers,
-                allow_cpu_fallback=allow_cpu_fallback,
+                signatures[graph],
             )
+        except ProviderError:
+            raise
         except BundleError as error:
             problems += [problem for problem in error.problems if problem not in problems]
             continue
@@ -257,4 +265,16 @@ def _with_sessions(
         sessions=sessions,
         initial_belief=verified.initial_belief,
         golden=verified.golden,
+        provider=make.taken if sessions else Taken(),
+        on_cpu={} if problems else _drawing(verified, make, sessions),
     ), problems
+
+
+def _drawing(verified: _Verified, make: Sessions, sessions: Mapping[str, Any]) -> dict[str, Any]:
+    """Sessions that draw beside the tick; none where those of the tick may be shared."""
+    if 'decode' not in sessions or make.taken.provider == 'cpu':
+        return {}
+    return {
+        graph: make.plain(graph, verified.files[f'{graph}.onnx'], verified.files[WEIGHTS])
+        for graph in ('imagine', 'decode')
+    }

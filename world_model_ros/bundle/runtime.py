@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from world_model_ros.bundle.layout import WEIGHTS, BundleError, GraphSignature, Tensor
+from world_model_ros.bundle.providers import CPU, ProviderError
 
-CPU = 'CPUExecutionProvider'
 _TYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8', 'tensor(int64)': 'int64'}
 
 
@@ -31,16 +31,21 @@ def make_session(
     weights: bytes,
     *,
     threads: int,
-    providers: Sequence[str],
-    allow_cpu_fallback: bool,
+    providers: Sequence[Any] = (CPU,),
 ) -> Any:
     """Make one `onnxruntime.InferenceSession`.
+
+    Args:
+        graph: its name, for messages.
+        model: the content of the .onnx file.
+        weights: the content of weights.bin.
+        threads: of ONNX Runtime.
+        providers: as `providers.execution_providers` gives them; the first one must be in use.
 
     Raises:
         BundleError: no ONNX Runtime, an unusable graph, or a provider that is not there.
     """
-    runtime = _import_runtime()
-    providers = _usable_providers(runtime, providers, allow_cpu_fallback)
+    runtime = import_runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1  # sequential execution uses one anyway
@@ -52,13 +57,16 @@ def make_session(
             [WEIGHTS], [weights], [len(weights)]
         )
     try:
-        session = runtime.InferenceSession(model, options, providers=list(providers))
+        session = runtime.InferenceSession(
+            model, options, providers=list(providers), enable_fallback=0
+        )
     except runtime_errors() as error:
         reason = ' '.join(str(error).split())[:300]
         raise BundleError('', [f'{graph}.onnx: ONNX Runtime refuses it: {reason}']) from error
-    absent = [name for name in providers if name not in session.get_providers()]
-    if absent and not allow_cpu_fallback:
-        raise BundleError('', [_fell_back(absent, session.get_providers())])
+    first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    if first not in session.get_providers():
+        used = ', '.join(session.get_providers())
+        raise ProviderError(f'{graph}.onnx: {first} was asked for, and {used} is in use')
     return session
 
 
@@ -101,7 +109,12 @@ def runtime_errors() -> tuple[type[Exception], ...]:
     return (*own, RuntimeError, ValueError, TypeError)
 
 
-def _import_runtime() -> Any:
+def import_runtime() -> Any:
+    """Return the module onnxruntime.
+
+    Raises:
+        BundleError: there is none, or it is too old.
+    """
     try:
         import onnxruntime
     except ImportError as error:
@@ -121,24 +134,6 @@ def _import_runtime() -> Any:
             ],
         )
     return onnxruntime
-
-
-def _usable_providers(
-    runtime: Any, providers: Sequence[str], allow_cpu_fallback: bool
-) -> Sequence[str]:
-    available = runtime.get_available_providers()
-    absent = [name for name in providers if name not in available]
-    if absent and not allow_cpu_fallback:
-        raise BundleError('', [_fell_back(absent, available)])
-    usable = [name for name in providers if name in available]
-    return usable if CPU in usable else [*usable, CPU]
-
-
-def _fell_back(absent: Sequence[str], present: Sequence[str]) -> str:
-    return (
-        f'{", ".join(absent)} was asked for and is not usable here (usable: '
-        f'{", ".join(present)}); install the flavour and driver for it, or allow the fall to CPU'
-    )
 
 
 def _matches(item: Any, tensor: Tensor) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -20,6 +20,20 @@ from world_model_ros.contract import Contract, find_robot, load_contract, unlear
 
 if TYPE_CHECKING:
     from world_model_ros.robots import Reality
+
+
+ProviderOption = Annotated[
+    str,
+    typer.Option(
+        help='What the graphs run on: auto, cpu, cuda or tensorrt (the last two are untried on a '
+        'GPU); auto is cuda where it works, else cpu.'
+    ),
+]
+DeviceOption = Annotated[int, typer.Option(min=0, help='Number of the GPU.')]
+FallbackOption = Annotated[
+    bool,
+    typer.Option('--allow-cpu-fallback', help='Take the CPU where the provider cannot be used.'),
+]
 
 
 def refuse(text: str) -> NoReturn:

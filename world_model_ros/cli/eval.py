@@ -15,7 +15,15 @@ from rich.table import Table
 
 from world_model_ros.bundle import find_bundle
 from world_model_ros.bundle.manifest import read_manifest
-from world_model_ros.cli._arguments import known_bundle, refuse
+from world_model_ros.bundle.providers import ProviderSettings, choose
+from world_model_ros.bundle.runtime import import_runtime
+from world_model_ros.cli._arguments import (
+    DeviceOption,
+    FallbackOption,
+    ProviderOption,
+    known_bundle,
+    refuse,
+)
 from world_model_ros.cli._reported import reported
 from world_model_ros.contract import find_robot, load_contract
 
@@ -47,6 +55,9 @@ def eval_command(
             '--selection', help='Use the 20 selection seeds (for tuning, not for reports).'
         ),
     ] = False,
+    provider: ProviderOption = 'auto',
+    device_id: DeviceOption = 0,
+    allow_cpu_fallback: FallbackOption = False,
     jobs: Annotated[int, typer.Option(min=1, help='Processes to run in parallel.')] = 1,
     csv: Annotated[Path | None, typer.Option(help='Append one row per episode here.')] = None,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
@@ -85,7 +96,10 @@ def eval_command(
         seeds = list(SELECTION)[:episodes] if selection else report_seeds(episodes)
         report |= {'robot': contract.name, 'reality': shifted.name, 'bundle_sha': digest}
         report['seeds'] = [seeds[0], seeds[-1]]
-        job = Job(contract.text, folder, shifted, iterations)
+        asked = ProviderSettings(provider, device_id, allow_cpu_fallback)
+        if learned:
+            report['provider'] = choose(asked, import_runtime()).text
+        job = Job(contract.text, folder, shifted, iterations, asked)
         with reported(report, _show(as_json), as_json=as_json):
             try:
                 _run(job, chosen, seeds, jobs, results)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from world_model_ros.bundle.providers import PROVIDERS
 from world_model_ros.contract.names import check_robot_id
 from world_model_ros.contract.problems import did_you_mean
 
@@ -40,6 +41,16 @@ _ROBOT_ID = Parameter(
 )
 _TICK_SOURCE = Parameter('', "Overrides the contract's control.tick.source", choices=TICK_SOURCES)
 _THREADS = Parameter(1, 'Threads of ONNX Runtime', low=1)
+_PROVIDER = Parameter(
+    'auto',
+    'What the graphs run on; auto: cuda if it works, else cpu; cuda and tensorrt are untried on a '
+    'GPU',
+    choices=PROVIDERS,
+)
+_DEVICE_ID = Parameter(0, 'Number of the GPU', low=0)
+_ALLOW_CPU_FALLBACK = Parameter(
+    False, 'Take the CPU where the provider cannot be used; false: refuse, with the reason'
+)
 _STORE = 'Folder or URL that episodes go to and releases come from; empty: none'
 
 _BUNDLE = 'Exported model: a shipped name or its directory; empty, with explore: begin without one'
@@ -98,6 +109,9 @@ AGENT: dict[str, Parameter] = {
         0.0, 'Seconds per tick for thinking; 0: 60 % of the period; less if late', low=0.0
     ),
     'threads': _THREADS,
+    'provider': _PROVIDER,
+    'device_id': _DEVICE_ID,
+    'allow_cpu_fallback': _ALLOW_CPU_FALLBACK,
     'picture_rate': Parameter(
         5.0, 'Hz of ~/believed and ~/imagined while subscribed; 0: never', low=0.0
     ),
@@ -145,6 +159,9 @@ UPDATER: dict[str, Parameter] = {
     'bundle': Parameter('', _BUNDLE),
     'poll_period': Parameter(1.0, 'Seconds between looks at the store', low=0.01, high=86400.0),
     'threads': _THREADS,
+    'provider': _PROVIDER,
+    'device_id': _DEVICE_ID,
+    'allow_cpu_fallback': _ALLOW_CPU_FALLBACK,
 }
 
 SIM_ROBOT: dict[str, Parameter] = {

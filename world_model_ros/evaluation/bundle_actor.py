@@ -17,7 +17,7 @@ import numpy as np
 
 from world_model_ros.bundle import Bundle
 from world_model_ros.bundle.layout import WEIGHTS
-from world_model_ros.bundle.runtime import CPU, make_session
+from world_model_ros.bundle.runtime import make_session
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.robots import Step
@@ -80,8 +80,6 @@ def scrambled(bundle: Bundle) -> Bundle:
         (bundle.path / 'plan.onnx').read_bytes(),
         scrambled_weights(bundle.path),
         threads=1,
-        providers=(CPU,),
-        allow_cpu_fallback=False,
     )
     return replace(bundle, sessions={**bundle.sessions, 'plan': plan})
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from world_model_ros.bundle import Bundle, load_bundle
+from world_model_ros.bundle.providers import CPU_ONLY, ProviderSettings
 from world_model_ros.contract import parse_contract
 from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor
 from world_model_ros.robots import NOMINAL, Env, Reality, make_env
@@ -48,6 +49,7 @@ class Job:
     bundle: Path | None  # None: only arms without a model
     reality: Reality = NOMINAL
     iteration_count: int | None = None  # planner iterations per tick; None: the bundle's own
+    provider: ProviderSettings = CPU_ONLY
 
 
 def run_episode(env: Env, actor: Actor, seed: int, arm: str = '') -> EpisodeResult:
@@ -136,7 +138,12 @@ class _Worker:
         if self._bundle is None:
             if self._job.bundle is None:
                 raise ValueError('this arm needs a bundle')
-            self._bundle = load_bundle(self._job.bundle, self._contract, without=NOT_FOR_ACTING)
+            self._bundle = load_bundle(
+                self._job.bundle,
+                self._contract,
+                provider=self._job.provider,
+                without=NOT_FOR_ACTING,
+            )
         return self._bundle
 
 

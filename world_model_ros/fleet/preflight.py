@@ -32,6 +32,12 @@ import numpy as np
 
 from world_model_ros.bundle import Bundle, BundleError, load_bundle
 from world_model_ros.bundle.golden import golden_problems
+from world_model_ros.bundle.providers import (
+    CPU_ONLY,
+    PROVIDERS,
+    ProviderError,
+    ProviderSettings,
+)
 from world_model_ros.contract import Contract, ContractError, find_robot, load_contract
 from world_model_ros.onboard.policy.graphs import Graphs, Iteration
 from world_model_ros.onboard.policy.noise import Noise
@@ -43,12 +49,16 @@ PREFLIGHT_FORMAT = 1
 RUNS = 100  # ticks; enough for a 99th percentile
 WARM_UP_RUNS = 5  # ONNX Runtime allocates in its first runs
 TIMEOUT_SEC = 120.0  # of the whole process; about two seconds are usual
+ENGINES_SEC = 1800.0  # TensorRT builds engines for minutes, and preflight runs at low priority
 BOX_SHARE = 1e-4  # float32 rounding at the edge of the box, of its width
 KEY = 0x5EED
 # On top of what the libraries hold: the shipped bundles need 30 MB. The agent holds two models.
 MEMORY_BYTES = 1 << 30
 CPU_SEC = 90  # about two seconds are usual; no busy machine makes that forty times as much
 OUTPUT_BYTES = 1 << 20  # of what it prints
+# CUDA alone maps gigabytes; engines are written to disk. No more than that is known of GPUs here.
+DEVICE_MEMORY_BYTES = 16 << 30
+DEVICE_FILE_BYTES = 1 << 30
 LAST_WORDS_BYTES = 16 * 1024
 # A tick that takes so many periods shows in one what a hundred would.
 FAR_OVER = 20
@@ -90,7 +100,8 @@ def run_preflight(
     contract: Path | str,
     *,
     threads: int = 1,
-    timeout_s: float = TIMEOUT_SEC,
+    provider: ProviderSettings = CPU_ONLY,
+    timeout_s: float | None = None,
     command: Sequence[str] = COMMAND,
 ) -> Verdict:
     """Try a bundle in a process of its own, at low priority.
@@ -99,10 +110,16 @@ def run_preflight(
         bundle: its directory.
         contract: the robot's, a name or a path.
         threads: of ONNX Runtime, as the agent will have.
-        timeout_s: after which the process is ended and nothing is decided.
+        provider: what the graphs run on, as the agent will have.
+        timeout_s: after which the process is ended and nothing is decided; the default is longer
+            where TensorRT builds engines.
         command: what is run with these arguments.
     """
+    if timeout_s is None:
+        timeout_s = ENGINES_SEC if provider.provider == 'tensorrt' else TIMEOUT_SEC
     line = [*command, str(bundle), str(contract), '--threads', str(threads)]
+    line += ['--provider', provider.provider, '--device-id', str(provider.device_id)]
+    line += ['--allow-cpu-fallback'] * provider.allow_cpu_fallback
     line += ['--limit', str(math.ceil(timeout_s) + 1)]
     try:
         done = _run(line, timeout_s)
@@ -141,22 +158,28 @@ def _run(line: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[b
         )
 
 
-def _limit_self() -> None:
+def _limit_self(provider: str) -> None:
     """What a bundle may take of this machine; kept by the kernel, whatever a bundle does."""
+    on_cpu = provider == 'cpu'
+    memory = MEMORY_BYTES if on_cpu else DEVICE_MEMORY_BYTES
+    cpu_s = CPU_SEC if provider != 'tensorrt' else round(ENGINES_SEC)
     for what, most in (
         # What is written to, by whatever means; address space that is only set aside is free.
-        (resource.RLIMIT_DATA, _data_bytes() + MEMORY_BYTES),
-        (resource.RLIMIT_FSIZE, OUTPUT_BYTES),
+        (resource.RLIMIT_DATA, _data_bytes() + memory),
+        (resource.RLIMIT_FSIZE, DEVICE_FILE_BYTES if provider == 'tensorrt' else OUTPUT_BYTES),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(what)[1]
         soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (soft, soft))
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (CPU_SEC, CPU_SEC + 5)
-    )  # first by SIGXCPU: it is named
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))  # first by SIGXCPU: it is named
     with contextlib.suppress(OSError):  # no /proc: then without
         Path('/proc/self/oom_score_adj').write_text('1000')
+
+
+def _may_be(provider: str) -> str:
+    """The provider whose limits hold: `auto` is the CPU where nothing of a GPU is there."""
+    return 'cpu' if provider == 'auto' and not Path('/dev/nvidiactl').exists() else provider
 
 
 def _data_bytes() -> int:
@@ -180,10 +203,18 @@ def _last_words(done: subprocess.CompletedProcess[bytes]) -> str:
     return ''.join(done.stderr.decode(errors='replace').strip().splitlines()[-1:])
 
 
-def examine(bundle_dir: Path, contract: Contract, threads: int, runs: int = RUNS) -> Verdict:
+def examine(
+    bundle_dir: Path,
+    contract: Contract,
+    threads: int,
+    runs: int = RUNS,
+    provider: ProviderSettings = CPU_ONLY,
+) -> Verdict:
     """Everything this process can find out about a bundle."""
     try:
-        bundle = load_bundle(bundle_dir, contract, threads=threads)
+        bundle = load_bundle(bundle_dir, contract, threads, provider)
+    except ProviderError as error:  # the machine lacks something: no bundle is bad for that
+        return Verdict([str(problem) for problem in error.problems], final=False)
     except BundleError as error:
         return Verdict([str(problem) for problem in error.problems])
     problems = golden_problems(bundle)
@@ -285,12 +316,14 @@ def _drive(bundle: Bundle, contract: Contract, runs: int) -> Verdict:
     except BundleError as error:
         return Verdict([str(problem) for problem in error.problems])
     cpu, wall = Latency(runs), Latency(runs)
+    on_cpu = bundle.provider.provider == 'cpu'  # a GPU's work is not this thread's
     for number in range(WARM_UP_RUNS + runs):
         problems = drive.tick(number)
         if problems:
             return Verdict([f'{problem}, at tick {number}' for problem in problems])
-        if number and drive.cpu_s > FAR_OVER * contract.period_s:
-            far = f'{1e3 * drive.cpu_s:.0f} ms at tick {number}'
+        took_s = drive.cpu_s if on_cpu else drive.wall_s
+        if number and took_s > FAR_OVER * contract.period_s:
+            far = f'{1e3 * took_s:.0f} ms at tick {number}'
             return Verdict([_too_slow(far, contract)], {'runs': number}, final=False)
         if number >= WARM_UP_RUNS:
             # Of this thread's processor time: what else the machine does is not the bundle's
@@ -299,16 +332,18 @@ def _drive(bundle: Bundle, contract: Contract, runs: int) -> Verdict:
             wall.add(drive.wall_s)
     figures = {
         'runs': runs,
+        'provider': str(bundle.provider),
         'cpu_ms.p50': 1e3 * cpu.p50,
         'cpu_ms.p99': 1e3 * cpu.p99,
         'wall_ms.p50': 1e3 * wall.p50,
         'wall_ms.p99': 1e3 * wall.p99,
         'period_ms': 1e3 * contract.period_s,
     }
-    if cpu.p99 <= contract.period_s:
+    p99 = cpu.p99 if on_cpu else wall.p99
+    if p99 <= contract.period_s:
         return Verdict([], figures)
     # Its own processor time, but a hot or crowded processor takes longer for the same work.
-    too_slow = _too_slow(f'{1e3 * cpu.p99:.1f} ms (p99)', contract)
+    too_slow = _too_slow(f'{1e3 * p99:.1f} ms (p99)', contract)
     return Verdict([too_slow], figures, final=False)
 
 
@@ -343,13 +378,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('contract')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--limit', type=int, default=0, help='seconds until this process ends')
+    parser.add_argument('--provider', choices=PROVIDERS, default='cpu')
+    parser.add_argument('--device-id', type=int, default=0)
+    parser.add_argument('--allow-cpu-fallback', action='store_true')
     given = parser.parse_args(arguments)
+    asked = ProviderSettings(given.provider, given.device_id, given.allow_cpu_fallback)
     follow_parent()
-    _limit_self()
+    _limit_self(_may_be(given.provider))
     signal.alarm(given.limit)  # ends also what nobody waits for any more
     try:
         contract = load_contract(find_robot(given.contract))
-        verdict = examine(given.bundle, contract, given.threads)
+        verdict = examine(given.bundle, contract, given.threads, provider=asked)
     except ContractError as error:
         # The updater has read it: somebody edits it right now. No bundle is bad for that.
         verdict = Verdict([str(error)], final=False)

@@ -58,6 +58,7 @@ class AgentReport:
                 'invalid_ticks': stats.invalid,
                 'episodes': worker.episodes.ended,
                 'release': thinking.model.release,
+                'provider': thinking.model.provider,
                 'swaps': thinking.swaps,
                 'rollbacks': thinking.rollbacks,
                 'tick_ms.p50': stats.quantile_ms(0.5),

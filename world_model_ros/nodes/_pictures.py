@@ -63,11 +63,12 @@ class Pictures:
             if snapshot is None or snapshot.t_ns == drawn_ns:
                 continue
             drawn_ns = snapshot.t_ns
-            if snapshot.bundle is None or 'decode' not in snapshot.bundle.capabilities:
+            if snapshot.bundle is None or 'decode' not in snapshot.bundle.drawing:
                 continue
             if snapshot.bundle is not self._bundle:  # another model acts: its own graphs
                 self._bundle = snapshot.bundle
-                self._graphs = Graphs(snapshot.bundle)  # no buffers shared with the tick
+                # no buffers shared with the tick
+                self._graphs = Graphs(snapshot.bundle, snapshot.bundle.drawing)
             if self._believed.get_subscription_count():
                 self._publish(self._believed, snapshot.t_ns, self._draw(snapshot.belief))
             if self._imagined.get_subscription_count():
@@ -75,8 +76,7 @@ class Pictures:
 
     def _draw(self, belief: np.ndarray) -> np.ndarray:
         """The picture [h, w, 3] of a belief: the robot's cameras side by side."""
-        outputs = self._bundle.run('decode', {'belief': belief})
-        images = [outputs[f'obs_{name}'][0] for name in self._streams]
+        images = self._graphs.decode(belief, self._streams)
         height = max(image.shape[0] for image in images)
         return np.hstack(
             [np.pad(image, ((0, height - image.shape[0]), (0, 0), (0, 0))) for image in images]

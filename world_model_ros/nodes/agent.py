@@ -195,7 +195,7 @@ class AgentNode(LifecycleNode):
         for warning in contract_warnings(contract):
             self.get_logger().warning(warning)
         options = _chosen(Options, value)
-        models = Models(contract, _chosen(ModelSettings, value))
+        models = Models(contract, _chosen(ModelSettings, value), self.get_logger().info)
         # What acted before the agent was taken down, else what the parameters name.
         named = tuple(self.get_parameter(name).value for name in CHANGEABLE)
         model = models.first(*(self._swaps.acted or named))

@@ -22,6 +22,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from world_model_ros.bundle.providers import ProviderSettings
 from world_model_ros.deploy.node_parameters import UPDATER
 from world_model_ros.fleet.hand_over import Ask, Call, HandOver
 from world_model_ros.fleet.preflight import run_preflight
@@ -43,6 +44,9 @@ class UpdaterNode(Node):
         super().__init__('updater')
         value = _common.parameters(self, UPDATER)
         contract, threads = value['contract'], value['threads']
+        provider = ProviderSettings(
+            value['provider'], value['device_id'], value['allow_cpu_fallback']
+        )
         self._period_s = value['poll_period']
         robot_id = value['robot_id']
         self.updater = Updater(
@@ -51,7 +55,9 @@ class UpdaterNode(Node):
             value['slots'],
             robot_id=robot_id,
             shipped=value['bundle'],
-            preflight=lambda bundle: run_preflight(bundle, contract, threads=threads),
+            preflight=lambda bundle: run_preflight(
+                bundle, contract, threads=threads, provider=provider
+            ),
         )
         if self.updater.notice:
             self.get_logger().warning(self.updater.notice)

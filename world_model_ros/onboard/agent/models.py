@@ -8,9 +8,11 @@ Loading warms the model up and takes seconds: never in the tick's thread. Holds 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from world_model_ros.bundle import find_bundle, load_bundle
+from world_model_ros.bundle.providers import ProviderSettings
 from world_model_ros.bundle.runtime import has_runtime
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.policy.brain import Brain
@@ -23,6 +25,9 @@ class ModelSettings:
     """What the node's parameters say about models; the fields have their names."""
 
     threads: int
+    provider: str
+    device_id: int
+    allow_cpu_fallback: bool
     plan: bool
     iteration_count: int  # < 0: as the bundle says
     budget: float  # s; 0: as the brain's default
@@ -36,8 +41,14 @@ class ModelSettings:
 class Models:
     """Makes the models of one robot."""
 
-    def __init__(self, contract: Contract, settings: ModelSettings) -> None:
-        self._contract, self._settings = contract, settings
+    def __init__(
+        self,
+        contract: Contract,
+        settings: ModelSettings,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take the settings; `say` is told what runs where, and of what takes long."""
+        self._contract, self._settings, self._say = contract, settings, say
 
     def first(self, path: str, release: int) -> Model:
         """The model to begin with: this bundle, or noise where `path` is '' and that is allowed.
@@ -71,7 +82,11 @@ class Models:
         """Load a bundle and warm it up; in the executor's thread only before the first tick."""
         settings = self._settings
         path = str(find_bundle(path))
-        bundle = load_bundle(path, self._contract, threads=settings.threads)
+        asked = ProviderSettings(
+            settings.provider, settings.device_id, settings.allow_cpu_fallback
+        )
+        bundle = load_bundle(path, self._contract, settings.threads, asked, progress=self._say)
+        self._say(f'bundle {bundle.name} runs on {bundle.provider.text}')
         brain = Brain(
             self._contract,
             bundle,

@@ -10,7 +10,7 @@ bundle.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -72,9 +72,13 @@ _UNKNOWN = Outcomes(math.nan, math.nan)
 class Graphs:
     """Calls into the capabilities of one bundle."""
 
-    def __init__(self, bundle: GraphBundle) -> None:
-        able = bundle.capabilities
-        self._observe = able['observe']
+    def __init__(
+        self, bundle: GraphBundle, capabilities: Mapping[str, Session] | None = None
+    ) -> None:
+        """Take the bundle's capabilities, or others that stand for them."""
+        able = bundle.capabilities if capabilities is None else capabilities
+        self._observe = able.get('observe')
+        self._decode = able.get('decode')
         self._imagine = able['imagine']
         self._policy = able.get('policy')
         self._value = able.get('value')
@@ -141,6 +145,7 @@ class Graphs:
         ages: np.ndarray,
     ) -> Observed:
         """Correct the belief by what was seen after `action_sent` was executed."""
+        assert self._observe is not None
         self._is_first[0, 0] = float(is_first)
         feed = self._observe_feed
         feed['belief'] = belief
@@ -185,6 +190,12 @@ class Graphs:
         self._policy_feed['belief'] = belief
         mean, std = self._policy.run(('action_mean', 'action_std'), self._policy_feed)
         return mean[0], std[0]
+
+    def decode(self, belief: np.ndarray, streams: Sequence[str]) -> list[np.ndarray]:
+        """What a belief [1, B] looks like: one picture or joint vector per named stream."""
+        assert self._decode is not None
+        found = self._decode.run([f'obs_{name}' for name in streams], {'belief': belief})
+        return [array[0] for array in found]
 
     def plan_iteration(self, **feed: np.ndarray) -> Iteration:
         """One planner iteration; the names of the arguments are the graph's inputs."""

@@ -71,6 +71,11 @@ class Model:
         return '' if self.bundle is None else str(self.bundle.name)
 
     @property
+    def provider(self) -> str:
+        """What its graphs run on, as in diagnostics; '' without a bundle."""
+        return '' if self.bundle is None else self.bundle.provider.text
+
+    @property
     def filter_hash(self) -> str:
         """What names how it makes beliefs; '' where that is not known."""
         return '' if self.bundle is None else str(self.bundle.filter_hash)
