@@ -13,6 +13,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from world_model_ros import evaluation
+from world_model_ros.bundle import providers
 from world_model_ros.cli.eval import eval_command
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.evaluation import Job, git_state, read_rows, run_arms
@@ -49,6 +50,7 @@ def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
         low, high = report[f'{name}_interval']
         assert low <= report[name] <= high
     assert 0 <= report['plan_differs_share'] <= 1
+    assert report['provider'].startswith('cpu')  # and why no better one
     assert report['label'] == 'quick' and report['seeds'] == [20_000, 20_001]
     written = read_rows(rows, allow_dirty=True)
     assert [row['arm'] for row in written] == [arm for arm in every.split(',') for _ in range(2)]
@@ -60,6 +62,26 @@ def test_policy_alone_never_plans(bundle):
     assert json.loads(done.stdout.splitlines()[-1])['iterations'] == 2.0
     results = run_arms(Job(load_contract(find_robot('counter')).text, bundle), ['policy'], [1])
     assert results['policy'][0].figures == {'plan_differs': 0.0, 'iterations': 0.0}
+
+
+def test_a_provider_that_is_not_there_is_refused_in_one_line(bundle, monkeypatch):
+    monkeypatch.setattr(providers, '_unusable', lambda *_: 'no NVIDIA driver')
+    asked = (*COUNTER, bundle, '--episodes', 1, '--arms', 'policy', '--provider', 'cuda')
+    done = _run(*asked)
+    assert done.exit_code == 1 and 'provider cuda was asked for' in done.output
+    assert 'no NVIDIA driver' in done.output and len(done.output.strip().splitlines()) == 1
+    done = _run(*asked, '--allow-cpu-fallback', '--json')
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report['provider'] == 'cpu (no cuda: no NVIDIA driver)'
+
+
+def test_an_arm_that_a_bundle_cannot_run_is_refused_in_one_line(tmp_path):
+    contract = load_contract(find_robot('counter'))
+    lacking = tuple(name for name in tiny.USUAL if name != 'plan')
+    folder = tiny.make_tiny_bundle(tmp_path / 'b', contract, capabilities=lacking)
+    done = _run(*COUNTER, folder, '--episodes', 1, '--arms', 'plan')
+    assert done.exit_code == 1 and 'arm plan needs a bundle with plan' in done.output
+    assert _run(*COUNTER, folder, '--episodes', 1, '--arms', 'policy').exit_code == 0
 
 
 def test_scrambling_shuffles_the_dynamics_and_nothing_else(bundle):

@@ -16,9 +16,10 @@ import fleet_bundles
 import numpy as np
 import pytest
 
-pytest.importorskip('onnxruntime')
+onnxruntime = pytest.importorskip('onnxruntime')
 
 from world_model_ros.bench.chaos.updater_bundles import sign, with_square
+from world_model_ros.bundle.providers import ProviderSettings
 from world_model_ros.contract import parse_contract
 from world_model_ros.fleet import preflight
 from world_model_ros.fleet.preflight import COMMAND, examine, run_preflight
@@ -73,6 +74,17 @@ def test_a_flipped_byte_is_refused_with_the_files_name(bundle, contract_file):
 def test_a_bundle_for_another_interface_is_refused_with_the_field(bundle):
     reason = run_preflight(bundle, 'cartpole').reason
     assert 'made for another interface: streams.joints.names' in reason
+
+
+def test_a_provider_that_is_not_there_is_no_fault_of_the_bundle(bundle, contract_file):
+    here = onnxruntime.get_available_providers()
+    asked = 'tensorrt' if 'TensorrtExecutionProvider' not in here else 'cuda'
+    verdict = run_preflight(bundle, contract_file, provider=ProviderSettings(asked))
+    assert f'provider {asked} was asked for and cannot be used' in verdict.reason
+    assert not verdict.ok and not verdict.final
+    allowed = ProviderSettings(asked, allow_cpu_fallback=True)
+    verdict = run_preflight(bundle, contract_file, provider=allowed)
+    assert verdict.ok and verdict.figures['provider'] == 'cpu'
 
 
 def test_a_contract_that_is_not_there_is_refused_by_name(bundle, tmp_path):

@@ -39,7 +39,7 @@ def published(
         values=dict,
         level=lambda level, text: (_common.WARN, refused) if refused else (level, text),
     )
-    model = SimpleNamespace(release=3)
+    model = SimpleNamespace(release=3, provider='cpu')
     worker = SimpleNamespace(
         state=State(phase, detail),
         stats=Stats(),

@@ -57,6 +57,7 @@ def test_bench_tick_runs_every_iteration_and_ends_with_json(tiny_bundle):
     figures = json.loads(shown.output.strip().splitlines()[-1])
     assert figures['iterations'] == 2.0
     assert figures['tick_ms']['count'] == 100
+    assert figures['provider'].startswith(('cpu', 'cuda'))
     assert 0.0 < figures['tick_ms']['p50'] <= figures['tick_ms']['p99']
     assert figures['control_sleep_late_ms']['count'] == 10
 

@@ -207,8 +207,8 @@ def examine(
     bundle_dir: Path,
     contract: Contract,
     threads: int,
-    runs: int = RUNS,
     provider: ProviderSettings = CPU_ONLY,
+    runs: int = RUNS,
 ) -> Verdict:
     """Everything this process can find out about a bundle."""
     try:
@@ -388,7 +388,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.alarm(given.limit)  # ends also what nobody waits for any more
     try:
         contract = load_contract(find_robot(given.contract))
-        verdict = examine(given.bundle, contract, given.threads, provider=asked)
+        verdict = examine(given.bundle, contract, given.threads, asked)
     except ContractError as error:
         # The updater has read it: somebody edits it right now. No bundle is bad for that.
         verdict = Verdict([str(error)], final=False)
