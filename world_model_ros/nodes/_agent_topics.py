@@ -14,14 +14,16 @@ import time
 
 import numpy as np
 from rclpy.duration import Duration
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
+from rclpy.service import Service
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from world_model_ros.contract import Contract, contract_hash, interface_hash
+from world_model_ros.contract import Contract, Stream, contract_hash, interface_hash
 from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
@@ -29,8 +31,10 @@ from world_model_ros.nodes._guard_link import GuardLink
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._robot_reset import RobotReset
 from world_model_ros.onboard.agent.episode import Episode
+from world_model_ros.onboard.agent.episode_phase import EpisodePhase
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.worker import Worker
+from world_model_ros.onboard.tick.clock import RobotClock
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.wire.commands import command_decoder
 
@@ -46,7 +50,7 @@ class AgentTopics:
         node: LifecycleNode,
         contract: Contract,
         inputs: Inputs,
-        clock,
+        clock: RobotClock,
         robot_id: str,
         tick_source: str,
         link: GuardLink,
@@ -72,7 +76,7 @@ class AgentTopics:
         self._episode: Episode | None = None
         self._marks: list[int] = []
         self._wall_ns = 0
-        self._worker: Worker | None = None
+        self._episodes: EpisodePhase  # of the worker, from serve() on
         node_qos = _common.RELIABLE_QOS
         self._tick = node.create_publisher(JointState, '~/tick', node_qos)
         self._announcement = node.create_publisher(String, '~/episode', _common.LATCHED_QOS)
@@ -100,11 +104,11 @@ class AgentTopics:
                 raw=True,
             )
         )
-        self._services: list = []
+        self._services: list[Service] = []
 
     def serve(self, worker: Worker) -> None:
         """Offer the services that steer the worker."""
-        self._worker = worker
+        self._episodes = worker.episodes
         for name, callback in (('start', self._on_start), ('end', self._on_end)):
             self._services.append(
                 self._node.create_service(Trigger, f'~/{name}_episode', callback)
@@ -130,7 +134,7 @@ class AgentTopics:
 
     # Executor thread: only stores
 
-    def _subscribe(self, stream, lockstep: bool):
+    def _subscribe(self, stream: Stream, lockstep: bool) -> Subscription:
         """Best effort as sensors are; in lockstep not one message may be lost."""
         name, put = stream.name, self._inputs.put_stream
         clock = self._clock
@@ -138,7 +142,7 @@ class AgentTopics:
         def store(cdr: bytes) -> None:
             put(name, cdr, clock.now_ns())
 
-        def lost(event) -> None:
+        def lost(event: QoSMessageLostInfo) -> None:
             self.lost[name] = event.total_count
 
         return self._node.create_subscription(
@@ -175,27 +179,27 @@ class AgentTopics:
     def _on_reward(self, message: JointState) -> None:
         self._inputs.put_reward(*_wire.reward_values(message))
 
-    def _on_start(self, _request, response):
-        self._worker.episodes.ask_start()
+    def _on_start(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._episodes.ask_start()
         response.success, response.message = True, 'a new episode begins'
         return response
 
-    def _on_end(self, _request, response):
-        self._worker.episodes.ask_end(hold=True)
+    def _on_end(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._episodes.ask_end(hold=True)
         response.success = True
         response.message = 'the episode ends with the next tick; start_episode begins another'
         return response
 
-    def _on_mark(self, _request, response):
-        response.success = (
-            self._worker.episodes.episode is not None
-        )  # one that has ended is sealed
-        if not response.success:
+    def _on_mark(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        episode = self._episode
+        # One that has ended is sealed.
+        response.success = episode is not None and self._episodes.episode is not None
+        if episode is None or not response.success:
             response.message = 'no episode to mark'
             return response
         self._marks.append(self._clock.now_ns())
-        self._publish_episode()
-        response.message = f'mark {len(self._marks)} in episode {self._episode.uuid}'
+        self._publish_episode(episode)
+        response.message = f'mark {len(self._marks)} in episode {episode.uuid}'
         return response
 
     def allow_chunks(self) -> None:
@@ -234,10 +238,9 @@ class AgentTopics:
         """Publish who, what and with which model, for everyone who comes later as well."""
         if episode is not self._episode:
             self._episode, self._marks, self._wall_ns = episode, [], time.time_ns()
-        self._publish_episode()
+        self._publish_episode(episode)
 
-    def _publish_episode(self) -> None:
-        episode = self._episode
+    def _publish_episode(self, episode: Episode) -> None:
         self._announcement.publish(
             String(
                 data=json.dumps(
@@ -270,7 +273,7 @@ class AgentTopics:
         message.header.frame_id = record.frame_id
         self._tick.publish(message)
 
-    def send_chunk(self, start_ns: int, chunk) -> bool:
+    def send_chunk(self, start_ns: int, chunk: np.ndarray) -> bool:
         """Send a chunk to the guard, if the node is still active."""
         # float32 limits lie a hair outside: without this the guard reports them as clipped.
         inside = np.clip(chunk.astype(np.float64), self._low, self._high)
@@ -287,7 +290,8 @@ class AgentTopics:
                 self._publish_drop()
 
     def _publish_drop(self) -> None:
-        self._chunk.publish(_wire.chunk_message(self._contract, self._clock.now_ns(), []))
+        none = np.empty((0, len(self._low)))
+        self._chunk.publish(_wire.chunk_message(self._contract, self._clock.now_ns(), none))
 
     def reset_robot(self) -> int | None:
         """Call the driver's reset and wait; None if it failed, for which there is a warning."""

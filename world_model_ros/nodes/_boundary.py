@@ -51,7 +51,7 @@ class Boundary:
         self.refused[topic] = self.refused.get(topic, 0) + 1
         expected = isinstance(reason, (str, ValueError, KeyError, IndexError, TypeError))
         text = reason if isinstance(reason, str) else _words(reason)
-        if not expected:
+        if isinstance(reason, Exception) and not expected:
             text = f'{text}\n{"".join(traceback.format_exception(reason)[-4:])}'
         line = f'{topic}: a message was refused: {text[:MAX_TEXT]}'
         self._newest = (line, time.monotonic())

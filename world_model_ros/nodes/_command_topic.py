@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from rclpy.duration import Duration
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Empty
 
@@ -65,7 +66,7 @@ class CommandTopic:
         self._allowed = {name.lstrip('/') for name in allowed if name}
         self._on_other_message = on_other_message
         self._mine: deque[bytes] = deque(maxlen=OWN_MESSAGES)
-        self._publisher = None
+        self._publisher: Publisher | None = None
         self._last_s = -math.inf  # of anybody's newest command, by time.monotonic()
         self.gid = self._own_gid()
         node.create_subscription(

@@ -14,7 +14,7 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 import rclpy
@@ -24,7 +24,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import NameValidationException, ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -103,7 +103,9 @@ def cdr_stamp_ns(cdr: bytes) -> int:
     return sec * NANOSECONDS + nanosec
 
 
-def declare(node: Node, name: str, default, description: str, *, changeable: bool = False):
+def declare(
+    node: Node, name: str, default: Any, description: str, *, changeable: bool = False
+) -> Any:
     """Declare one parameter that is in no table; read-only unless changeable; its value."""
     return _declared(node, name, Parameter(default, description, changeable=changeable))
 
@@ -190,7 +192,7 @@ class StopSignals:
     force after STOP_PATIENCE_SEC.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
@@ -203,7 +205,7 @@ class StopSignals:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
 
-    def _on_signal(self, number: int, _frame) -> None:
+    def _on_signal(self, number: int, _frame: object) -> None:
         if self.asked.is_set():
             return
         self.asked.set()
@@ -212,7 +214,7 @@ class StopSignals:
         timer.start()
 
 
-def make_executor(context: rclpy.Context | None = None):
+def make_executor(context: rclpy.Context | None = None) -> Executor:
     """The cheapest single-threaded executor this rclpy has.
 
     In some builds the untimed spin of EventsExecutor busy-loops: call spin_once with a timeout.
@@ -238,7 +240,7 @@ def end_listener(thread: threading.Thread, node: Node) -> None:
     rclpy.try_shutdown(context=context)
 
 
-def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+def run_node(factory: Callable[[], Node], args: list[str] | None = None) -> int:
     """Run one node until a signal or the context's end; returns the exit status.
 
     The node's optional `drain()` is called between callbacks until it is true, or DRAIN_SEC have

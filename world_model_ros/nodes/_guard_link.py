@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -117,10 +119,7 @@ class GuardLink:
             before_s = time.monotonic()
             # A request that reached only a guard that was killed is never answered: ask again.
             done = self._change(Transition.TRANSITION_ACTIVATE, min(give_up_s, before_s + ASK_SEC))
-            self._wait(
-                lambda since=before_s: self._heard is not None and self._heard.at_s > since,
-                self._timeout_s + 1.0,
-            )
+            self._wait(partial(self._heard_since, before_s), self._timeout_s + 1.0)
             status = self.status
             if done and status is not None and status.active:
                 return ''
@@ -161,7 +160,10 @@ class GuardLink:
         answer = future.result()
         return answer is not None and answer.success
 
-    def _wait(self, done, seconds: float) -> bool:
+    def _heard_since(self, at_s: float) -> bool:
+        return self._heard is not None and self._heard.at_s > at_s
+
+    def _wait(self, done: Callable[[], object], seconds: float) -> bool:
         give_up_s = time.monotonic() + seconds
         while not done():
             if time.monotonic() > give_up_s or self._ended.wait(_POLL_SEC):

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -65,8 +66,8 @@ class GuardStage:
         self.on_note: Note = lambda *_: None
         self.on_command: Callable[[float, float, int, np.ndarray, bool], None] = lambda *_: None
         self.on_measured: Callable[[float, np.ndarray], None] = lambda *_: None
-        self.guard: dict[str, object] = {}  # the newest status of the guard
-        self.driver: dict[str, object] = {}  # and of the arm
+        self.guard: dict[str, Any] = {}  # the newest status of the guard
+        self.driver: dict[str, Any] = {}  # and of the arm
         self.fault, self.fault_time = '', 0.0  # the first fault of the driver in this run
         self._clock_ns = 0
         self._begin_ns = time.time_ns()
@@ -82,6 +83,7 @@ class GuardStage:
             self._node, self.contract, self.now_ns, self.position, self._note_agent
         )
         self._ended = False
+        self._met = False  # whether the present guard has answered anything
         self._thread = threading.Thread(target=self._spin, name='ears', daemon=True)
         self._thread.start()
         self.start_driver()
@@ -89,7 +91,9 @@ class GuardStage:
 
     def _create_ears(self) -> None:
         node, names = self._node, self.contract.action
-        node.create_subscription(JointState, names.topic, self._on_command, EARS_QOS)
+        # rclpy gives the message's info to a callback of two arguments, which its types lack.
+        on_command: Any = self._on_command
+        node.create_subscription(JointState, names.topic, on_command, EARS_QOS)
         topic = self.contract.joint_streams[0].topic
         node.create_subscription(JointState, topic, self._on_joints, _common.SENSOR_QOS)
         node.create_subscription(String, 'guard/status', self._on_guard, _common.LATCHED_QOS)

@@ -43,7 +43,8 @@ class StageAgent:
     ) -> None:
         self._contract, self._now_ns, self._position, self._note = contract, now_ns, position, note
         self._rng = np.random.default_rng(seed)
-        self._low, self._high = contract.low.astype(float), contract.high.astype(float)
+        self._low: np.ndarray = contract.low.astype(float)  # [A]
+        self._high: np.ndarray = contract.high.astype(float)
         qos = _common.RELIABLE_QOS
         self._chunk = node.create_publisher(JointTrajectory, 'agent/chunk', qos)
         self._teleop = node.create_publisher(JointTrajectory, 'guard/teleop', qos)
@@ -111,9 +112,9 @@ class StageAgent:
         if plan == 'zigzag':
             return middle + half * np.where(np.arange(ROWS)[:, None] % 2, 1.0, -1.0)
         if plan == 'nan':
-            rows = np.zeros(shape)
-            rows[self._rng.integers(ROWS), self._rng.integers(len(half))] = math.nan
-            return rows
+            broken = np.zeros(shape)
+            broken[self._rng.integers(ROWS), self._rng.integers(len(half))] = math.nan
+            return broken
         if plan == 'huge':
             return self._rng.choice([-1e300, 1e300], shape)
         rows = 128 if plan == 'long' else ROWS

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -43,15 +44,15 @@ class GuardSwitches:
         self._serve(Trigger, '~/release_stop', self.on_release_stop)
         self._serve(SetBool, '~/enable', self.on_enable)
 
-    def _serve(self, kind, name: str, callback) -> None:
-        def answer(request, response):
+    def _serve(self, kind: Any, name: str, callback: Callable[[Any, Any], object]) -> None:
+        def answer(request: Any, response: Any) -> Any:
             ends_nothing(self._node, lambda: callback(request, response))()
             response.message = response.message or 'failed: see the log of the guard'
             return response
 
         self._node.create_service(kind, name, answer)
 
-    def on_stop(self, _request, response):
+    def on_stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Latch the protective stop."""
         with self._lock:
             self._guard.stop('service call')
@@ -63,7 +64,9 @@ class GuardSwitches:
         self._publish_status()
         return response
 
-    def on_release_stop(self, _request, response):
+    def on_release_stop(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
         """End the protective stop."""
         if not self._guard.stopped:
             response.success, response.message = True, 'not stopped: nothing to release'
@@ -76,7 +79,7 @@ class GuardSwitches:
         )
         return response
 
-    def on_enable(self, request, response):
+    def on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Let chunks move the robot, or not."""
         if request.data and self._guard.enabled:  # a moving robot waits for no disk
             response.success, response.message = True, 'enabled already'
@@ -97,7 +100,13 @@ class GuardSwitches:
         self._node.get_logger().info(response.message)
         return response
 
-    def _unlatch(self, response, state: Latched, act, done: str) -> None:
+    def _unlatch(
+        self,
+        response: Trigger.Response | SetBool.Response,
+        state: Latched,
+        act: Callable[[np.ndarray | None], str],
+        done: str,
+    ) -> None:
         """Allow motion again: first it is on disk, then it happens; refused with the reason."""
         before = Latched(self._guard.stop_reason, self._guard.enabled)
         with self._lock:

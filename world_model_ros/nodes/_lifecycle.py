@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import functools
 import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from rclpy.lifecycle import LifecycleNode
+from lifecycle_msgs.srv import ChangeState
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+_Transition = TypeVar('_Transition', bound=Callable[..., TransitionCallbackReturn])
 
 
-def logs_errors(transition):
+def logs_errors(transition: _Transition) -> _Transition:
     """A transition callback whose exception is logged; rclpy swallows it without a word."""
 
     @functools.wraps(transition)
-    def logged(self, state):
+    def logged(self: Any, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             return transition(self, state)
         except Exception:  # whatever a transition raises: rclpy would swallow it; raised again
@@ -27,7 +32,7 @@ def logs_errors(transition):
             )
             raise
 
-    return logged
+    return logged  # type: ignore[return-value]  # a method in, the same kind of method out
 
 
 def refuse_impossible_transitions(node: LifecycleNode) -> None:
@@ -35,7 +40,9 @@ def refuse_impossible_transitions(node: LifecycleNode) -> None:
     service, machine = node._service_change_state, node._state_machine
     change_state = service.callback
 
-    def change_if_possible(request, response):
+    def change_if_possible(
+        request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
         wanted = request.transition
         possible = {item[0]: item[1] for item in machine.available_transitions}
         known = wanted.label in possible.values() if wanted.label else wanted.id in possible

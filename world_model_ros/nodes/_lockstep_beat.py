@@ -114,5 +114,7 @@ class LockstepBeat:
 
     def _answer(self) -> None:
         t_ns, self._pending_ns = self._pending_ns, None
+        if t_ns is None:  # answered already
+            return
         self._sent_ns = t_ns
         self._send(t_ns, self._clock_ns / NANOSECONDS, '')

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from sensor_msgs.msg import Image
 
 from world_model_ros.bundle import Bundle
@@ -91,7 +92,7 @@ class Pictures:
             time.sleep(0)  # the tick's thread first
         return np.hstack(frames)
 
-    def _publish(self, publisher, t_ns: int, picture: np.ndarray) -> None:
+    def _publish(self, publisher: Publisher, t_ns: int, picture: np.ndarray) -> None:
         height, width, _ = picture.shape
         image = Image(height=height, width=width, encoding='rgb8', step=3 * width)
         image.header.stamp = _common.to_time(t_ns)

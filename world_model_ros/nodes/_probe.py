@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import rclpy
 from rclpy.context import Context
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -55,7 +55,7 @@ class _Listener:
         if measured.type in _STAMPED:
             measured.offsets.append((time.time_ns() - _common.cdr_stamp_ns(cdr)) * 1e-9)
 
-    def _lost(self, event) -> None:
+    def _lost(self, event: QoSMessageLostInfo) -> None:
         if self.measured.messages:  # what was lost before the first is discovery
             self.measured.lost += event.total_count_change
 

@@ -92,7 +92,10 @@ class SwapTopics:
         load = partial(unchanged, make, path, release, digest)
         self._swap.offer(digest, release, path, load)
 
-    def _on_swap_now(self, _request, response):
+    def _on_swap_now(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        assert self._swap is not None  # the service is there only while it is
         response.success, response.message = self._swap.ask_now()
         return response
 

@@ -8,7 +8,7 @@ docs/reference/unfriendly_arm.md lists the same names; a test compares them.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rclpy.node import Node
 
@@ -61,7 +61,7 @@ FAULTS = {
 }
 
 
-def declare_all(node: Node, joints: tuple[str, ...]) -> dict[str, object]:
+def declare_all(node: Node, joints: tuple[str, ...]) -> dict[str, Any]:
     """Declare every fault; returns their values. Raises ValueError for one that is impossible."""
     values = {}
     for name, fault in FAULTS.items():

@@ -44,7 +44,7 @@ from world_model_ros.onboard.agent.models import Models, ModelSettings
 from world_model_ros.onboard.agent.schedule import Schedule
 from world_model_ros.onboard.agent.worker import Worker
 from world_model_ros.onboard.agent.worker_state import Phase, State
-from world_model_ros.onboard.tick.clock import WallTime
+from world_model_ros.onboard.tick.clock import RobotClock, WallTime
 from world_model_ros.wire.cdr import typestore
 
 DIAGNOSTICS_PERIOD_SEC = 1.0
@@ -106,31 +106,31 @@ class AgentNode(LifecycleNode):
     @logs_errors
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Act: the guard commands from now on, and a new episode begins, with a reset if any."""
-        refusal = self._link.activate()
+        worker, topics, link = self._configured()
+        refusal = link.activate()
         if refusal:
             self._acting.refused(f'the guard refuses: {refusal}')
             self.get_logger().error(f'not activated: {self._acting.problem}')
-            self._think()
+            _think(worker)
             return TransitionCallbackReturn.FAILURE
         result = super().on_activate(state)
-        self._topics.wait_for_guard(GUARD_HEARS_SEC)
-        self._acting.begun(self._link)
-        self._link.role = Role.ACTIVE
-        self._topics.allow_chunks()
+        topics.wait_for_guard(GUARD_HEARS_SEC)
+        self._acting.begun(link)
+        link.role = Role.ACTIVE
+        topics.allow_chunks()
         # What came in while this waited for the guard is taken in first: it is not the present.
-        self._worker.episodes.begin_not_before(time.monotonic() + TAKE_IN_SEC)
-        self._worker.episodes.acting = True  # ends the episode in shadow
-        self._think()
+        worker.episodes.begin_not_before(time.monotonic() + TAKE_IN_SEC)
+        worker.episodes.acting = True  # ends the episode in shadow
+        _think(worker)
         held = f'active, but {State(Phase.HELD).text}'
-        self.get_logger().info(
-            held if self._worker.episodes.held else 'active: chunks go to the guard'
-        )
+        self.get_logger().info(held if worker.episodes.held else 'active: chunks go to the guard')
         return result
 
     @logs_errors
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to shadow: stop sending, let the robot come to rest, then the guard leaves."""
-        if self._link.role is Role.ACTIVE:  # a person decides, not _watch_guard
+        _, _, link = self._configured()
+        if link.role is Role.ACTIVE:  # a person decides, not _watch_guard
             self._acting.ended_by_hand()
         self._stop_acting()
         self._rest()
@@ -158,10 +158,10 @@ class AgentNode(LifecycleNode):
         if self._worker is not None:
             self._worker.episodes.acting = False  # ends the acting episode
 
-    def _think(self) -> None:
-        """Let the worker begin, if it has not begun."""
-        if not self._worker.alive and not self._worker.failed:
-            self._worker.start()
+    def _configured(self) -> tuple[Worker, AgentTopics, GuardLink]:
+        """What exists in every state that rclpy activates and deactivates from."""
+        assert self._worker is not None and self._topics is not None and self._link is not None
+        return self._worker, self._topics, self._link
 
     def _rest(self) -> None:
         """The guard lets the robot come to rest and leaves the command topic."""
@@ -185,7 +185,7 @@ class AgentNode(LifecycleNode):
             log.warning(f'not acting yet: {acting.problem}', throttle_duration_sec=5.0)
         elif step is Step.GIVE_UP:
             log.error(acting.problem)
-            self._think()
+            _think(self._worker)
         elif step is Step.ACTIVATE:
             self.trigger_activate()
 
@@ -203,7 +203,7 @@ class AgentNode(LifecycleNode):
         inputs = Inputs(contract)
         source = value['tick_source'] or contract.tick_source
         sim_time = source in ('lockstep', 'sim_time') or self.get_parameter('use_sim_time').value
-        clock = SimTime(self, inputs.wake) if sim_time else WallTime()
+        clock: RobotClock = SimTime(self, inputs.wake) if sim_time else WallTime()
         self._link = GuardLink(self, contract.command_timeout_s)
         self._robot_clock = clock
         self._topics = AgentTopics(
@@ -282,13 +282,19 @@ class AgentNode(LifecycleNode):
         self._teardown()
 
 
+def _think(worker: Worker) -> None:
+    """Let the worker begin, if it has not begun."""
+    if not worker.alive and not worker.failed:
+        worker.start()
+
+
 def _chosen(kind: type[_Settings], value: Mapping[str, Any]) -> _Settings:
     """Those parameters that a dataclass has fields for."""
     names = [field.name for field in fields(kind)]
     return kind(**{name: value[name] for name in names})
 
 
-def main(args=None) -> None:
+def main(args: list[str] | None = None) -> None:
     """Run the node."""
     sys.setswitchinterval(SWITCH_INTERVAL_SEC)
     sys.exit(_common.run_node(AgentNode, args))

@@ -280,7 +280,7 @@ class GuardNode(LifecycleNode):
         return int(self.finished)
 
 
-def main(args=None) -> None:
+def main(args: list[str] | None = None) -> None:
     """Run the node."""
     sys.exit(_common.run_node(partial(GuardNode, avoid_shared_memory()), args))
 

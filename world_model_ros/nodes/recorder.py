@@ -206,7 +206,7 @@ class RecorderNode(Node):
             self._shipper.stop(SHIP_PATIENCE_SEC)
 
 
-def main(args=None) -> None:
+def main(args: list[str] | None = None) -> None:
     """Run the node."""
     sys.exit(_common.run_node(RecorderNode, args))
 

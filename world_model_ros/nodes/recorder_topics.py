@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
@@ -55,7 +55,7 @@ class Wanted:
 
 def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
     """All topics of an episode under this contract; raises ValueError for what cannot be."""
-    wanted = []
+    wanted: list[Wanted] = []
     for stream in contract.streams:
         role = f'stream.{stream.name}'
         if stream.record != 'raw' and stream.stamp == 'receive':
@@ -175,7 +175,7 @@ class TopicFollower:
         # Without the message info: the EventsExecutor of rclpy 7.1 dies of a second argument.
         self._on_message(self.wanted.role, data)
 
-    def _lost(self, event) -> None:
+    def _lost(self, event: QoSMessageLostInfo) -> None:
         self._on_lost(self.wanted.role, event.total_count_change)
 
 

@@ -17,10 +17,12 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, JointState
@@ -35,7 +37,7 @@ from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._pace import Pace
-from world_model_ros.robots import BodyError, RealityError, SimRobot, load_reality
+from world_model_ros.robots import BodyError, Reality, RealityError, SimRobot, load_reality
 from world_model_ros.wire.commands import command_decoder
 from world_model_ros.wire.kinds.image import CAMERA_INFO
 from world_model_ros.wire.kinds.stamped import optical_frame
@@ -65,7 +67,7 @@ class SimRobotNode(Node):
         self._t_ns = 0  # set when the simulation begins
         self._wake = threading.Condition()
         self._command: tuple[int | None, int, np.ndarray] | None = None  # stamp, arrival, values
-        self._new_reality = None
+        self._new_reality: Reality | None = None
         self._reset_asked = 0
         self._reset_done: tuple[int, int, int] = (0, 0, 0)  # count, seed, time of the reset
         self._stopping = False
@@ -131,7 +133,7 @@ class SimRobotNode(Node):
             self._command = (stamp_ns, self._t_ns, values)
             self._wake.notify()
 
-    def _on_reset(self, _request, response):
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._wake:
             self._reset_asked += 1
             asked = self._reset_asked
@@ -145,7 +147,7 @@ class SimRobotNode(Node):
         response.message = json.dumps({'stamp_ns': t_ns, 'seed': seed})
         return response
 
-    def _on_parameters(self, parameters) -> SetParametersResult:
+    def _on_parameters(self, parameters: Sequence[Parameter]) -> SetParametersResult:
         for parameter in parameters:
             if parameter.name == 'reality':
                 try:
@@ -220,8 +222,9 @@ class SimRobotNode(Node):
                     return None
             if self._interrupted():
                 return None
-            late = self._command is None or self._t_ns - self._command[1] > self._timeout_ns
-            values = self._robot.rest if late else self._command[2]
+            command = self._command
+            late = command is None or self._t_ns - command[1] > self._timeout_ns
+            values = self._robot.rest if command is None or late else command[2]
         if late and not self._timed_out:
             self._timeouts += 1
         self._timed_out = late
@@ -244,7 +247,8 @@ class SimRobotNode(Node):
             while not self._wake.wait_for(lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
                 self._publish_clock()
             self._timed_out = False
-            return None if self._interrupted() else self._command[2]
+            command = self._command
+            return None if self._interrupted() or command is None else command[2]
 
     def _reset(self) -> None:
         seed = self._seed + self._episodes
@@ -300,7 +304,7 @@ class SimRobotNode(Node):
         return self._t_ns // period_ns != (self._t_ns - self._step_ns) // period_ns
 
 
-def main(args=None) -> None:
+def main(args: list[str] | None = None) -> None:
     """Run the node."""
     sys.exit(_common.run_node(SimRobotNode, args))
 

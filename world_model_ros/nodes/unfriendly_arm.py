@@ -20,12 +20,16 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
+from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64MultiArray, String
@@ -131,9 +135,9 @@ class UnfriendlyArmNode(Node):
         joint_s = lambda: 1.0 / self.settings['joint_rate']  # noqa: E731
         camera_s = lambda: 1.0 / self.settings['camera_rate']  # noqa: E731
         for part in range(2):
-            self._every(joint_s, lambda part=part: self._publish_joints(part))
+            self._every(joint_s, partial(self._publish_joints, part))
         for i in range(len(self._cameras)):
-            self._every(camera_s, lambda i=i: self._publish_picture(i))
+            self._every(camera_s, partial(self._publish_picture, i))
         self._every(lambda: 1.0 / CLOCK_HZ, self._publish_clock)
         self._every(lambda: 1.0 / STATUS_HZ, self._publish_status)
         self._every(lambda: 1.0 / self.settings['foreign_rate'], self._foreign_turn)
@@ -146,7 +150,7 @@ class UnfriendlyArmNode(Node):
 
     # Executor thread
 
-    def _on_command(self, message) -> None:
+    def _on_command(self, message: JointState | Float64MultiArray) -> None:
         with self._lock:
             self._commands += 1
             now_s = self._time.elapsed_s()
@@ -158,7 +162,7 @@ class UnfriendlyArmNode(Node):
             if self._arm.fault_count != self._faults:
                 self._faults, self._fault_time = self._arm.fault_count, time.time()
 
-    def _values(self, message) -> np.ndarray | None:
+    def _values(self, message: JointState | Float64MultiArray) -> np.ndarray | None:
         """What a command says, by name; NaN passes: the driver faults on it."""
         if isinstance(message, Float64MultiArray):
             return np.asarray(message.data, np.float64)
@@ -169,26 +173,32 @@ class UnfriendlyArmNode(Node):
             return None
         return np.array([given[name] for name in self.names], np.float64)
 
-    def _on_hardware_stop(self, _request, response):
+    def _on_hardware_stop(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
         with self._lock:
             self._arm.advance(self._time.elapsed_s())
             self._arm.hardware_stop()
         return _answer(response, 'brakes on; commands are ignored until hardware_release')
 
-    def _on_hardware_release(self, _request, response):
+    def _on_hardware_release(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
         with self._lock:
             self._arm.advance(self._time.elapsed_s())
             self._arm.hardware_release()
         return _answer(response, 'brakes off')
 
-    def _on_clear_fault(self, _request, response):
+    def _on_clear_fault(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
         with self._lock:
             self._arm.advance(self._time.elapsed_s())
             fault = self._arm.fault
             self._arm.clear_fault()
         return _answer(response, f'cleared: {fault}' if fault else 'there was no fault')
 
-    def _on_parameters(self, parameters) -> SetParametersResult:
+    def _on_parameters(self, parameters: Sequence[Parameter]) -> SetParametersResult:
         wanted = {parameter.name: parameter.value for parameter in parameters}
         for name, value in wanted.items():
             problem = _unfriendly_faults.problem(name, value, self.names)
@@ -199,7 +209,7 @@ class UnfriendlyArmNode(Node):
             self._apply(wanted)
         return SetParametersResult(successful=True)
 
-    def _apply(self, changed: dict[str, object]) -> None:
+    def _apply(self, changed: dict[str, Any]) -> None:
         """Put changed faults into force; the others are read where they act."""
         settings, arm = self.settings, self._arm
         arm.advance(self._time.elapsed_s())
@@ -249,7 +259,7 @@ class UnfriendlyArmNode(Node):
             next_s = max(due_s + period_s(), time.monotonic() - 0.1)
             heapq.heapreplace(self._due, (next_s, number, period_s, action))
 
-    def _stamp(self, stamps: str):
+    def _stamp(self, stamps: str) -> Time:
         now_ns = self._time.now_ns()
         return _common.to_time(
             {
@@ -326,12 +336,12 @@ class UnfriendlyArmNode(Node):
         self._status.publish(String(data=json.dumps(state)))
 
 
-def _answer(response, message: str):
+def _answer(response: Trigger.Response, message: str) -> Trigger.Response:
     response.success, response.message = True, message
     return response
 
 
-def main(args=None) -> None:
+def main(args: list[str] | None = None) -> None:
     """Run the node."""
     sys.exit(_common.run_node(UnfriendlyArmNode, args))
 

@@ -248,7 +248,7 @@ def _request(slot: Slot) -> SetParametersAtomically.Request:
     )
 
 
-def main(args=None) -> None:
+def main(args: list[str] | None = None) -> None:
     """Run the node."""
     sys.exit(_common.run_node(UpdaterNode, args))
 

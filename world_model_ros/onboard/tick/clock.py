@@ -11,8 +11,13 @@ from typing import Protocol
 class RobotClock(Protocol):
     """The time that stamps this robot's messages."""
 
-    speed: float
-    silent_s: float  # for which the clock has stood still; 0 for one that cannot
+    @property
+    def speed(self) -> float:
+        """Seconds of this clock per second of the steady one."""
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds for which the clock has stood still; 0 for one that cannot."""
 
     def now_ns(self) -> int:
         """Nanoseconds; 0 while the time is not known yet."""
