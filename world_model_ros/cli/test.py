@@ -33,7 +33,7 @@ def test_command(
         list[str] | None, typer.Argument(help='Passed on to pytest (after --).')
     ] = None,
 ) -> None:
-    """Run ruff, mypy over everything but the nodes, and pytest; exit 1 if any of them fails."""
+    """Run ruff, mypy and pytest; exit 1 if any of them fails."""
     root = source_root()
     checks = [*CHECKS, ('pytest', ('pytest', *(pytest_args or ())))]
     failed = []
