@@ -68,3 +68,16 @@ def test_a_body_that_is_none_is_named_with_its_package(toy, monkeypatch, part, w
         monkeypatch.delattr(factory, part)
     with pytest.raises(BodyError, match=words):
         make_body(toy_contract())
+
+
+def test_a_reward_function_of_another_package_rates_simulated_ticks(toy):
+    rated = 'reward: {topic: reward, sampling: sum, function: "wmr_toy.reward:rest_at_target"}'
+    env = make_env(toy_contract(('reward: {topic: reward, sampling: sum}', rated)), 3)
+    step = env.reset()
+    assert step.reward == 0.0
+    for k in range(5):
+        step = env.step([0.5])
+        place, speed = step.arrays['joints']
+        force = 0.0 if k == 0 else 0.5
+        expected = np.exp(-((place - 0.2) ** 2) - 0.1 * speed**2) - 0.01 * force**2
+        assert step.reward == pytest.approx(expected, abs=1e-6)

@@ -17,6 +17,8 @@ import typer
 
 from world_model_ros.bundle import find_bundle, load_bundle
 from world_model_ros.contract import Contract, find_robot, load_contract, unlearnable
+from world_model_ros.plugins import PluginError
+from world_model_ros.reward_function import reward_function
 
 if TYPE_CHECKING:
     from world_model_ros.robots import Reality
@@ -47,6 +49,11 @@ def learnable(robot: str) -> Contract:
     contract = load_contract(find_robot(robot))
     if refused := unlearnable(contract):
         refuse('; '.join(refused))
+    if contract.reward.function:
+        try:
+            reward_function(contract.reward.function)
+        except PluginError as error:
+            refuse(str(error))
     return contract
 
 

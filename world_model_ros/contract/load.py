@@ -194,9 +194,19 @@ def _is_name(name: str) -> bool:
 
 def _read_reward(top: Section, problems: Problems) -> Reward:
     data = top.get('reward', {})
-    section = Section(data, 'reward', problems, ('topic', 'sampling'))
+    section = Section(data, 'reward', problems, ('topic', 'sampling', 'function'))
     topic = read_topic(section, '')
-    return Reward(topic=topic, sampling=section.choice('sampling', ('sum', 'last'), 'sum'))
+    function = section.text('function', '')
+    parts = function.replace(':', '.').split('.')
+    if function and not (function.count(':') == 1 and all(part.isidentifier() for part in parts)):
+        section.note(
+            'function',
+            function,
+            'MODULE:FUNCTION, such as my_package.reward:near_target',
+            'name a function that can be imported',
+        )
+    sampling = section.choice('sampling', ('sum', 'last'), 'sum')
+    return Reward(topic=topic, sampling=sampling, function=function)
 
 
 def _read_body(top: Section) -> str:

@@ -46,7 +46,11 @@ def meaning(contract: Contract) -> Iterator[tuple[str, str]]:
     )
     yield 'episodes', _episodes(contract)
     reward = contract.reward
-    yield 'reward', f'{reward.topic}, {reward.sampling} over a tick' if reward.topic else 'none'
+    if reward.function:
+        yield 'reward', f'computed by {reward.function} when it learns'
+    else:
+        words = f'{reward.topic}, {reward.sampling} over a tick' if reward.topic else 'none'
+        yield 'reward', words
     if contract.body:
         yield 'simulated', f'by the body {contract.body}'
 

@@ -106,6 +106,8 @@ class Reward:
 
     topic: str
     sampling: RewardSampling
+    # MODULE:FUNCTION that rates recorded and simulated ticks instead (reward_function.py).
+    function: str = later('')
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
 from world_model_ros.onboard.tick.sent import SentHistory
+from world_model_ros.reward_function import rewards
 from world_model_ros.robots.bodies import Body
 from world_model_ros.robots.reality import Reality
 from world_model_ros.robots.sim_robot import SimRobot
@@ -73,6 +74,7 @@ class Env:
         self._names = list(contract.action.names)
         self._assembler = Assembler(contract)
         self._streams = [(stream, stream_kind(stream.kind)) for stream in contract.streams]
+        self._before: dict[str, np.ndarray] | None = None  # the tick that was rated last
         self._over = True
 
     def set_reality(self, reality: Reality | None) -> None:
@@ -101,6 +103,7 @@ class Env:
             [rest] * self.contract.offset_ticks, maxlen=self.contract.offset_ticks
         )
         self._assembler.clear()
+        self._before = None
         return self._step(0.0, is_first=True)
 
     def step(self, action: np.ndarray) -> Step:
@@ -133,17 +136,34 @@ class Env:
         ended = self.robot.truncated() or self._tick >= self.contract.episode.max_ticks > 0
         truncated = ended and not terminal and not is_first
         self._over = terminal or truncated
+        observation = self._observe(t_ns)
+        action_sent = self._sent.mean(t_ns - self._period_ns, t_ns)
+        if self.contract.reward.function:
+            reward = self._rated(observation, action_sent, is_first=is_first)
         return Step(
-            observation=self._observe(t_ns),
+            observation=observation,
             reward=float(reward),
             terminal=terminal,
             truncated=truncated,
-            action_sent=self._sent.mean(t_ns - self._period_ns, t_ns),
+            action_sent=action_sent,
             is_first=is_first,
             tick=self._tick,
             t_ns=t_ns,
             pending=np.stack(self._pending),
         )
+
+    def _rated(
+        self, observation: Observation, action_sent: np.ndarray, *, is_first: bool
+    ) -> float:
+        """The reward of this tick by the contract's function, from it and the one before."""
+        row = {f'obs_{name}': array for name, array in observation.arrays.items()}
+        row |= {'ages': observation.ages, 'action_sent': action_sent}
+        row['is_first'] = np.array(is_first)
+        before, self._before = self._before, row
+        if before is None:
+            return 0.0
+        arrays = {name: np.stack([before[name], row[name]]) for name in row}
+        return float(rewards(self.contract.reward.function, arrays)[-1])
 
     def _observe(self, t_ns: int) -> Observation:
         for stream, kind in self._streams:

@@ -25,6 +25,8 @@ import numpy as np
 
 from world_model_ros.contract import Contract, parse_contract
 from world_model_ros.experience import EpisodeError, EpisodeReader, to_arrays
+from world_model_ros.plugins import PluginError
+from world_model_ros.reward_function import reward_function, rewards
 from world_model_ros.training.data.parse_limits import (
     FILE_BYTES,
     OPEN_FILES,
@@ -44,6 +46,8 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     begin = json.loads(sys.stdin.readline())
     contract = parse_contract(begin['contract'], 'the contract of the trainer')
+    if contract.reward.function:
+        reward_function(contract.reward.function)  # imported before memory is short
     cv2.setNumThreads(1)
     limit_self(begin['memory_bytes'], begin['parent'])
     _send(answers, {'ready': True})
@@ -79,7 +83,7 @@ def answer_for(folder: Path, out: Path, contract: Contract) -> dict[str, Any]:
         return {'ticks': write_rows(folder, out, contract)}
     except MemoryError:
         return {'refused': 'unreadable: it takes more memory than an episode may', 'exhausted': 1}
-    except OSError as error:  # a full disk, which is not the episode's fault
+    except (OSError, PluginError) as error:  # not the episode's fault
         return {'later': one_line(error, folder)}
     except Exception as error:  # noqa: BLE001 - anything may be in an episode
         return {'refused': one_line(error, folder)}
@@ -91,6 +95,9 @@ def write_rows(folder: Path, out: Path, contract: Contract) -> int:
     check_serves(reader, contract)
     arrays = to_arrays(reader, contract)
     rows = learnable(arrays, reader, contract)
+    if contract.reward.function:
+        rated = rewards(contract.reward.function, rows)
+        rows['reward'] = np.where(rows['is_first'], np.float32(np.nan), rated)
     for name, (_, dtype) in answer_spec(contract).items():
         rows[name].astype(dtype, copy=False).tofile(out / f'{name}.bin')
     return len(rows['reward'])
