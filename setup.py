@@ -105,6 +105,8 @@ setup(
             'unfriendly_arm = world_model_ros.nodes.unfriendly_arm:main',
             'updater = world_model_ros.nodes.updater:main',
         ],
+        # Ours beside those of other packages; the same table stands in families/registry.py.
+        'world_model_ros.families': ['dreamer = world_model_ros.families.dreamer.family:FAMILY'],
         # Ours beside those of other packages; the same table stands in robots/bodies/registry.py.
         'world_model_ros.bodies': [
             'cartpole = world_model_ros.robots.bodies.cartpole:CartpoleBody',

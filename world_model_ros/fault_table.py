@@ -74,6 +74,11 @@ TRAINER = (
         'look for extreme values in the newest episodes',
         counted='rollbacks',
     ),
+    FaultKind(
+        'plugin_failed',
+        'a plug-in cannot be used',
+        'it learns without it; repair or uninstall the package that is named',
+    ),
     FaultKind('not_saved', 'not saved', 'make room on the disk of the trainer'),
     FaultKind('not_published', 'not published', 'check the store and the room on the disk'),
     FaultKind('not_charted', 'curves not written', 'make room on the disk of the trainer'),

@@ -12,10 +12,10 @@ pytest.importorskip('mujoco')
 from typer.testing import CliRunner
 
 from world_model_ros.cli.bench import app
-from world_model_ros.training import bench_align
-from world_model_ros.training.alignment import AlignConfig
-from world_model_ros.training.shift_fit import FitConfig
-from world_model_ros.training.shift_search import Windows
+from world_model_ros.families.dreamer import family
+from world_model_ros.families.dreamer.alignment import AlignConfig
+from world_model_ros.families.dreamer.shift_fit import FitConfig
+from world_model_ros.families.dreamer.shift_search import Windows
 
 SHORT = Windows(4, 3)
 FIT = FitConfig(turns=(0.25,), try_steps=2, tries=SHORT, steps=20, best=SHORT, motor_steps=3)
@@ -24,7 +24,7 @@ SMALL = AlignConfig(ticks=80, fit=FIT, batch=4, length=4, retrain_steps=3)
 
 @pytest.mark.parametrize('source', ['--simulator', '--no-simulator'])
 def test_it_scores_before_and_after_and_names_what_was_found(source, monkeypatch):
-    monkeypatch.setattr(bench_align, 'AlignConfig', lambda: SMALL)
+    monkeypatch.setattr(family, 'AlignConfig', lambda: SMALL)
     arguments = ['align', '--robot', 'cartpole', '--episodes', '1', source, '--json']
     result = CliRunner(env={'COLUMNS': '400'}).invoke(app, arguments)
     assert result.exit_code == 0, result.output

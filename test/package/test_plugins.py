@@ -11,12 +11,13 @@ import pytest
 from outside_package import write_package
 
 from world_model_ros.contract.kinds import PLUGINS
+from world_model_ros.families.registry import FAMILIES
 from world_model_ros.plugins import PluginError, Plugins
 from world_model_ros.robots.bodies import BODIES
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUP = 'world_model_ros.tries'
-REGISTRIES = [BODIES, PLUGINS]
+REGISTRIES = [BODIES, FAMILIES, PLUGINS]
 
 
 @pytest.fixture

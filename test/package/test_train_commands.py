@@ -26,7 +26,7 @@ def test_each_command_shows_only_its_own_options():
     assert {'store', '--contract', '--publish-every', '--idle'} <= from_store
     assert {'robot', '--frames', '--reality', '--bundle'} <= simulated
     shared = {word for word in from_store & simulated if word.startswith('--')}
-    assert shared == {'--out', '--seed', '--threads', '--from', '--policy-margin'}
+    assert shared == {'--out', '--seed', '--threads', '--from', '--family', '--policy-margin'}
 
 
 @pytest.mark.parametrize(

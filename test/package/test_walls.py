@@ -110,6 +110,18 @@ def test_a_breach_is_seen(folder, source):
     assert breaches(PACKAGE / folder / 'made_up.py', source)
 
 
+def test_nothing_outside_a_family_knows_it_by_name():
+    """A family is found by its name in the registry, so that another one edits no file of ours."""
+    families = [path.name for path in (PACKAGE / 'families').iterdir() if path.is_dir()]
+    for path in FILES:
+        inside = path.relative_to(PACKAGE).parts
+        package = '.'.join(path.relative_to(ROOT).parent.parts)
+        for module in imported_modules(ast.parse(path.read_text()), package):
+            for family in families:
+                if f'{module}.'.startswith(f'world_model_ros.families.{family}.'):
+                    assert inside[:2] == ('families', family), (path, module)
+
+
 def test_modules_outside_the_folders_need_neither_ros_nor_torch():
     for path in PACKAGE.glob('*.py'):
         roots = {

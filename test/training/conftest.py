@@ -34,8 +34,8 @@ def learner_file(tmp_path_factory) -> Path:
     """Weights of a small untrained model."""
     import recorded
 
+    from world_model_ros.families.dreamer.algorithm import Learner
     from world_model_ros.families.dreamer.net import Dreamer
-    from world_model_ros.training.core.learner import Learner
     from world_model_ros.training.core.learner_file import write_shipped
 
     torch.manual_seed(0)

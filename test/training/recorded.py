@@ -14,10 +14,10 @@ import numpy as np
 from world_model_ros.contract import Contract, interface_hash, load_contract, parse_contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter
+from world_model_ros.families.dreamer.algorithm import LearnerConfig
 from world_model_ros.families.dreamer.net import DreamerConfig
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.store import Store, upload_episode
-from world_model_ros.training.core.learner import LearnerConfig
 from world_model_ros.training.data.sides import KEY_FILE
 
 SMALL = DreamerConfig(

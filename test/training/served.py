@@ -24,7 +24,7 @@ TICKS = 40
 PATIENCE_SEC = 180.0  # for anything to happen on a busy machine
 QUIET = ServiceConfig(
     nominal_ticks=0, start_ticks=30, publish_every_s=1e9, checkpoint_every_s=1e9, poll_s=0.0,
-    status_every_s=0.0, align=None,
+    status_every_s=0.0, align=False,
 )  # fmt: skip
 
 TRACED = Traced()  # the graphs of one small model for all services here: tracing takes seconds

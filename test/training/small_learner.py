@@ -5,8 +5,8 @@
 import torch
 
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.families.dreamer.algorithm import Learner, LearnerConfig
 from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
-from world_model_ros.training.core.learner import Learner, LearnerConfig
 
 SMALL = DreamerConfig(
     deter=32, groups=4, classes=4, hidden=32, head=32, widths=(4, 4, 8), embed=16

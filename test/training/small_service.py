@@ -30,8 +30,8 @@ def main() -> None:
     if settings.pop('blocked', False):
         sys.meta_path.insert(0, Blocker())
     from world_model_ros.contract import parse_contract
+    from world_model_ros.families.dreamer.algorithm import LearnerConfig
     from world_model_ros.families.dreamer.net import DreamerConfig
-    from world_model_ros.training.core.learner import LearnerConfig
     from world_model_ros.training.core.service import Service
     from world_model_ros.training.core.settings import ServiceConfig
     from world_model_ros.training.core.state import Start
@@ -51,7 +51,7 @@ def main() -> None:
         store,
         contract,
         Path(out),
-        ServiceConfig(**{'gate': lenient, 'align': None, **settings}),
+        ServiceConfig(**{'gate': lenient, 'align': False, **settings}),
         Start('file', Path(learner)) if learner else Start('scratch'),
         say=say,
         report=lambda status: print(json.dumps({'status': status}), flush=True),

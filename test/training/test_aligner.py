@@ -16,11 +16,11 @@ pytest.importorskip('mujoco')
 import recorded
 from served import QUIET, TICKS, Told, fill, reach, serve
 
-from world_model_ros.training import aligner
-from world_model_ros.training.alignment import AlignConfig
+from world_model_ros.families.dreamer import family
+from world_model_ros.families.dreamer.alignment import AlignConfig
+from world_model_ros.families.dreamer.shift_fit import FitConfig
+from world_model_ros.families.dreamer.shift_search import SearchConfig, Windows
 from world_model_ros.training.core.state import ORIGIN, TEACHER
-from world_model_ros.training.shift_fit import FitConfig
-from world_model_ros.training.shift_search import SearchConfig, Windows
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = Windows(2, 2)
@@ -76,7 +76,7 @@ def test_nothing_is_learned_before_enough_was_lived_and_a_strange_camera_is_a_fa
 def test_a_replay_too_small_for_the_ticks_asked_for_aligns_when_it_is_full(
     tmp_path, bags, store, learner_file, monkeypatch
 ):
-    monkeypatch.setattr(aligner, 'align', marked)
+    monkeypatch.setattr(family, 'align', marked)
     fill(store, bags, recorded.TRAINED[0])
     small = replace(ALIGNING, capacity=TICKS - 5, align=replace(SMALL, ticks=10 * TICKS))
     service = serve(store.url, tmp_path / 'out', learner_file, Told(reach(2)), small)
@@ -87,7 +87,7 @@ def test_a_replay_too_small_for_the_ticks_asked_for_aligns_when_it_is_full(
 def test_what_was_aligned_is_held_on_to_also_after_a_restart(
     tmp_path, bags, store, learner_file, monkeypatch
 ):
-    monkeypatch.setattr(aligner, 'align', marked)
+    monkeypatch.setattr(family, 'align', marked)
     fill(store, bags, *recorded.TRAINED[:2])
     out = tmp_path / 'out'
     # Left by one that was killed between the teacher and the checkpoint that names it.
@@ -131,7 +131,7 @@ def test_it_is_aligned_once_more_with_what_was_lived_since_and_keeps_what_was_le
         fill(store, bags, recorded.TRAINED[2])
         return True
 
-    monkeypatch.setattr(aligner, 'align', marks)
+    monkeypatch.setattr(family, 'align', marks)
     fill(store, bags, *recorded.TRAINED[:2])
     config = replace(ALIGNING, align=replace(SMALL, again_ticks=10))
     out = tmp_path / 'out'
@@ -153,7 +153,7 @@ def test_it_is_aligned_once_more_with_what_was_lived_since_and_keeps_what_was_le
 def test_what_a_full_disk_keeps_from_being_saved_is_saved_later(
     tmp_path, bags, store, learner_file, monkeypatch
 ):
-    monkeypatch.setattr(aligner, 'align', marked)
+    monkeypatch.setattr(family, 'align', marked)
     fill(store, bags, *recorded.TRAINED[:2])
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -182,7 +182,7 @@ def test_what_a_full_disk_keeps_from_being_saved_is_saved_later(
 def test_a_checkpoint_alone_that_does_not_fit_costs_no_second_alignment(
     tmp_path, bags, store, learner_file, monkeypatch
 ):
-    monkeypatch.setattr(aligner, 'align', marked)
+    monkeypatch.setattr(family, 'align', marked)
     fill(store, bags, *recorded.TRAINED[:2])
     out = tmp_path / 'out'
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -213,7 +213,7 @@ def test_a_checkpoint_alone_that_does_not_fit_costs_no_second_alignment(
 def test_saving_what_was_aligned_is_not_tried_at_every_turn(
     tmp_path, bags, store, learner_file, monkeypatch
 ):
-    monkeypatch.setattr(aligner, 'align', marked)
+    monkeypatch.setattr(family, 'align', marked)
     fill(store, bags, *recorded.TRAINED[:2])
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 

@@ -88,7 +88,7 @@ def test_weights_without_an_average_are_their_own_average(tmp_path, prefix):
     if prefix:
         kept = {k: v for k, v in load_file(file).items() if not k.startswith(prefix)}
     else:
-        kept = checkpoint.shipped_tensors(it)
+        kept = it.shipped()
     save_file(kept, file)
     again = learner()
     checkpoint.load(folder, again)
@@ -100,12 +100,12 @@ def test_weights_without_an_average_are_their_own_average(tmp_path, prefix):
 
 def test_one_update_that_ruins_the_policy_hardly_moves_what_is_shipped():
     it, _ = trained(20)
-    shipped = {k: v.clone() for k, v in checkpoint.shipped_tensors(it).items()}
+    shipped = {k: v.clone() for k, v in it.shipped().items()}
     with torch.no_grad():
         for parameter in it.policy_params:
             parameter.add_(torch.randn_like(parameter))
     it.update(batch())
-    for name, value in checkpoint.shipped_tensors(it).items():
+    for name, value in it.shipped().items():
         if name.startswith('model.policy_head'):
             ruined = dict(it.model.named_parameters())[name.removeprefix('model.')]
             assert (value - shipped[name]).norm() < 0.1 * (ruined - shipped[name]).norm()

@@ -14,9 +14,9 @@ import recorded
 import torch
 from served import Told
 
+from world_model_ros.families.dreamer.algorithm import Learner
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.core import checkpoint
-from world_model_ros.training.core.learner import Learner
 from world_model_ros.training.core.state import Start, TrainerState
 
 pytestmark = pytest.mark.usefixtures('one_thread')

@@ -17,10 +17,10 @@ from small_learner import SMALL
 
 from world_model_ros.bundle import check_bundle, load_bundle
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.families.dreamer.algorithm import Learner, LearnerConfig
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.onboard.policy.planner import Planner
 from world_model_ros.planning.mppi import PlannerConfig
-from world_model_ros.training.core.learner import Learner, LearnerConfig
 from world_model_ros.training.export.bundle import export_bundle, filter_hash
 from world_model_ros.training.export.graphs import bundle_graphs
 from world_model_ros.training.export.onnx_cache import Traced

@@ -16,8 +16,8 @@ pytest.importorskip('mujoco')
 import recorded
 
 from world_model_ros.experience import EpisodeReader, to_arrays
+from world_model_ros.families.dreamer.algorithm import Learner
 from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.core.learner import Learner
 from world_model_ros.training.data.segments import learnable
 from world_model_ros.training.judge.gate import GateConfig, append_verdict, judge
 from world_model_ros.training.judge.open_loop import (

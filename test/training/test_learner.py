@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_learner import batch, learner
 
-from world_model_ros.training.core.learner import has_bf16
+from world_model_ros.families.dreamer.algorithm import has_bf16
 
 
 @pytest.mark.parametrize(

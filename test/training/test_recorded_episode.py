@@ -11,9 +11,9 @@ pytest.importorskip('mujoco')
 from recorded import record
 
 from world_model_ros.experience import EpisodeReader, parity, to_arrays
+from world_model_ros.families.dreamer.algorithm import Learner, LearnerConfig
+from world_model_ros.families.dreamer.filtering import embed_windows, filter_windows
 from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
-from world_model_ros.training.core.learner import Learner, LearnerConfig
-from world_model_ros.training.filtering import embed_windows, filter_windows
 
 TICKS = 60
 LENGTH = 15  # ticks in a window

@@ -9,10 +9,10 @@ import torch
 from small_learner import SMALL
 
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.families.dreamer.algorithm import LearnerConfig
 from world_model_ros.robots import Reality
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.collect import evaluate
-from world_model_ros.training.core.learner import LearnerConfig
 from world_model_ros.training.core.learner_file import read_shipped, write_shipped
 from world_model_ros.training.core.run import SELECTION_SEED, Run, RunConfig
 

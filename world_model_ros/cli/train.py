@@ -51,6 +51,13 @@ def train_command(
     from_scratch: Annotated[
         bool, typer.Option('--from-scratch', help='Start from no weights.')
     ] = False,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help='World-model family (default: that of the run or weights gone on from, else '
+            'dreamer).'
+        ),
+    ] = None,
     publish_every: Annotated[
         float, typer.Option(min=1.0, help='Seconds between candidates.')
     ] = 120.0,
@@ -100,7 +107,6 @@ def train_command(
     give_way(idle=idle)  # first: to import torch takes seconds
     from world_model_ros.cli._trainer_display import trainer_display
     from world_model_ros.folder_lock import FolderInUse
-    from world_model_ros.training.alignment import AlignConfig
     from world_model_ros.training.core.checkpoint import NOT_WRITTEN
     from world_model_ros.training.core.service import Service
     from world_model_ros.training.core.settings import ServiceConfig
@@ -118,7 +124,8 @@ def train_command(
         capacity=capacity,
         start_ticks=start_ticks,
         robot_episodes=robot_episodes,
-        align=None if no_align else AlignConfig(),
+        align=not no_align,
+        family=family,
         policy_margin=policy_margin,
     )
     start = Start('scratch') if from_scratch else Start()

@@ -34,6 +34,13 @@ def train_sim_command(
     from_file: Annotated[
         Path | None, typer.Option('--from', help='learner.safetensors to go on from.')
     ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help='World-model family (default: that of the run or weights gone on from, else '
+            'dreamer).'
+        ),
+    ] = None,
     reality: Annotated[
         str | None, typer.Option(help='Simulate this one changed robot (default: nominal).')
     ] = None,
@@ -52,6 +59,7 @@ def train_sim_command(
     if randomize is not None and reality is not None:
         raise typer.BadParameter('--randomize and --reality exclude each other')
     contract = learnable(robot)
+    from world_model_ros.families.registry import FamilyError
     from world_model_ros.robots import BodyError, RealityError
     from world_model_ros.training.core.learner_file import LearnerFileError
     from world_model_ros.training.core.simulated import (
@@ -77,8 +85,9 @@ def train_sim_command(
             seed=seed,
             threads=threads,
             decisions_per_update=decisions_per_update,
+            family=family,
         )
-    except (BodyError, RealityError, LearnerFileError) as error:
+    except (BodyError, RealityError, FamilyError, LearnerFileError) as error:
         refuse(str(error))
     if plan or frames > 0:
         figures = expected(run)

@@ -1,17 +1,29 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What planner, exporter, trainer and evaluation need of a world model; nothing more.
+"""What planner, exporter, trainer and evaluation need of a family of world models; nothing more.
 
-Owns the protocol every family implements. Must not import planning, training or nodes.
+A family is a `WorldModel`, the `Algorithm` that trains it and a `Family` that makes both. What
+only some can do is a small protocol of its own: `Decodes`, `Filters`, `Anchors`, `Aligns`. Must
+not import planning, training or nodes.
 """
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 
+from world_model_ros.contract import Contract
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 Observation = dict[str, torch.Tensor]
+# Windows of recorded ticks, [B, T, ...]: obs_STREAM, ages, action_sent, reward (NaN: unknown),
+# is_first, terminal.
+Batch = dict[str, torch.Tensor]
+Draw = Callable[[int, int], Batch]  # windows, ticks in each -> batch
 
 
 @runtime_checkable
@@ -73,3 +85,197 @@ class Decodes(Protocol):
 @runtime_checkable
 class DecodingWorldModel(WorldModel, Decodes, Protocol):
     """A world model whose beliefs can be drawn."""
+
+
+@runtime_checkable
+class Filters(Protocol):
+    """A world model that can name what its beliefs hang on."""
+
+    def filter_nets(self) -> list[torch.nn.Module]:
+        """Return the nets that make a belief of what is observed and done: all of ``observe``."""
+
+
+@runtime_checkable
+class FamilyModel(WorldModel, Protocol):
+    """A world model as a family makes it: a ``torch.nn.Module`` for one contract."""
+
+    @property
+    def contract(self) -> Contract:
+        """Return the robot that it is for."""
+
+    @property
+    def config(self) -> Any:
+        """Return its sizes; the family turns them into JSON and back."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return its tensors by name."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
+        """Take tensors of ``state_dict``; without ``strict`` some may be missing."""
+
+    def named_buffers(
+        self, prefix: str = '', recurse: bool = True
+    ) -> Iterator[tuple[str, torch.Tensor]]:
+        """Return the tensors that are not learned."""
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """Return the tensors that are learned."""
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Free or freeze all parameters."""
+
+    def eval(self) -> Self:
+        """Switch to how a robot uses it."""
+
+    def float(self) -> Self:
+        """Turn all tensors into float32."""
+
+
+@runtime_checkable
+class Algorithm(Protocol):
+    """Losses, optimisers and averages of one model: what learns. It owns all its tensors."""
+
+    updates: int  # taken so far; going back to a checkpoint sets it
+
+    @property
+    def family(self) -> str:
+        """Return the name of its family, as registered."""
+
+    @property
+    def model(self) -> FamilyModel:
+        """Return the model that learns and explores."""
+
+    @property
+    def average(self) -> FamilyModel:
+        """Return the model that is scored and shipped; a family may give ``model`` itself."""
+
+    @property
+    def discount(self) -> float:
+        """Return the discount of values, per tick."""
+
+    @property
+    def return_scale(self) -> torch.Tensor:
+        """Return the spread of returns, []; a planner divides by it."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return the windows of one update."""
+
+    @property
+    def window_ticks(self) -> int:
+        """Return the ticks of a window."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the recipe for records, as JSON values."""
+
+    def normalise(self, rows: Mapping[str, torch.Tensor]) -> None:
+        """Take scales of inputs from rows [N, n] of each stream of numbers; called once."""
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Learn from one batch; return figures for the log, losses as ``loss/NAME``.
+
+        Figures that are not finite tell the trainer that the update was bad.
+        """
+
+    def observe_windows(self, batch: Batch) -> torch.Tensor:
+        """Return the beliefs [B, T, D] of ``model`` in windows, by its deterministic rule."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return all that learning needs to go on; the tensors of ``model`` as ``model.NAME``."""
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take what ``state_dict`` or ``shipped`` of any version returned.
+
+        Raises:
+            RuntimeError, KeyError: it does not fit.
+        """
+
+    def shipped(self) -> dict[str, torch.Tensor]:
+        """Return what travels beside a bundle; the tensors of ``average`` as ``model.NAME``."""
+
+
+@runtime_checkable
+class Anchors(Protocol):
+    """An algorithm that can hold on to what weights know that work already."""
+
+    @property
+    def teacher(self) -> FamilyModel | None:
+        """Return whom it holds on to."""
+
+    def anchor(self, teacher: Any) -> None:
+        """Keep what beliefs mean, and stay near what ``teacher`` does."""
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A family of world models, registered in the entry point group of `registry`."""
+
+    @property
+    def name(self) -> str:
+        """Return the name under which it is registered."""
+
+    def build(self, contract: Contract, config: Any = None) -> FamilyModel:
+        """Return an untrained model; ``config`` are sizes, None: the family's own.
+
+        Raises:
+            ValueError: it cannot serve this contract.
+        """
+
+    def algorithm(self, model: Any, config: Any = None) -> Algorithm:
+        """Return what trains a model of ``build``; ``config`` is a recipe, None: its own."""
+
+    def config_to_json(self, config: Any) -> dict[str, Any]:
+        """Return sizes as JSON values."""
+
+    def config_from_json(self, values: Mapping[str, Any]) -> Any:
+        """Return sizes of JSON values; what is missing has its default.
+
+        Raises:
+            ValueError, TypeError: there are no such sizes.
+        """
+
+
+class AlignSettings(Protocol):
+    """When weights from elsewhere are aligned; how is the family's."""
+
+    @property
+    def ticks(self) -> int:
+        """Return the ticks of the robot that it takes."""
+
+    @property
+    def again_ticks(self) -> int:
+        """Return the ticks with aligned weights after which they are aligned once more."""
+
+
+@runtime_checkable
+class Aligns(Protocol):
+    """A family that can fit weights from elsewhere to a robot that changed."""
+
+    def aligns(self, model: Any) -> bool:
+        """Tell whether this model has anything to be aligned."""
+
+    def align_settings(self) -> AlignSettings:
+        """Return the settings of the family."""
+
+    def align(
+        self,
+        model: Any,
+        robot: Draw,
+        known: Callable[[int], Batch | None],
+        settings: Any,
+        say: Callable[..., None],
+    ) -> Generator[str, None, bool]:
+        """Align ``model`` in place; yields what it does after each short step.
+
+        Returns whether its inputs are understood now, so that what beliefs mean is worth keeping.
+
+        Args:
+            model: the weights that are aligned.
+            robot: draws windows that the changed robot recorded.
+            known: draws so many single ticks as the robot was, from a simulator, or gives None.
+            settings: of ``align_settings``.
+            say: told what was found.
+        """
+
+    def adopt(self, algorithm: Any, aligned: Any, again: bool) -> None:
+        """Put an aligned model into an algorithm; ``again``: what was learned since stays."""

@@ -20,13 +20,12 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.protocol import Aligns, FamilyModel
 from world_model_ros.robots import NOMINAL, Reality
-from world_model_ros.training.aligner import draw_from
-from world_model_ros.training.alignment import AlignConfig, align
 from world_model_ros.training.core.collect import Lanes, evaluate
 from world_model_ros.training.core.learner_file import find_shipped, read_shipped
 from world_model_ros.training.data.replay import Replay
+from world_model_ros.training.data.windows import draw_from
 
 LANES = 4
 EPISODE_TICKS = 125
@@ -52,12 +51,15 @@ def bench_align(
     """Record, score, align, score into `outcome`; yields what it does.
 
     Raises:
-        ValueError: no learner file is shipped for the contract.
+        ValueError: no learner file is shipped for the contract, or its family cannot align.
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    model = read_shipped(shipped_learner(contract), contract).build(contract)
-    config, rng = AlignConfig(), np.random.default_rng(seed)
+    shipped = read_shipped(shipped_learner(contract), contract)
+    family, model = shipped.family, shipped.build(contract)
+    if not isinstance(family, Aligns):
+        raise ValueError(f'{shipped.path}: family {family.name!r} does not align weights')
+    config, rng = family.align_settings(), np.random.default_rng(seed)
     returns, events = outcome.returns, outcome.events
     with tempfile.TemporaryDirectory() as folder:
         yield f'recording {config.ticks} ticks of {reality.name}'
@@ -74,7 +76,7 @@ def bench_align(
         clock = time.monotonic()
         aligned = copy.deepcopy(model).requires_grad_(True)
         draw_known = draw_from(known, rng) if known is not None else None
-        yield from align(
+        yield from family.align(
             aligned,
             draw_from(recorded, rng),
             lambda count: None if draw_known is None else draw_known(count, 1),
@@ -101,7 +103,7 @@ def shipped_learner(contract: Contract) -> Path:
 
 
 def _live(
-    contract: Contract, model: Dreamer, body: Reality, folder: Path, ticks: int, seed: int
+    contract: Contract, model: FamilyModel, body: Reality, folder: Path, ticks: int, seed: int
 ) -> Replay:
     """Return a replay of at least ``ticks`` ticks, all lanes together."""
     each = -(-ticks // LANES)

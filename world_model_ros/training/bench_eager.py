@@ -14,36 +14,40 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from world_model_ros.contract import Contract, parse_contract
-from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
+from world_model_ros.families.protocol import FamilyModel
+from world_model_ros.families.registry import DEFAULT, find_family
 from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
+from world_model_ros.training.core.learner_file import SUFFIX, read_shipped
 
 Eager = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def load_model(folder: Path) -> tuple[Dreamer, Contract, dict]:
+def load_model(folder: Path) -> tuple[FamilyModel, Contract, dict]:
     """Return the torch model, contract and manifest that a bundle was exported from.
 
     Without the learner artifact beside the bundle the weights are untrained: the planner does the
     same work with any weights, and only its time is wanted here.
+
+    Raises:
+        ValueError: this version has no such model.
     """
     manifest = json.loads((folder / 'manifest.json').read_text())
     contract = parse_contract(manifest['contract'])
-    rule = manifest['provenance'].get('imagine_rule', DreamerConfig.imagine_rule)
-    model = Dreamer(contract, DreamerConfig(imagine_rule=rule))
+    beside = folder.with_name(folder.name + SUFFIX)
+    if beside.is_file():
+        model = read_shipped(beside, contract).build(contract)
+    else:
+        family = find_family(manifest.get('family', DEFAULT))
+        told = manifest['provenance']
+        # Older bundles tell the rule of their imagination alone.
+        sizes = told.get('model') or {k: told[k] for k in ('imagine_rule',) if k in told}
+        model = family.build(contract, family.config_from_json(sizes))
     if model.belief_dim != manifest['belief_dim']:
         raise ValueError(
             f'{folder}: belief of {manifest["belief_dim"]}, but this version of the model has '
             f'{model.belief_dim}: measure with --no-eager'
-        )
-    beside = folder.with_name(f'{folder.name}.learner.safetensors')
-    if beside.is_file():
-        prefix = 'model.'
-        tensors = load_file(beside)
-        model.load_state_dict(
-            {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
         )
     return model.eval(), contract, manifest
 

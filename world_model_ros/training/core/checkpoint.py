@@ -12,12 +12,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from world_model_ros.families.protocol import Algorithm
 from world_model_ros.own_folder import check_own, remove_own
-from world_model_ros.training.core.learner import Learner
 
 FORMAT = 1
 STATE, WEIGHTS = 'state.json', 'learner.safetensors'
@@ -26,31 +25,7 @@ FILES = (STATE, WEIGHTS)
 NOT_WRITTEN = (OSError, SafetensorError)
 
 
-def learner_tensors(learner: Learner) -> dict[str, torch.Tensor]:
-    """Return everything learning needs to go on, by name."""
-    out = {f'model.{k}': v for k, v in learner.model.state_dict().items()}
-    out |= {f'average.{k}': v for k, v in learner.average.state_dict().items()}
-    out |= {f'slow_value.{k}': v for k, v in learner.slow_value.state_dict().items()}
-    out['return_scale'] = learner.return_scale.reshape(1)
-    for index, optimiser in enumerate(learner.optimisers):
-        for slot, state in optimiser.state_dict()['state'].items():
-            for key, value in state.items():
-                out[f'optimiser.{index}.{slot}.{key}'] = torch.as_tensor(value)
-    return {k: v.detach().contiguous().clone() for k, v in out.items()}
-
-
-def shipped_tensors(learner: Learner) -> dict[str, torch.Tensor]:
-    """Return what travels beside a bundle: its weights, for learning to go on from there.
-
-    Optimiser moments are most of a checkpoint and warm up again in a few hundred updates.
-    """
-    out = {f'model.{k}': v for k, v in learner.average.state_dict().items()}
-    out |= {f'slow_value.{k}': v for k, v in learner.slow_value.state_dict().items()}
-    out['return_scale'] = learner.return_scale.reshape(1)
-    return {k: v.detach().contiguous().clone() for k, v in out.items()}
-
-
-def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+def save(folder: Path, learner: Algorithm, state: dict[str, Any]) -> None:
     """Write a checkpoint; readers see the old one or the new one, never a mixture.
 
     Raises:
@@ -61,8 +36,13 @@ def save(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
     temporary = folder.with_name(folder.name + '.tmp')
     remove_own(temporary, FILES)
     temporary.mkdir()
-    save_file(learner_tensors(learner), temporary / WEIGHTS)
-    full = {'format': FORMAT, 'updates': learner.updates, **state}
+    save_file(learner.state_dict(), temporary / WEIGHTS)
+    full = {
+        'format': FORMAT,
+        'family': learner.family,
+        'updates': learner.updates,
+        **state,
+    }
     (temporary / STATE).write_text(json.dumps(full, indent=1))
     for path in temporary.iterdir():
         with path.open('rb') as file:
@@ -110,35 +90,13 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def load(folder: Path, learner: Learner) -> dict[str, Any]:
+def load(folder: Path, learner: Algorithm) -> dict[str, Any]:
     """Restore a checkpoint in place and return its state.
 
     Raises:
         ValueError: if it is damaged or has another format.
     """
     state = read_state(folder)
-    restore_learner(learner, load_file(folder / WEIGHTS))
+    learner.load_state_dict(load_file(folder / WEIGHTS))
     learner.updates = state['updates']
     return state
-
-
-def restore_learner(learner: Learner, tensors: dict[str, torch.Tensor]) -> None:
-    """Put tensors of ``learner_tensors`` back, optimiser moments included."""
-    learner.model.load_state_dict(_under('model.', tensors), strict=True)
-    # A checkpoint from before weights were averaged, or a shipped one: start from its weights.
-    average = _under('average.', tensors) or _under('model.', tensors)
-    learner.average.load_state_dict(average, strict=True)
-    learner.slow_value.load_state_dict(_under('slow_value.', tensors), strict=True)
-    learner.return_scale.copy_(tensors['return_scale'][0])
-    for index, optimiser in enumerate(learner.optimisers):
-        slots: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in _under(f'optimiser.{index}.', tensors).items():
-            slot, name = key.split('.', 1)
-            slots.setdefault(int(slot), {})[name] = value
-        full = optimiser.state_dict()
-        full['state'] = slots
-        optimiser.load_state_dict(full)
-
-
-def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.protocol import FamilyModel
 from world_model_ros.robots import NOMINAL, Reality, make_env
 from world_model_ros.robots.env import Env, Step
 
@@ -78,7 +78,7 @@ class Lanes:
         return [tick_arrays(self.contract, step) for step in self.steps]
 
     @torch.no_grad()
-    def act(self, model: Dreamer | None, explore: bool = True) -> None:
+    def act(self, model: FamilyModel | None, explore: bool = True) -> None:
         """Decide for every lane (noise alone without a model) and live one period."""
         low, high = np.array(self.contract.action.low), np.array(self.contract.action.high)
         fresh = torch.randn(len(self.envs), len(low))
@@ -105,7 +105,7 @@ class Lanes:
 
 
 def decide(
-    model: Dreamer, belief: torch.Tensor, steps: Iterable
+    model: FamilyModel, belief: torch.Tensor, steps: Iterable
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return new beliefs [B, D] and the policy's mean and std [B, A] one offset ahead."""
     steps = list(steps)
@@ -127,7 +127,7 @@ def decide(
 
 @torch.no_grad()
 def evaluate(
-    model: Dreamer, contract: Contract, seeds: Iterable[int], reality: Reality = NOMINAL
+    model: FamilyModel, contract: Contract, seeds: Iterable[int], reality: Reality = NOMINAL
 ) -> list[float]:
     """Return the policy's return per seed over whole episodes, without noise, side by side."""
     envs = [make_env(contract, seed, reality) for seed in seeds]

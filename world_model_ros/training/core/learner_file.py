@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """learner.safetensors: the weights that travel beside a bundle, to go on learning from there.
 
-Owns the file's header (format, interface, sizes of the network) and every reason to refuse one.
+Owns the file's header (format, interface, family, sizes of the network) and every reason to refuse
+one. A file without a family is of the default one.
 Where learning starts is decided here. Must not import ROS or a simulator.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,9 @@ from safetensors.torch import load_file, save
 from world_model_ros.contract import Contract, interface_diff, interface_hash, parse_contract
 from world_model_ros.contract.find import config_directories
 from world_model_ros.durable import write_atomic
-from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
+from world_model_ros.families.protocol import Algorithm, Family, FamilyModel
+from world_model_ros.families.registry import DEFAULT, FamilyError, find_family
 from world_model_ros.planning.mppi import PlannerConfig
-from world_model_ros.training.core.checkpoint import shipped_tensors
-from world_model_ros.training.core.learner import Learner
 
 FORMAT = 1
 SUFFIX = '.learner.safetensors'
@@ -41,18 +41,19 @@ class Shipped:
 
     path: Path
     tensors: dict[str, torch.Tensor]
-    model: DreamerConfig
+    family: Family
+    model: Any  # sizes, as the family reads them
     planner: PlannerConfig | None  # of the bundle beside it
 
-    def build(self, contract: Contract) -> Dreamer:
+    def build(self, contract: Contract) -> FamilyModel:
         """Return a model with these weights."""
-        model = Dreamer(contract, self.model)
+        model = self.family.build(contract, self.model)
         state = {k[6:]: v for k, v in self.tensors.items() if k.startswith('model.')}
         model.load_state_dict(state, strict=True)
         return model.requires_grad_(False).eval()
 
 
-def write_shipped(path: Path, learner: Learner) -> None:
+def write_shipped(path: Path, learner: Algorithm) -> None:
     """Write a learner file whole or not at all, also when the power goes.
 
     Raises:
@@ -61,16 +62,18 @@ def write_shipped(path: Path, learner: Learner) -> None:
     header = {
         'format': str(FORMAT),
         'interface_hash': interface_hash(learner.model.contract),
-        'model': json.dumps(asdict(learner.model.config)),
+        'family': learner.family,
+        'model': json.dumps(find_family(learner.family).config_to_json(learner.model.config)),
     }
-    write_atomic(path, save(shipped_tensors(learner), metadata=header))
+    write_atomic(path, save(learner.shipped(), metadata=header))
 
 
 def read_shipped(path: Path, contract: Contract) -> Shipped:
     """Read a learner file for a contract.
 
     Raises:
-        LearnerFileError: not one, of another version, interface or size.
+        LearnerFileError: not one, of another version, interface or size, or of a family that is
+            not here.
     """
     try:
         with safe_open(str(path), 'pt') as file:
@@ -91,16 +94,21 @@ def read_shipped(path: Path, contract: Contract) -> Shipped:
     manifest = _manifest(beside)
     _check_interface(path, header, manifest, contract)
     try:
-        config = model_config(json.loads(header['model'])) if 'model' in header else None
-        config = config or DreamerConfig()
-    except (ValueError, TypeError, KeyError) as error:
-        raise LearnerFileError(f'{path}: model sizes {header["model"]!r}: {error}') from error
-    _check_shapes(path, tensors, contract, config)
+        family = find_family(header.get('family', DEFAULT))
+    except FamilyError as error:
+        raise LearnerFileError(f'{path}: {error}') from error
+    sizes = header.get('model', '{}')
+    try:
+        config = family.config_from_json(json.loads(sizes))
+        model = family.build(contract, config)
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        raise LearnerFileError(f'{path}: model sizes {sizes!r}: {error}') from error
+    _check_shapes(path, tensors, model)
     planner = None
     if manifest is not None:
         known = {field.name for field in fields(PlannerConfig)}
         planner = PlannerConfig(**{k: v for k, v in manifest['planner'].items() if k in known})
-    return Shipped(path, tensors, config, planner)
+    return Shipped(path, tensors, family, config, planner)
 
 
 def find_shipped(contract: Contract) -> tuple[Path | None, str]:
@@ -117,11 +125,6 @@ def find_shipped(contract: Contract) -> tuple[Path | None, str]:
                 return None, f'{path} is for another interface: {"; ".join(different[:SHOWN])}'
             return path, ''
     return None, f'no learner file is shipped for {contract.name!r}'
-
-
-def model_config(values: Mapping[str, Any]) -> DreamerConfig:
-    """Return sizes of a network from JSON; raises TypeError for unknown ones."""
-    return DreamerConfig(**{**values, 'widths': tuple(values['widths'])})
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
@@ -147,12 +150,8 @@ def _check_interface(
     )
 
 
-def _check_shapes(
-    path: Path, tensors: dict[str, torch.Tensor], contract: Contract, config: DreamerConfig
-) -> None:
-    want = {
-        f'model.{k}': tuple(v.shape) for k, v in Dreamer(contract, config).state_dict().items()
-    }
+def _check_shapes(path: Path, tensors: dict[str, torch.Tensor], model: FamilyModel) -> None:
+    want = {f'model.{k}': tuple(v.shape) for k, v in model.state_dict().items()}
     have = {k: tuple(v.shape) for k, v in tensors.items() if k.startswith('model.')}
     wrong = [
         f'{name} is {have.get(name, "missing")}, expected {want.get(name, "none")}'

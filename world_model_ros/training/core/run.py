@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training run in simulation: live, learn, evaluate, checkpoint; resumable at any kill.
 
-Owns the loop and its log; the recipe is in learner.py, the lives in collect.py.
+Owns the loop and its log; the recipe is the family's, the lives are in collect.py.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
+from world_model_ros.families.protocol import Batch, FamilyModel
+from world_model_ros.families.registry import DEFAULT, find_family
 from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training.core import checkpoint
+from world_model_ros.training.core.begin import family_of, new_algorithm
 from world_model_ros.training.core.collect import Lanes, evaluate
-from world_model_ros.training.core.learner import Learner, LearnerConfig
 from world_model_ros.training.core.learner_file import Shipped
 from world_model_ros.training.data.replay import Replay
+from world_model_ros.training.data.windows import draw_from, normalise
 
 CURVE_FIELDS = ('frames', 'decisions', 'updates', 'wall_s', 'seed', 'return')
 SELECTION_SEED = 10_000
@@ -59,21 +62,25 @@ class Run:
         contract: Contract,
         folder: Path,
         config: RunConfig,
-        model_config: DreamerConfig | None = None,
-        learner_config: LearnerConfig | None = None,
+        model_config: Any = None,
+        learner_config: Any = None,
         realities: Callable[[np.random.Generator], Reality | None] | None = None,
         scored_in: Reality = NOMINAL,
         start: Shipped | None = None,
+        family: str | None = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.contract, self.folder, self.config = contract, Path(folder), config
         self.folder.mkdir(parents=True, exist_ok=True)
         self.scored_in, self.started = scored_in, start is not None
-        self.model = Dreamer(contract, start.model if start is not None else model_config)
-        for module in (*self.model.encoders.values(), *self.model.decoders.values()):
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.learner = Learner(self.model, learner_config or LearnerConfig())
+        found = checkpoint.find(self.folder / 'checkpoint')
+        if found is not None:
+            self.family = family_of(checkpoint.read_state(found), family, found)
+        else:
+            self.family = find_family(family or DEFAULT) if start is None else start.family
+        sizes = model_config if start is None else start.model
+        self.learner = new_algorithm(self.family, contract, sizes, learner_config)
         decisions = config.frames // contract.frames_per_tick
         self.total_decisions = max(decisions, config.prefill)
         capacity = -(-self.total_decisions // config.lanes) + 1
@@ -81,17 +88,21 @@ class Run:
         self.wall_s, self.evaluated_at = 0.0, 0
         self.spent = {'live': 0.0, 'sample': 0.0, 'update': 0.0}  # s, of this process
         self.scored: float | None = None
-        found = checkpoint.find(self.folder / 'checkpoint')
         replay = self.folder / 'replay'
         self.replay = Replay(replay, contract, config.lanes, capacity)
         if found is not None:
             state = checkpoint.load(found, self.learner)
             self.wall_s, self.evaluated_at = state['wall_s'], state['evaluated_at']
         elif start is not None:
-            checkpoint.restore_learner(self.learner, start.tensors)
+            self.learner.load_state_dict(start.tensors)
         seed = config.seed + 1000 * self.replay.written  # a resumed run meets new episodes
         self.lanes = Lanes(contract, config.lanes, seed, config.episode_ticks, realities)
         self.leaving = False  # asked to stop: what was learned is saved, and go() returns
+
+    @property
+    def model(self) -> FamilyModel:
+        """Return the model that learns and explores."""
+        return self.learner.model
 
     @property
     def decisions(self) -> int:
@@ -105,9 +116,13 @@ class Run:
 
     def go(self, on_progress: Callable[[dict[str, float | None]], None] | None = None) -> None:
         """Train until the frames are lived; ``on_progress`` gets the newest figures."""
-        meta = {'run': asdict(self.config), 'learner': asdict(self.learner.config)}
-        meta['model'] = asdict(self.model.config)
-        meta['scored_in'] = asdict(self.scored_in)
+        meta = {
+            'run': asdict(self.config),
+            'family': self.family.name,
+            'learner': self.learner.settings(),
+            'model': self.family.config_to_json(self.model.config),
+            'scored_in': asdict(self.scored_in),
+        }
         (self.folder / 'config.json').write_text(json.dumps(meta, indent=1))
         writer = SummaryWriter(str(self.folder / 'tensorboard'))
         started = time.monotonic() - self.wall_s
@@ -125,7 +140,7 @@ class Run:
             if self.decisions < c.prefill:
                 continue
             if random:
-                self.freeze_normalisation()
+                normalise(self.learner, self.contract, self.replay)
             due = (self.decisions - c.prefill) / c.decisions_per_update
             while self.learner.updates < due and not self.leaving:
                 clock = time.monotonic()
@@ -155,20 +170,10 @@ class Run:
         self.save()
         writer.close()
 
-    def batch(self) -> dict[str, torch.Tensor]:
-        """Return windows of replay as tensors."""
-        c = self.learner.config
-        rows = self.replay.sample(self.rng, c.batch, c.length)
-        return {key: torch.from_numpy(np.ascontiguousarray(v)) for key, v in rows.items()}
-
-    def freeze_normalisation(self) -> None:
-        """Take scale and mean of the joint streams from the random start, once and for all."""
-        held = self.replay.written
-        for name in self.model.vectors:
-            rows = torch.from_numpy(self.replay.arrays[f'obs_{name}'][:, :held].copy())
-            rows = rows.flatten(0, 1)[:, getattr(self.model, f'straight_{name}')]
-            getattr(self.model, f'mean_{name}').copy_(rows.mean(0))
-            getattr(self.model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
+    def batch(self) -> Batch:
+        """Return windows of replay for one update."""
+        draw = draw_from(self.replay, self.rng)
+        return draw(self.learner.batch_size, self.learner.window_ticks)
 
     def evaluate(self, episodes: int) -> None:
         """Score the policy on selection seeds and append one row per episode to curve.csv."""
@@ -204,8 +209,8 @@ class Run:
     @property
     def replay_ratio(self) -> float:
         """Return the replayed steps per decision."""
-        c = self.learner.config
-        return c.batch * c.length / self.config.decisions_per_update
+        steps = self.learner.batch_size * self.learner.window_ticks
+        return steps / self.config.decisions_per_update
 
     def save(self) -> None:
         """Write replay, then the checkpoint that counts on it."""

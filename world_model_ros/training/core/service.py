@@ -21,15 +21,15 @@ import torch
 
 from world_model_ros.bundle import BundleError
 from world_model_ros.contract import Contract, interface_hash
-from world_model_ros.families.dreamer.net import DreamerConfig
+from world_model_ros.families.protocol import Algorithm
+from world_model_ros.families.registry import FAMILIES
 from world_model_ros.folder_lock import hold
 from world_model_ros.releases import Release, latest_release
 from world_model_ros.store import StoreError
-from world_model_ros.training.aligner import Aligned, Aligner
 from world_model_ros.training.core.activity import Activity, TrainerPhase
+from world_model_ros.training.core.aligner import Aligned, Aligner
 from world_model_ros.training.core.checkpoint import NOT_WRITTEN
 from world_model_ros.training.core.faults import Faults
-from world_model_ros.training.core.learner import Learner, LearnerConfig
 from world_model_ros.training.core.settings import ServiceConfig
 from world_model_ros.training.core.state import Start, TrainerState
 from world_model_ros.training.core.status import status_of
@@ -73,8 +73,8 @@ class Service:
         *,
         say: Callable[..., None] = lambda event, **fields: None,
         report: Callable[[dict[str, Any]], None] = lambda status: None,
-        sizes: DreamerConfig | None = None,
-        recipe: LearnerConfig | None = None,
+        sizes: Any = None,
+        recipe: Any = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -86,9 +86,18 @@ class Service:
         self._lock = hold(self.folder)
         self.report = report
         self.interface = interface_hash(contract)
-        margin = config.policy_margin
-        start = start or Start()
-        self.state = TrainerState(contract, self.folder, start, say, sizes, recipe, margin)
+        for reason in FAMILIES.failures():  # one that is broken keeps no other from learning
+            say('plugin_failed', reason=reason)
+        self.state = TrainerState(
+            contract,
+            self.folder,
+            start or Start(),
+            say,
+            sizes,
+            recipe,
+            config.policy_margin,
+            config.family,
+        )
         self.ingest = Ingest(
             contract,
             self.folder,
@@ -120,17 +129,18 @@ class Service:
         self.board = Board(self.folder / 'tensorboard', say)
 
     @property
-    def learner(self) -> Learner:
+    def learner(self) -> Algorithm:
         """Return the learner; going back to a checkpoint replaces it."""
         return self.state.learner
 
     @property
     def updates_allowed(self) -> int:
         """Return how many updates the ingested ticks pay for."""
-        ticks, config = self.ingest.ticks, self.learner.config
-        if ticks < max(self.config.start_ticks, config.length):
+        ticks, learner = self.ingest.ticks, self.learner
+        if ticks < max(self.config.start_ticks, learner.window_ticks):
             return 0
-        return int(ticks * self.config.replay_ratio / (config.batch * config.length))
+        steps = learner.batch_size * learner.window_ticks
+        return int(ticks * self.config.replay_ratio / steps)
 
     # ---- life ------------------------------------------------------------------------------
 
@@ -224,9 +234,10 @@ class Service:
     def _update(self) -> None:
         if not self.state.normalised:
             self.state.normalise(self.ingest.replay)
-        c, clock, robot = self.learner.config, time.monotonic(), self.ingest.replay
-        batch = draw(self.rng, robot, self.nominal, self.config.shares, c.batch, c.length)
-        figures = self.learner.update(batch)
+        learner, clock, robot = self.learner, time.monotonic(), self.ingest.replay
+        size, length = learner.batch_size, learner.window_ticks
+        batch = draw(self.rng, robot, self.nominal, self.config.shares, size, length)
+        figures = learner.update(batch)
         self.rate += 0.05 * (1.0 / max(1e-6, time.monotonic() - clock) - self.rate)
         bad = [name for name, value in figures.items() if not math.isfinite(value)]
         if bad:

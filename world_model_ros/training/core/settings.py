@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from world_model_ros.training.alignment import AlignConfig
+from world_model_ros.families.protocol import AlignSettings
 from world_model_ros.training.data.ingest import HELD_OUT_SHARE, ROBOT_EPISODES
 from world_model_ros.training.data.mixture import Shares
 from world_model_ros.training.judge.gate import GateConfig
@@ -19,8 +19,10 @@ class ServiceConfig:
     capacity: int = 200_000  # robot ticks held
     start_ticks: int = 500  # robot ticks before the first update
     replay_ratio: float = 120.0  # replayed steps per ingested tick, at most
-    # Of weights from elsewhere, before they learn; None: they learn at once.
-    align: AlignConfig | None = field(default_factory=AlignConfig)
+    family: str | None = None  # None: of the checkpoint or weights, else the default one
+    # Of weights from elsewhere, before they learn: as the family does it, or with its settings;
+    # False: they learn at once.
+    align: AlignSettings | bool = True
     shares: Shares = field(default_factory=Shares)
     nominal_ticks: int = 20_000  # cap on the own simulator's; 0 switches it off
     held_out: float = HELD_OUT_SHARE

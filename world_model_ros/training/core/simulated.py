@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from world_model_ros.contract import Contract
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.robots import Reality, load_ranges, load_reality, sample_reality
-from world_model_ros.training.core.learner_file import Shipped, read_shipped
+from world_model_ros.training.core.learner_file import LearnerFileError, Shipped, read_shipped
 from world_model_ros.training.core.run import Run, RunConfig
 from world_model_ros.training.export.bundle import export_bundle
 
@@ -74,6 +74,7 @@ def open_run(
     seed: int,
     threads: int,
     decisions_per_update: float,
+    family: str | None = None,
 ) -> Run:
     """Make a run, or go on with the one that lies in `folder`.
 
@@ -81,7 +82,15 @@ def open_run(
 
     Raises:
         BodyError: the robot has no simulated body.
+        FamilyError: the family is not there, does not serve this robot, or is another one than
+            that of the run gone on from.
+        LearnerFileError: the weights gone on from are of another family.
     """
+    if source.start is not None and family not in (None, source.start.family.name):
+        raise LearnerFileError(
+            f'{source.learner_file}: weights of family {source.start.family.name!r}, asked for '
+            f'{family!r}; leave --family or --from out'
+        )
     prefill = PREFILL if source.start is None else PREFILL_FROM
     config = RunConfig(
         frames=frames,
@@ -97,6 +106,7 @@ def open_run(
         realities=source.draw,
         scored_in=source.body,
         start=source.start,
+        family=family,
     )
 
 
@@ -108,7 +118,7 @@ def expected(run: Run) -> dict[str, Any]:
     config = run.config
     todo = run.total_decisions - run.decisions
     updates = todo / config.decisions_per_update
-    while run.decisions < max(256, run.learner.config.length * config.lanes + config.lanes):
+    while run.decisions < max(256, run.learner.window_ticks * config.lanes + config.lanes):
         run.replay.add(run.lanes.ticks())
         run.lanes.act(None)
     clock = time.monotonic()

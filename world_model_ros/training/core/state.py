@@ -10,28 +10,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from safetensors import SafetensorError
 
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.durable import write_atomic
-from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
+from world_model_ros.families.protocol import Algorithm, Aligns, Anchors, FamilyModel
+from world_model_ros.families.registry import DEFAULT, find_family
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.core import checkpoint
-from world_model_ros.training.core.learner import Learner, LearnerConfig
+from world_model_ros.training.core.begin import family_of, new_algorithm
 from world_model_ros.training.core.learner_file import (
     LearnerFileError,
     Shipped,
     find_shipped,
-    model_config,
     read_shipped,
     write_shipped,
 )
 from world_model_ros.training.data.replay import Replay
+from world_model_ros.training.data.windows import normalise
 from world_model_ros.training.judge.gate import not_finite
 
 SHOWN = 200  # characters of what is wrong with a checkpoint
@@ -40,8 +40,6 @@ ORIGIN = 'origin.learner.safetensors'  # every alignment begins with it
 TEACHER = 'teacher.learner.safetensors'
 # What a checkpoint raises whose files are not what this version writes.
 _UNUSABLE = (SafetensorError, OSError, ValueError, LookupError, TypeError, RuntimeError)
-# Of a model, what a second alignment leaves as it was learned since the first.
-LEARNED = ('prior_hidden', 'prior_out', 'reward_head', 'continue_head', 'value_head')
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,13 @@ class TrainerState:
         folder: Path,
         start: Start,
         say: Callable[..., None],
-        sizes: DreamerConfig | None = None,
-        recipe: LearnerConfig | None = None,
+        sizes: Any = None,
+        recipe: Any = None,
         policy_margin: float | None = None,
+        family: str | None = None,
     ) -> None:
         self.contract, self.folder, self.say = contract, folder, say
-        self.recipe, self.policy_margin = recipe or LearnerConfig(), policy_margin
+        self.recipe, self.policy_margin = recipe, policy_margin
         self.normalised = self.unaligned = self.align_again = self.anchored = False
         self.aligned_at = 0  # ticks of the robot that were written by then
         self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
@@ -79,14 +78,15 @@ class TrainerState:
         self.acting_name = ''
         found = checkpoint.find(folder / 'checkpoint')
         if found is None:
-            shipped = self._choose(start)
-            sizes = shipped.model if shipped is not None else sizes
-            self.learner = self._build(sizes)
+            shipped = self._choose(start, family)
+            self.family = find_family(family or DEFAULT) if shipped is None else shipped.family
+            self.learner = self._build(sizes if shipped is None else shipped.model)
             planner = PlannerConfig(gamma=self.learner.discount)
             if shipped is not None:
-                checkpoint.restore_learner(self.learner, shipped.tensors)
+                self.learner.load_state_dict(shipped.tensors)
                 self.normalised = True
-                self.unaligned = bool(self.learner.model.pictures)
+                aligns = self.family if isinstance(self.family, Aligns) else None
+                self.unaligned = aligns is not None and aligns.aligns(self.learner.model)
                 if self.unaligned:
                     write_shipped(folder / ORIGIN, self.learner)
                 planner = shipped.planner or planner
@@ -96,9 +96,10 @@ class TrainerState:
             self.planner = self._asked_for(planner)
             self.save()
         else:
-            self._resume(found)
+            self._resume(found, family)
 
-    def _choose(self, start: Start) -> Shipped | None:
+    def _choose(self, start: Start, family: str | None) -> Shipped | None:
+        """Return the weights to start from; of a ``family`` if one is asked for."""
         path = start.file
         if start.origin == 'shipped':
             path, reason = find_shipped(self.contract)
@@ -109,6 +110,13 @@ class TrainerState:
             self.say('start', origin='scratch', reason='asked for')
             return None
         shipped = read_shipped(path, self.contract)
+        theirs = shipped.family.name
+        if family is not None and family != theirs:
+            reason = f'{path}: weights of family {theirs!r}, asked for {family!r}'
+            if start.origin == 'file':
+                raise LearnerFileError(f'{reason}; leave --family out, or --from-scratch')
+            self.say('start', origin='scratch', reason=reason)
+            return None
         self.say('start', origin=str(path), reason='optimisers warm up anew')
         return shipped
 
@@ -117,13 +125,10 @@ class TrainerState:
             return planner
         return replace(planner, policy_margin=self.policy_margin)
 
-    def _build(self, sizes: DreamerConfig | None) -> Learner:
-        model = Dreamer(self.contract, sizes)
-        for module in (*model.encoders.values(), *model.decoders.values()):
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return Learner(model, self.recipe)
+    def _build(self, sizes: Any) -> Algorithm:
+        return new_algorithm(self.family, self.contract, sizes, self.recipe)
 
-    def _resume(self, found: Path) -> None:
+    def _resume(self, found: Path, family: str | None) -> None:
         state = checkpoint.read_state(found)
         ours = interface_hash(self.contract)
         if state.get('interface_hash') != ours:
@@ -131,8 +136,9 @@ class TrainerState:
                 f'{found}: a checkpoint of interface {str(state.get("interface_hash"))[:12]}, the '
                 f'contract has {ours[:12]}; give another --out'
             )
+        self.family = family_of(state, family, found)
         try:
-            self.learner = self._build(model_config(state['model']))
+            self.learner = self._build(self.family.config_from_json(state['model']))
             self._load(found)
         except _UNUSABLE as error:
             text = ' '.join(f'{type(error).__name__}: {error}'.split())
@@ -142,9 +148,10 @@ class TrainerState:
             ) from error
         self.say('resumed', updates=self.learner.updates)
 
-    def _load(self, found: Path, teacher: Dreamer | None = None) -> None:
+    def _load(self, found: Path, teacher: FamilyModel | None = None) -> None:
         # Before the optimisers are restored: theirs are the parameters that still learn.
-        if checkpoint.read_state(found).get('anchored', False):
+        anchored = checkpoint.read_state(found).get('anchored', False)
+        if anchored and isinstance(self.learner, Anchors):
             if teacher is None:
                 teacher = read_shipped(self.folder / TEACHER, self.contract).build(self.contract)
             self.learner.anchor(teacher)
@@ -166,7 +173,7 @@ class TrainerState:
             return False
         state: dict[str, Any] = {
             'interface_hash': interface_hash(self.contract),
-            'model': asdict(self.learner.model.config),
+            'model': self.family.config_to_json(self.learner.model.config),
             'planner': self.planner.as_dict(),
             'normalised': self.normalised,
             'unaligned': self.unaligned,
@@ -194,7 +201,7 @@ class TrainerState:
         assert found is not None, 'a checkpoint is written before the first update'
         counters, acting, lost = self.counters, self.acting_name, self.learner.updates
         # Fresh optimisers: theirs may be what broke.
-        teacher = self.learner.teacher
+        teacher = self.learner.teacher if isinstance(self.learner, Anchors) else None
         self.learner = self._build(self.learner.model.config)
         self._load(found, teacher)
         self.counters, self.acting_name = counters, acting
@@ -203,16 +210,11 @@ class TrainerState:
         self.say('rollback', reason=reason, updates=self.learner.updates, was=lost)
 
     def normalise(self, replay: Replay) -> None:
-        """Take mean and scale of the joints from the first robot data, once and for all."""
-        model = self.learner.model
-        for name in model.vectors:
-            rows = torch.from_numpy(replay.arrays[f'obs_{name}'][0, : replay.held].copy())
-            rows = rows[:, getattr(model, f'straight_{name}')]
-            getattr(model, f'mean_{name}').copy_(rows.mean(0))
-            getattr(model, f'scale_{name}').copy_(rows.std(0).clamp(min=1e-3))
+        """Take scales of the inputs from the first robot data, once and for all."""
+        normalise(self.learner, self.contract, replay)
         self.normalised = True
 
-    def origin(self) -> Dreamer | None:
+    def origin(self) -> FamilyModel | None:
         """Return the weights that learning started from, free to be aligned; None: they are lost.
 
         Before the first alignment nothing was learned, and the learner has them itself.
@@ -222,7 +224,7 @@ class TrainerState:
             return model.requires_grad_(True)
         return copy.deepcopy(self.learner.model) if self.unaligned else None
 
-    def _read(self, name: str) -> Dreamer | None:
+    def _read(self, name: str) -> FamilyModel | None:
         """Return a model of this folder; None where there is none that can be read."""
         path = self.folder / name
         if not path.exists():
@@ -233,7 +235,7 @@ class TrainerState:
             self.say('learner_file_unreadable', reason=str(error))
             return None
 
-    def aligned(self, model: Dreamer, understood: bool, ticks: int) -> None:
+    def aligned(self, model: FamilyModel, understood: bool, ticks: int) -> None:
         """Go on from aligned weights; where they understand pictures, hold on to what they do.
 
         ``ticks`` of the robot were written by now. What was learned of rewards and values since a
@@ -242,14 +244,11 @@ class TrainerState:
         Raises:
             OSError: no room for the teacher; call it again.
         """
+        assert isinstance(self.family, Aligns)
         again = not self.unaligned
         if understood or not again:
-            fresh = model.state_dict()
-            if again:
-                fresh = {k: v for k, v in fresh.items() if k.split('.')[0] not in LEARNED}
-            for mine in (self.learner.model, self.learner.average):
-                mine.load_state_dict(fresh, strict=not again)
-        if understood:
+            self.family.adopt(self.learner, model, again)
+        if understood and isinstance(self.learner, Anchors):
             write_shipped(self.folder / TEACHER, self.learner)
             teacher = copy.deepcopy(self.learner.model).requires_grad_(False)
             self.learner.anchor(teacher.eval())
@@ -257,7 +256,7 @@ class TrainerState:
         self.unaligned, self.align_again = False, understood and not again
         self.aligned_at = ticks
 
-    def acting(self) -> tuple[Dreamer | None, str]:
+    def acting(self) -> tuple[FamilyModel | None, str]:
         """Return the acting release's model and its name; None before the first release."""
         model = self._read(ACTING)
         return model, '' if model is None else self.acting_name

@@ -23,10 +23,11 @@ def status_of(service: Service) -> dict[str, Any]:
     ingest, learner = service.ingest, service.state.learner
     ledger, nominal = ingest.ledger, service.nominal
     refused = ledger.of('refused')
-    steps = learner.updates * learner.config.batch * learner.config.length
+    steps = learner.updates * learner.batch_size * learner.window_ticks
     return {
         'format': STATUS_FORMAT,
         'contract': service.contract.name,
+        'family': learner.family,
         'interface_hash': service.interface,
         'time_ns': time.time_ns(),
         'phase': service.activity.phase.value,

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from world_model_ros.families.protocol import Batch
 from world_model_ros.training.data.nominal import Nominal
 from world_model_ros.training.data.replay import Replay
+from world_model_ros.training.data.windows import as_batch
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def draw(
     shares: Shares,
     batch: int,
     length: int,
-) -> dict[str, torch.Tensor]:
+) -> Batch:
     """Return windows [batch, length, ...] as tensors.
 
     Raises:
@@ -62,6 +63,4 @@ def draw(
         parts.append(robot.sample(rng, each[2], length))
     if not parts:
         raise ValueError(f'no source holds a window of {length} ticks yet')
-    return {
-        key: torch.from_numpy(np.concatenate([part[key] for part in parts])) for key in parts[0]
-    }
+    return as_batch(parts)

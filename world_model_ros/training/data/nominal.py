@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.protocol import FamilyModel
 from world_model_ros.training.core.disk import Free, check_room, free_bytes
 from world_model_ros.training.data.replay import Replay, tick_spec
 
@@ -69,7 +69,7 @@ class Nominal:
         self._stopped = False
         return True
 
-    def live(self, model: Dreamer | None) -> None:
+    def live(self, model: FamilyModel | None) -> None:
         """Live one tick in every lane, exploring; without a model at random."""
         self.replay.add(self.lanes.ticks())
         self.lanes.act(model)

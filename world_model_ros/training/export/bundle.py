@@ -25,10 +25,10 @@ import torch
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
 from world_model_ros.bundle.layout import OWN_FILES
 from world_model_ros.contract import Contract, interface_hash
-from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.protocol import Algorithm, FamilyModel, Filters
+from world_model_ros.families.registry import find_family
 from world_model_ros.own_folder import check_own, remove_own
 from world_model_ros.planning.mppi import PlannerConfig
-from world_model_ros.training.core.learner import Learner
 from world_model_ros.training.core.learner_file import SUFFIX, write_shipped
 from world_model_ros.training.export.golden import golden_cases
 from world_model_ros.training.export.graphs import bundle_graphs
@@ -41,7 +41,7 @@ ALIGN = 64
 
 
 def export_bundle(
-    learner: Learner,
+    learner: Algorithm,
     folder: Path,
     provenance: dict[str, Any],
     planner: PlannerConfig | None = None,
@@ -83,7 +83,7 @@ def export_bundle(
         'torch': torch.__version__,
         'onnx': onnx.__version__,
         'updates': learner.updates,
-        'imagine_rule': model.config.imagine_rule,
+        'model': find_family(learner.family).config_to_json(model.config),
         'filter_sha256': filter_hash(model),
         'golden_left_out': left_out,
         **provenance,
@@ -96,6 +96,7 @@ def export_bundle(
         planner=planner.as_dict(),
         return_scale=scale,
         provenance=full,
+        family=learner.family,
     )
     problems = check_bundle(temporary, contract)
     if problems:
@@ -111,9 +112,10 @@ def export_bundle(
     return folder
 
 
-def filter_hash(model: Dreamer) -> str:
+def filter_hash(model: FamilyModel) -> str:
     """Return what names how a model makes beliefs: a robot may go on from one of the same name."""
-    nets = [net.state_dict() for net in model.filter_nets()]
+    filters = model.filter_nets() if isinstance(model, Filters) else [model]
+    nets = [net.state_dict() for net in filters]
     tensors = [tensor for net in nets for tensor in net.values()]
     tensors += [buffer for _, buffer in model.named_buffers(recurse=False)]
     shape = f'{interface_hash(model.contract)} {model.config}'

@@ -147,7 +147,7 @@ def bundle_graphs(
             OutcomesGraph(model),
             {'belief': belief, 'action': action, 'next_belief': model.initial(1)},
             ('reward', 'continuation'),
-            frozenset({'belief', 'action'}),
+            frozenset({'belief', 'action', 'next_belief'}),
         ),
         'plan': Graph(
             PlanIteration(model, planner, return_scale),

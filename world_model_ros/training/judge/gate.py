@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.protocol import DecodingWorldModel
+from world_model_ros.families.protocol import WorldModel
 from world_model_ros.training.data.segments import Rows
 from world_model_ros.training.judge.open_loop import (
     HORIZONS,
@@ -79,8 +79,8 @@ class Verdict:
 
 
 def judge(
-    candidate: DecodingWorldModel,
-    acting: DecodingWorldModel | None,
+    candidate: WorldModel,
+    acting: WorldModel | None,
     contract: Contract,
     held_out: list[Rows],
     discount: float,
@@ -118,7 +118,7 @@ def judge(
     bad = [name for name, value in ours.items() if not math.isfinite(value)]
     if bad:
         return verdict([f'not finite on held-out episodes: {", ".join(bad[:3])}'], ours)
-    if f'last_picture_{HORIZONS[-1]}' not in ours and f'last_joints_{HORIZONS[-1]}' not in ours:
+    if not any(f'last_{part}_{HORIZONS[-1]}' in ours for part in PARTS):
         return verdict([f'no held-out piece of {HORIZONS[-1]} ticks and more'], ours)
     if acting is None:
         return verdict(_against_copying(ours), ours)
@@ -127,7 +127,7 @@ def judge(
     return verdict(reasons, ours | ratios | {f'acting_{k}': v for k, v in theirs.items()})
 
 
-def not_finite(model: torch.nn.Module | DecodingWorldModel) -> list[str]:
+def not_finite(model: torch.nn.Module | WorldModel) -> list[str]:
     """Return the names of weights that are not finite."""
     state = model.state_dict() if isinstance(model, torch.nn.Module) else {}
     return [name for name, value in state.items() if not torch.isfinite(value).all()]
@@ -140,7 +140,7 @@ def append_verdict(path: Path, verdict: Verdict) -> None:
 
 
 def _figures(
-    model: DecodingWorldModel,
+    model: WorldModel,
     contract: Contract,
     held_out: list[Rows],
     discount: float,

@@ -17,7 +17,7 @@ import torch
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.families.protocol import DecodingWorldModel, WorldModel
+from world_model_ros.families.protocol import Decodes, WorldModel
 from world_model_ros.training.data.segments import Rows, split
 
 HORIZONS = (1, 5, 15)  # ticks foretold
@@ -82,14 +82,14 @@ def _filtered(model: WorldModel, pieces: list[Rows]) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def open_loop_figures(
-    model: DecodingWorldModel, contract: Contract, pieces: list[Piece], reward_unit: float
+    model: WorldModel, contract: Contract, pieces: list[Piece], reward_unit: float
 ) -> Figures:
     """Return errors at each horizon, and those of copying what was seen last.
 
     ``joints_H``: RMS error in units of the joint's own spread; ``picture_H``: mean square error of
     pixels in 0..1; ``reward_H``: mean absolute error in units of the reward's spread, at least
     ``reward_unit``; ``last_joints_H`` and so on: of the last observation. Empty where no piece is
-    long enough.
+    long enough; of a model that does not decode the reward's alone.
     """
     places = _starts(pieces)
     if not places:
@@ -102,7 +102,8 @@ def open_loop_figures(
         before, sent = belief, torch.from_numpy(action)
         belief = model.imagine(before, sent)
         if step in HORIZONS:
-            told = {k: v.numpy() for k, v in model.decode(belief).items()}
+            drawn = model.decode(belief) if isinstance(model, Decodes) else {}
+            told = {k: v.numpy() for k, v in drawn.items()}
             told['reward'] = model.outcomes(before, sent, belief)[0].numpy()
             last = {name: _rows(pieces, places, name, 0) for name in _names(contract)}
             came = {name: _rows(pieces, places, name, step) for name in _names(contract)}
@@ -213,6 +214,8 @@ def _errors(
     out: Figures = {}
     joints, pictures = [], []
     for stream in contract.streams:
+        if stream.name not in told:
+            continue
         kind = stream_kind(stream.kind)
         difference = kind.difference(stream, told[stream.name], came[stream.name])
         if kind.form == 'picture':

@@ -17,7 +17,7 @@ import torch
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import Stream
-from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.protocol import DecodingWorldModel, WorldModel
 from world_model_ros.training.data.segments import Rows
 from world_model_ros.training.judge.open_loop import believe
 
@@ -30,7 +30,7 @@ KEPT = 20  # strips on disk
 
 
 @torch.no_grad()
-def imagine_strip(model: Dreamer, rows: Rows) -> tuple[Rows, Rows] | None:
+def imagine_strip(model: DecodingWorldModel, rows: Rows) -> tuple[Rows, Rows] | None:
     """Return what came and what was told, [20, ...] per stream; None if too short."""
     pieces = [p for p in believe(model, [rows]) if len(p.beliefs) >= CONTEXT + OPEN_LOOP]
     if not pieces:
@@ -46,9 +46,11 @@ def imagine_strip(model: Dreamer, rows: Rows) -> tuple[Rows, Rows] | None:
     return {name: piece.rows[f'obs_{name}'][here] for name in told}, told
 
 
-def draw_strip(model: Dreamer, contract: Contract, rows: Rows, target: Path, title: str) -> bool:
-    """Write a PNG; False if the episode is too short."""
-    made = imagine_strip(model, rows)
+def draw_strip(
+    model: WorldModel, contract: Contract, rows: Rows, target: Path, title: str
+) -> bool:
+    """Write a PNG; False if the episode is too short, or the model cannot draw."""
+    made = imagine_strip(model, rows) if isinstance(model, DecodingWorldModel) else None
     if made is None:
         return False
     came, told = made

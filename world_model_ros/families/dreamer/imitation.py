@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import torch
 
+from world_model_ros.families.dreamer.filtering import filter_windows
 from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.filtering import Batch, filter_windows
+from world_model_ros.families.protocol import Batch
 
 CONTEXT_TICKS = 4  # of a window, seen before anything is compared
 

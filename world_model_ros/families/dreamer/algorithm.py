@@ -14,15 +14,21 @@ import copy
 import functools
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from world_model_ros.families.dreamer.filtering import embed_windows, filter_windows
+from world_model_ros.families.dreamer.imitation import imitation_loss
 from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.filtering import Batch, embed_windows, filter_windows
-from world_model_ros.training.imitation import imitation_loss
+from world_model_ros.families.dreamer.weights import (
+    learner_tensors,
+    restore_learner,
+    shipped_tensors,
+)
+from world_model_ros.families.protocol import Batch
 
 # Where a contract sets no end: long enough for the largest discount.
 ENDLESS_TICKS = 1000
@@ -72,6 +78,8 @@ class Learner:
     late bad step of the policy does not reach a robot.
     """
 
+    family = 'dreamer'
+
     def __init__(self, model: Dreamer, config: LearnerConfig) -> None:
         self.model, self.config = model, config
         episode = model.contract.episode
@@ -94,6 +102,46 @@ class Learner:
         self.return_scale = torch.tensor(1.0)
         self.teacher: Dreamer | None = None
         self.updates = 0
+
+    @property
+    def batch_size(self) -> int:
+        """Return the windows of one update."""
+        return self.config.batch
+
+    @property
+    def window_ticks(self) -> int:
+        """Return the ticks of a window."""
+        return self.config.length
+
+    def settings(self) -> dict[str, Any]:
+        """Return the recipe for records."""
+        return asdict(self.config)
+
+    def normalise(self, rows: Mapping[str, torch.Tensor]) -> None:
+        """Take mean and scale of the joints, once and for all; angles that wrap need none."""
+        model = self.model
+        for name in model.vectors:
+            straight = rows[name][:, getattr(model, f'straight_{name}')]
+            getattr(model, f'mean_{name}').copy_(straight.mean(0))
+            getattr(model, f'scale_{name}').copy_(straight.std(0).clamp(min=1e-3))
+
+    @torch.no_grad()
+    def observe_windows(self, batch: Batch) -> torch.Tensor:
+        """Return the beliefs [B, T, D] of windows by the likeliest latents."""
+        embedded = embed_windows(self.model, batch)
+        return filter_windows(self.model, batch, embedded, sampled=False).beliefs
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return everything learning needs to go on, by name: see `weights`."""
+        return learner_tensors(self)
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take tensors of ``state_dict`` or ``shipped``, also of older versions."""
+        restore_learner(self, state)
+
+    def shipped(self) -> dict[str, torch.Tensor]:
+        """Return what travels beside a bundle, for learning to go on from there."""
+        return shipped_tensors(self)
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Take one gradient step on everything; return figures for the log."""

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from world_model_ros.families.dreamer.net import Dreamer
-
-Batch = dict[str, torch.Tensor]
+from world_model_ros.families.protocol import Batch
 
 
 @dataclass(frozen=True)

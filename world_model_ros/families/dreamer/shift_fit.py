@@ -17,7 +17,8 @@ from typing import Any
 from world_model_ros.families.dreamer.camera import CameraShift
 from world_model_ros.families.dreamer.motors import MotorGains
 from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.shift_search import Draw, Guess, SearchConfig, ShiftSearch, Windows
+from world_model_ros.families.dreamer.shift_search import Guess, SearchConfig, ShiftSearch, Windows
+from world_model_ros.families.protocol import Draw
 
 TURNS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, math.pi / 2, -math.pi / 2, math.pi)
 NOT_UNDERSTOOD = (

@@ -9,17 +9,17 @@ the guess. Owns neither which guesses are tried nor what is made of the best.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 
 from world_model_ros.families.dreamer.camera import CameraShift
+from world_model_ros.families.dreamer.filtering import Filtered, embed_windows, filter_windows
 from world_model_ros.families.dreamer.motors import MotorGains
 from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.filtering import Batch, Filtered, embed_windows, filter_windows
+from world_model_ros.families.protocol import Batch, Draw
 
-Draw = Callable[[int, int], Batch]  # windows, ticks in each -> batch
 LEAST_SEEN = 0.3  # of a picture: what its error is divided by at least
 
 

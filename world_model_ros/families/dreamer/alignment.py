@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 import torch
 
 from world_model_ros.families.dreamer.camera import CameraShift
+from world_model_ros.families.dreamer.filtering import embed_windows, filter_windows
 from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.filtering import Batch, embed_windows, filter_windows
-from world_model_ros.training.shift_fit import FitConfig, find_shifts
-from world_model_ros.training.shift_search import Draw, as_bytes, as_floats
+from world_model_ros.families.dreamer.shift_fit import FitConfig, find_shifts
+from world_model_ros.families.dreamer.shift_search import as_bytes, as_floats
+from world_model_ros.families.protocol import Batch, Draw
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,12 @@ from collections.abc import Callable, Generator
 from enum import Enum
 
 import numpy as np
-import torch
 
-from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.alignment import AlignConfig, align
+from world_model_ros.families.protocol import Aligns, AlignSettings, Batch, Draw, FamilyModel
 from world_model_ros.training.core.state import TrainerState
 from world_model_ros.training.data.nominal import Nominal
 from world_model_ros.training.data.replay import Replay
-from world_model_ros.training.filtering import Batch
-from world_model_ros.training.shift_search import Draw
+from world_model_ros.training.data.windows import as_batch, draw_from
 
 LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
 OLD_SHARE = 0.25  # of a second alignment's windows: what was lived before the first
@@ -39,7 +36,14 @@ class Aligner:
     """Aligns the weights that ``state`` began with to what the robot recorded, twice.
 
     Before anything is learned, with what a robot lived that could not do much, and once more when
-    it has lived with the result: it sees now what it is good for. Never without a config.
+    it has lived with the result: it sees now what it is good for.
+
+    Args:
+        state: has the weights.
+        robot: what the robot recorded.
+        nominal: what the trainer's own simulator recorded, if there is one.
+        rng: draws windows.
+        settings: True: those of the family; False, or a family that cannot align: never.
     """
 
     def __init__(
@@ -48,11 +52,15 @@ class Aligner:
         robot: Replay,
         nominal: Nominal | None,
         rng: np.random.Generator,
-        config: AlignConfig | None,
+        settings: AlignSettings | bool,
     ) -> None:
         self.state, self.robot, self.nominal = state, robot, nominal
-        self.rng, self.config = rng, config
-        self._model: Dreamer | None = None
+        self.rng = rng
+        self._family = state.family if isinstance(state.family, Aligns) else None
+        self.config: AlignSettings | None = None
+        if self._family is not None and settings is not False:
+            self.config = self._family.align_settings() if settings is True else settings
+        self._model: FamilyModel | None = None
         self._steps: Generator[str, None, bool] | None = None
         self._understood: bool | None = None
 
@@ -87,13 +95,15 @@ class Aligner:
             OSError, SafetensorError: what was aligned could not be written; the next step tries
                 again.
         """
-        assert self.config is not None
+        assert self.config is not None and self._family is not None
         if self._steps is None:
             self._model = self.state.origin()
             if self._model is None:  # which was said; what was aligned once stays
                 self.state.align_again = False
                 return Aligned.LOST, 'going on without a second alignment'
-            self._steps = align(self._model, self._recorded(), self._known, self.config, say)
+            self._steps = self._family.align(
+                self._model, self._recorded(), self._known, self.config, say
+            )
         if self._understood is None:
             try:
                 return Aligned.PART, next(self._steps)
@@ -116,9 +126,7 @@ class Aligner:
             old = int(self.rng.binomial(windows, OLD_SHARE))
             new = self.robot.sample(self.rng, windows - old, length, newest=self._lived)
             parts = [new] if old == 0 else [new, self.robot.sample(self.rng, old, length)]
-            return {
-                key: torch.from_numpy(np.concatenate([part[key] for part in parts])) for key in new
-            }
+            return as_batch(parts)
 
         return draw
 
@@ -126,13 +134,3 @@ class Aligner:
         if self.nominal is None or len(self.nominal.replay) < LEAST_NOMINAL:
             return None
         return draw_from(self.nominal.replay, self.rng)(pictures, 1)
-
-
-def draw_from(replay: Replay, rng: np.random.Generator) -> Draw:
-    """Return what draws windows from a replay as tensors."""
-
-    def draw(windows: int, length: int) -> Batch:
-        rows = replay.sample(rng, windows, length)
-        return {key: torch.from_numpy(np.ascontiguousarray(rows[key])) for key in rows}
-
-    return draw
