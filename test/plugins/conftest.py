@@ -11,6 +11,7 @@ import pytest
 import toy_package
 
 from world_model_ros.contract import kinds
+from world_model_ros.families.registry import FAMILIES
 from world_model_ros.robots.bodies import BODIES
 
 
@@ -23,11 +24,12 @@ def toy_folder(tmp_path_factory):
 @pytest.fixture
 def fresh():
     """Nothing that was found before counts, nor what this test finds afterwards."""
-    BODIES.forget()
-    kinds.forget()
+    registries = (BODIES, FAMILIES, kinds)
+    for registry in registries:
+        registry.forget()
     yield
-    BODIES.forget()
-    kinds.forget()
+    for registry in registries:
+        registry.forget()
     for name in [name for name in sys.modules if name.partition('.')[0] == 'wmr_toy']:
         del sys.modules[name]
 

@@ -36,8 +36,7 @@ def draw_from(replay: Replay, rng: np.random.Generator) -> Draw:
 def normalise(algorithm: Algorithm, contract: Contract, replay: Replay) -> None:
     """Let an algorithm take its scales from all that the replay holds, once and for all."""
     rows = {}
-    for stream in contract.streams:
-        if stream.kind != 'image':
-            held = replay.arrays[f'obs_{stream.name}'][:, : replay.held]  # [lanes, T, n]
-            rows[stream.name] = torch.from_numpy(held.reshape(-1, *stream.shape).copy())
+    for stream in contract.vector_streams:
+        held = replay.arrays[f'obs_{stream.name}'][:, : replay.held]  # [lanes, T, n]
+        rows[stream.name] = torch.from_numpy(held.reshape(-1, *stream.shape).copy())
     algorithm.normalise(rows)
