@@ -8,12 +8,16 @@ import ast
 import importlib.util
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
+
+from world_model_ros.contract import parse_contract
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / 'docs'
@@ -45,16 +49,33 @@ def generator():
 
 
 def test_the_site_builds_without_a_warning(tmp_path):
+    """From a copy of docs/ alone, as rosdoc2 does: no page may need what lies beside it."""
     pytest.importorskip('sphinx')
+    alone = shutil.copytree(DOCS, tmp_path / 'docs')
     command = ['-m', 'sphinx', '-W', '-n', '--keep-going', '-q', '-d', str(tmp_path / 'trees')]
     done = subprocess.run(
-        [sys.executable, *command, str(DOCS), str(tmp_path / 'site')],
+        [sys.executable, *command, str(alone), str(tmp_path / 'site')],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert 'world_model_ros' in (tmp_path / 'site' / 'index.html').read_text()
+
+
+def test_rosdoc2_finds_the_site():
+    _, settings = yaml.safe_load_all((ROOT / 'rosdoc2.yaml').read_text())
+    [builder] = settings['builders']
+    assert (ROOT / builder['sphinx']['sphinx_sourcedir'] / 'conf.py').is_file()
+    assert '<rosdoc2>rosdoc2.yaml</rosdoc2>' in (ROOT / 'package.xml').read_text()
+    assert (DOCS / 'index.rst').is_file()  # where there is none it writes one beside index.md
+
+
+@pytest.mark.parametrize('page', PAGES, ids=name_of)
+def test_every_robot_file_of_a_page_is_valid(page):
+    blocks = re.findall(r'^```yaml\n(format: .*?)^```', page.read_text(), re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        parse_contract(block, name_of(page))
 
 
 @pytest.mark.parametrize('part', ['command line', 'node parameters', 'faults'])
