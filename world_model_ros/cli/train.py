@@ -68,7 +68,7 @@ def train_command(
         float, typer.Option(min=0.0, help='Replayed steps per tick, at most.')
     ] = 120.0,
     nominal_ticks: Annotated[
-        int, typer.Option(min=0, help='Cap on ticks of the own simulator, 0: none.')
+        int, typer.Option(min=0, help='Simulated nominal ticks at most; 0: none.')
     ] = 20_000,
     nominal_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help='Share of a batch that is nominal.')
@@ -82,17 +82,15 @@ def train_command(
     ] = 16,
     no_align: Annotated[
         bool,
-        typer.Option('--no-align', help='Do not look for changed cameras and motors first.'),
+        typer.Option('--no-align', help='Do not estimate changed cameras and motors.'),
     ] = False,
     policy_margin: Annotated[
-        float | None, typer.Option(help="The bundle's planner leaves the policy only for more.")
+        float | None, typer.Option(help='How much better a plan must be than the policy.')
     ] = None,
     seed: Annotated[int, typer.Option(help='Training seed (0-4).')] = 0,
     threads: Annotated[int, typer.Option(min=1, help='Torch threads.')] = 1,
-    minutes: Annotated[float, typer.Option(min=0.0, help='Leave after so long, 0: never.')] = 0.0,
-    idle: Annotated[
-        bool, typer.Option('--idle', help='Only on processor time that nobody wants.')
-    ] = False,
+    minutes: Annotated[float, typer.Option(min=0.0, help='Stop after so long; 0: never.')] = 0.0,
+    idle: Annotated[bool, typer.Option('--idle', help='Use idle processor time only.')] = False,
 ) -> None:
     """Learn a world model from a store of recordings, and publish what passes the gate.
 

@@ -42,17 +42,19 @@ def train_sim_command(
         ),
     ] = None,
     reality: Annotated[
-        str | None, typer.Option(help='Simulate this one changed robot (default: nominal).')
+        str | None, typer.Option(help='Simulate this changed robot (default: nominal).')
     ] = None,
     randomize: Annotated[
-        Path | None, typer.Option(help='Simulate realities drawn from this ranges file.')
+        Path | None, typer.Option(help='Draw changed robots from this file of ranges.')
     ] = None,
     decisions_per_update: Annotated[float, typer.Option(help='Ticks per update.')] = 4.0,
-    plan: Annotated[bool, typer.Option('--plan', help='Measure one update, print, stop.')] = False,
+    plan: Annotated[
+        bool, typer.Option('--plan', help='Measure one update, print the expected hours.')
+    ] = False,
     max_hours: Annotated[float, typer.Option(help='Refuse longer runs.')] = 2.0,
     bundle: Annotated[Path | None, typer.Option(help='Export a bundle here at the end.')] = None,
     policy_margin: Annotated[
-        float | None, typer.Option(help="The bundle's planner leaves the policy only for more.")
+        float | None, typer.Option(help='How much better a plan must be than the policy.')
     ] = None,
 ) -> None:
     """Learn a world model in simulation; --frames 0 --bundle DIR exports an untrained bundle."""
