@@ -16,6 +16,7 @@ pytest.importorskip('mujoco')
 from small_learner import batch, learner
 
 from world_model_ros.contract import find_robot, load_contract
+from world_model_ros.families.dreamer import alignment, shift_fit
 from world_model_ros.families.dreamer.alignment import AlignConfig, align
 from world_model_ros.families.dreamer.camera import CameraShift
 from world_model_ros.families.dreamer.motors import MotorGains
@@ -27,7 +28,6 @@ from world_model_ros.families.dreamer.shift_search import (
     as_bytes,
     as_floats,
 )
-from world_model_ros.training import alignment, shift_fit
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.collect import Lanes
 from world_model_ros.training.core.learner_file import find_shipped, read_shipped

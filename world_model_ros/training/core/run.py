@@ -75,10 +75,11 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.scored_in, self.started = scored_in, start is not None
         found = checkpoint.find(self.folder / 'checkpoint')
+        asked = family if start is None else start.family.name
         if found is not None:
-            self.family = family_of(checkpoint.read_state(found), family, found)
+            self.family = family_of(checkpoint.read_state(found), asked, found)
         else:
-            self.family = find_family(family or DEFAULT) if start is None else start.family
+            self.family = find_family(asked or DEFAULT) if start is None else start.family
         sizes = model_config if start is None else start.model
         self.learner = new_algorithm(self.family, contract, sizes, learner_config)
         decisions = config.frames // contract.frames_per_tick
