@@ -79,6 +79,8 @@ def test_auto_takes_cuda_where_it_works_and_else_the_cpu_with_the_reason(machine
     machine.setattr(providers, '_installed', lambda: ['onnxruntime'])
     taken = choose(ProviderSettings(), Runtime())
     assert str(taken) == 'cpu' and 'in place of onnxruntime-gpu' in taken.text
+    machine.setattr(providers, '_load_error', lambda library: f'{library}: cannot open')
+    assert choose(ProviderSettings(), Runtime()).text == 'cpu (no cuda: no NVIDIA driver)'
 
 
 def test_what_is_asked_for_is_taken():

@@ -34,6 +34,7 @@ EXECUTION = {
 # Best first. TensorRT builds engines for minutes when a bundle is loaded for the first time, so
 # it is only taken where it is asked for.
 AUTO = ('cuda', 'cpu')
+DRIVER = 'libcuda.so.1'
 FLAVOURS = ('onnxruntime', 'onnxruntime-gpu')
 GPU_EXTRA = "pip install 'world_model_ros[gpu]'"
 KEPT_ENGINES = 4  # bundles whose engines stay: the acting one, the one before, two candidates
@@ -105,7 +106,10 @@ def choose(settings: ProviderSettings, runtime: Any) -> Taken:
     for name in AUTO if asked == 'auto' else (asked,):
         if name == 'cpu':
             return Taken(instead='; '.join(reasons))
-        reason = _unusable(runtime, name, device_id)
+        if asked == 'auto' and _load_error(DRIVER):  # nobody wants to be told of wheels here
+            reason = 'no NVIDIA driver'
+        else:
+            reason = _unusable(runtime, name, device_id)
         if not reason:
             return Taken(name, device_id)
         reasons.append(f'no {name}: {reason}')
@@ -209,7 +213,7 @@ def _not_built(name: str) -> str:
 
 def _explained(runtime: Any, name: str, device_id: int, error: str) -> str:
     """What is missing on this machine, as far as it can be found out."""
-    if _load_error('libcuda.so.1'):
+    if _load_error(DRIVER):
         return (
             'no NVIDIA driver (libcuda.so.1 does not load): install it until nvidia-smi works; in '
             'a container pass the GPU through (--gpus all)'

@@ -11,7 +11,9 @@ import os
 import sys
 from dataclasses import dataclass
 
-FLAVOURS = ('onnxruntime', 'onnxruntime-gpu')
+from world_model_ros.bundle import BundleError
+from world_model_ros.bundle.providers import FLAVOURS, ProviderSettings, choose
+from world_model_ros.bundle.runtime import has_runtime, import_runtime
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,16 @@ def onnxruntime_finding(installed: set[str] | None = None) -> Finding:
     )
 
 
+def provider_finding() -> Finding:
+    """What `provider: auto` takes here, and why no better one."""
+    if not has_runtime():
+        return Finding('provider', None, 'none without onnxruntime')
+    try:
+        return Finding('provider', True, choose(ProviderSettings(), import_runtime()).text)
+    except BundleError as error:
+        return Finding('provider', False, error.problems[0])
+
+
 def ros_findings() -> list[Finding]:
     """Is ROS importable, which DDS, and how far discovery reaches."""
     distro = os.environ.get('ROS_DISTRO')
@@ -85,6 +97,7 @@ def examine() -> list[Finding]:
     return [
         python_finding(),
         onnxruntime_finding(),
+        provider_finding(),
         *ros_findings(),
         *rendering_findings(),
         _module_finding('mujoco', 'simulated robots need it (extra sim)'),

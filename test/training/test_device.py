@@ -1,0 +1,73 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which processor learns, and what a person is told where it cannot; no GPU is needed."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from world_model_ros.training.core.device import DeviceError, choose_device, has_bf16
+
+
+def machine(cuda='12.8', count=1, error='', bf16=True, flags=()):
+    """A torch of a machine that has or lacks something."""
+
+    def ones(size, device):
+        if error:
+            raise RuntimeError(error)
+        return torch.ones(size)
+
+    return SimpleNamespace(
+        __version__='2.13.0',
+        version=SimpleNamespace(cuda=cuda),
+        cuda=SimpleNamespace(
+            device_count=lambda: count,
+            is_available=lambda: count > 0,
+            is_bf16_supported=lambda including_emulation: bf16,
+            device=lambda device: contextlib.nullcontext(),
+        ),
+        cpu=SimpleNamespace(get_capabilities=lambda: dict.fromkeys(flags, True)),
+        ones=ones,
+    )
+
+
+def test_the_device_that_is_asked_for_is_taken():
+    assert choose_device('cpu', machine()).device == torch.device('cpu')
+    assert choose_device('cuda', machine()).device == torch.device('cuda', 0)
+    assert choose_device('cuda:1', machine(count=2)).text == 'cuda:1'
+
+
+def test_auto_takes_a_gpu_that_works_and_else_the_cpu_with_the_reason():
+    assert choose_device('auto', machine()).text == 'cuda:0'
+    chosen = choose_device('auto', machine(cuda=None))
+    assert chosen.device.type == 'cpu' and 'built without CUDA' in chosen.text
+    assert 'out of memory' in choose_device('auto', machine(error='out of memory')).text
+
+
+@pytest.mark.parametrize(
+    'asked, using, words',
+    [
+        ('cuda', machine(cuda=None), 'torch 2.13.0 is built without CUDA: pip install torch'),
+        ('cuda', machine(count=0), 'torch finds no GPU: install the NVIDIA driver'),
+        ('cuda:1', machine(), 'there is no cuda:1: this machine has cuda:0; or set'),
+        ('cuda:4', machine(count=2), 'this machine has cuda:0 to cuda:1'),
+        ('cuda', machine(error='CUDA error:\nno kernel image'), 'gave: CUDA error: no kernel'),
+        ('gpu', machine(), "device is 'gpu'; expected auto, cpu, cuda or cuda:N"),
+        ('cuda:x', machine(), 'expected auto, cpu, cuda or cuda:N'),
+        ('', machine(), 'expected auto, cpu, cuda or cuda:N'),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(asked, using, words):
+    with pytest.raises(DeviceError) as caught:
+        choose_device(asked, using)
+    assert words in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_mixed_precision_follows_the_device():
+    assert has_bf16(torch.device('cuda'), machine())
+    assert not has_bf16(torch.device('cuda'), machine(bf16=False, flags=('avx512_bf16',)))
+    assert has_bf16(torch.device('cpu'), machine(bf16=False, flags=('amx_bf16',)))
+    assert not has_bf16(torch.device('cpu'), machine())
