@@ -17,6 +17,7 @@ from world_model_ros.wire.cdr import (
     MessageError,
     checksum,
     decode,
+    has_header,
     header_stamp_ns,
 )
 from world_model_ros.wire.decode import StreamError, decode_stream
@@ -211,3 +212,17 @@ def test_every_size_fits_and_a_white_picture_has_no_grey(rows, columns, shape, f
     assert picture.shape == shape and picture.dtype == np.uint8
     assert set(np.unique(picture)) <= ({255} if fit == 'crop' else {0, 255})
     assert 255 in picture
+
+
+@pytest.mark.parametrize(
+    ('type_name', 'stamped'),
+    [
+        (IMAGE, True),
+        ('sensor_msgs/msg/Temperature', True),
+        ('std_msgs/msg/String', False),
+        ('std_msgs/msg/Empty', False),
+        ('my_robot_msgs/msg/Own', False),
+    ],
+)
+def test_a_type_with_a_header_is_known_by_its_definition(type_name, stamped):
+    assert has_header(type_name) is stamped

@@ -21,12 +21,11 @@ from rclpy.signals import SignalHandlerOptions
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._message_class import message_class
-from world_model_ros.nodes._publishers import COMPRESSED_IMAGE, publishers_text
+from world_model_ros.nodes._publishers import publishers_text
 from world_model_ros.telemetry.live_topics import Measured, Wanted
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
+from world_model_ros.wire.cdr import IMAGE, has_header
 
 DISCOVERY_SEC = 5.0  # on a busy machine more than 3
-_STAMPED = (IMAGE, JOINT_STATE, COMPRESSED_IMAGE)
 
 
 class _Listener:
@@ -34,6 +33,7 @@ class _Listener:
 
     def __init__(self, node: Node, topic: str, kind: str) -> None:
         self.measured = Measured(topic, kind)
+        self._stamped = has_header(kind)
         self._first_s = 0.0
         self._lost_before: int | None = None
         node.create_subscription(
@@ -52,7 +52,7 @@ class _Listener:
         measured.newest.append(cdr)
         measured.seconds = now_s - self._first_s
         measured.largest_bytes = max(measured.largest_bytes, len(cdr))
-        if measured.type in _STAMPED:
+        if self._stamped:
             measured.offsets.append((time.time_ns() - _common.cdr_stamp_ns(cdr)) * 1e-9)
 
     def _lost(self, event: QoSMessageLostInfo) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 
+HEADER = 'std_msgs/msg/Header'
 IMAGE = 'sensor_msgs/msg/Image'
 JOINT_STATE = 'sensor_msgs/msg/JointState'
 FLOATS = 'std_msgs/msg/Float64MultiArray'
@@ -64,6 +65,12 @@ def header_stamp_ns(cdr: bytes) -> int:
         raise MessageError(f'expected a serialised message with a header, got {len(cdr)} bytes')
     sec, nanosec = layout.unpack_from(cdr, 4)
     return sec * _NS_PER_SEC + nanosec
+
+
+def has_header(type_name: str) -> bool:
+    """Whether messages of a type begin with a std_msgs/Header; False for an unknown type."""
+    _, fields = typestore().fielddefs.get(type_name, ((), ()))
+    return bool(fields) and fields[0][1][1] == HEADER
 
 
 def joint_names(cdr: bytes) -> Iterator[str]:
