@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every fault that a process counts or a view shows: its name, what it means, what to do.
 
-Owns the words, once: the trainer counts by these names, `telemetry/faults.py` shows them, and
-docs/reference/faults.md is made of them. A new fault is one row here. Imports nothing of ours.
+Owns the words, once: the trainer counts by these names, `telemetry/present_faults.py` shows them,
+and docs/reference/faults.md is made of them. A new fault is one row here. Imports nothing of ours.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from world_model_ros.experience import (
     parity,
 )
 from world_model_ros.nodes.recorder_topics import message_class, wanted_topics
-from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros

@@ -25,7 +25,7 @@ from world_model_ros.store import (
     open_store,
 )
 from world_model_ros.store.episodes import episode_record
-from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros

@@ -28,7 +28,7 @@ from world_model_ros.nodes import _common
 from world_model_ros.parent import PARENT_ENV
 from world_model_ros.releases import publish_release
 from world_model_ros.store import complete_episodes, open_store
-from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros

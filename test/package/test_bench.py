@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from world_model_ros.bench import run as bench_run
+from world_model_ros.bench import all_nodes
 from world_model_ros.bench.tick import Messages
 from world_model_ros.bundle import BundleError, find_bundle
 from world_model_ros.cli import main
@@ -76,11 +76,11 @@ def test_a_bundle_that_is_nowhere_is_refused_with_a_remedy():
     ],
 )
 def test_processes_are_named_by_their_module(line, name):
-    assert bench_run._name(line) == name
+    assert all_nodes._name(line) == name
 
 
 def test_no_recorded_episode_gives_no_figures():
-    assert bench_run.recorded_figures([]) == {'recorded_ticks': 0, 'spare_ms': {}}
+    assert all_nodes.recorded_figures([]) == {'recorded_ticks': 0, 'spare_ms': {}}
 
 
 def test_jitter_is_the_distance_from_the_period_after_the_first_second(contract):
@@ -90,7 +90,7 @@ def test_jitter_is_the_distance_from_the_period_after_the_first_second(contract)
         'chunk_interval_s': [],
         'guard_latency_s': [9.0] * 50 + [0.001],
     }
-    figures = bench_run.wall_clock_figures(heard, contract)
+    figures = all_nodes.wall_clock_figures(heard, contract)
     assert figures['guard_jitter_ms']['max'] == pytest.approx(4.0)
     assert figures['guard_latency_ms']['max'] == pytest.approx(1.0)
     assert figures['tick_jitter_ms'] == {}

@@ -14,8 +14,13 @@ pytest.importorskip('rich')
 pytest.importorskip('rclpy')
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.deploy.supervisor import Child
-from world_model_ros.telemetry.faults import NODE_SILENT_SEC, SILENT_SEC, Fault, find_faults
 from world_model_ros.telemetry.learning_loop import Circle, folders, prepare
+from world_model_ros.telemetry.present_faults import (
+    NODE_SILENT_SEC,
+    SILENT_SEC,
+    Fault,
+    find_faults,
+)
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView, Score
 from world_model_ros.telemetry.terminal import gate_line, history, release_line, trainer_line
 

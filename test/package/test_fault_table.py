@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from world_model_ros.fault_table import TABLE, TRAINER, fault_table
-from world_model_ros.telemetry.faults import find_faults
+from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import RobotView
 
 ROOT = Path(__file__).resolve().parents[2]

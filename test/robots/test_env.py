@@ -10,7 +10,7 @@ import pytest
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.robots import EnvError, Reality, make_env
 from world_model_ros.robots.bodies import BodyError
-from world_model_ros.robots.camera import colour_matrix, develop
+from world_model_ros.robots.picture_shift import colour_matrix, develop
 
 REACHER = load_contract(find_robot('reacher'))
 

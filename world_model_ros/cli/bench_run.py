@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from world_model_ros.bench.all_nodes import run
 from world_model_ros.bench.measure import machine
-from world_model_ros.bench.run import run
 from world_model_ros.cli._arguments import fresh_folder, known_bundle
 from world_model_ros.cli._reported import reported
 from world_model_ros.contract import find_robot, load_contract

@@ -22,7 +22,6 @@ from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.telemetry.demo_run import Ears, default_reality, demo_settings, run
-from world_model_ros.telemetry.faults import Fault
 from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
     Circle,
@@ -30,6 +29,7 @@ from world_model_ros.telemetry.learning_loop import (
     missing_for_training,
     prepare,
 )
+from world_model_ros.telemetry.present_faults import Fault
 from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.telemetry.terminal import draw
 

@@ -23,7 +23,7 @@ from world_model_ros.robots.bodies import (
     Truncates,
     make_body,
 )
-from world_model_ros.robots.camera import colour_matrix, develop
+from world_model_ros.robots.picture_shift import colour_matrix, develop
 from world_model_ros.robots.reality import NOMINAL, Reality
 
 

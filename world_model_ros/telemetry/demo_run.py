@@ -17,7 +17,6 @@ from typing import Any, Protocol
 from world_model_ros.contract import Contract, config_directories
 from world_model_ros.deploy.nodes_table import SIM, UPDATER, Settings
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
-from world_model_ros.telemetry.faults import find_faults
 from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
     EXPLORE_AMPLITUDE,
@@ -26,6 +25,7 @@ from world_model_ros.telemetry.learning_loop import (
     Circle,
     robot_id,
 )
+from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import RobotView
 
 REFRESH_SEC = 0.25

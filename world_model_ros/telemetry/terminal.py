@@ -17,7 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from world_model_ros.telemetry.faults import Fault, find_faults
+from world_model_ros.telemetry.present_faults import Fault, find_faults
 
 if TYPE_CHECKING:
     from world_model_ros.deploy.supervisor import Child

@@ -11,7 +11,7 @@ import sys
 if sys.platform.startswith('linux'):
     os.environ.setdefault('MUJOCO_GL', 'egl')  # read by mujoco at import, which comes later
 
-from world_model_ros.robots.bodies.protocol import (
+from world_model_ros.robots.bodies.body import (
     Body,
     BodyError,
     BodyFactory,

@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.robots.bodies.protocol import BodyError, JointState
+from world_model_ros.robots.bodies.body import BodyError, JointState
 from world_model_ros.robots.reality import NOMINAL, Reality
 
 _HIGHEST_SEED = 2**31

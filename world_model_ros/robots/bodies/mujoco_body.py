@@ -18,7 +18,7 @@ import mujoco
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.robots.bodies.protocol import BodyError, JointState
+from world_model_ros.robots.bodies.body import BodyError, JointState
 from world_model_ros.robots.reality import Reality
 
 _CAMERA = 'fixed'  # in dm_control's models

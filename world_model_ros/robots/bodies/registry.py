@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from world_model_ros.contract import Contract
 from world_model_ros.plugins import PluginError, Plugins
-from world_model_ros.robots.bodies.protocol import Body, BodyError, BodyFactory
+from world_model_ros.robots.bodies.body import Body, BodyError, BodyFactory
 from world_model_ros.robots.reality import NOMINAL, Reality
 
 _HERE = 'world_model_ros.robots.bodies'
@@ -56,7 +56,7 @@ def make_body(contract: Contract, reality: Reality = NOMINAL) -> Body:
     if missing := [part for part in _PARTS if not hasattr(body, part)]:
         raise BodyError(
             f'simulated body {name!r} of package {BODIES.package(name)} lacks '
-            f'{", ".join(missing)}: see Body in robots/bodies/protocol.py'
+            f'{", ".join(missing)}: see Body in robots/bodies/body.py'
         )
     body.set_reality(reality)
     return body
