@@ -10,11 +10,9 @@ import pytest
 import torch
 import toy_package
 
-from world_model_ros.bundle import load_bundle
 from world_model_ros.contract import load_contract, parse_contract
 from world_model_ros.families.registry import FAMILIES, find_family
 from world_model_ros.training.core.run import Run, RunConfig
-from world_model_ros.training.export.bundle import export_bundle
 from world_model_ros.training.judge.open_loop import believe, open_loop_figures
 
 pytestmark = pytest.mark.usefixtures('toy', 'one_thread')
@@ -49,9 +47,6 @@ def test_it_predicts_a_linear_system_until_its_dynamics_are_shuffled(tmp_path):
     run.go()
     again = Run(contract, tmp_path / 'run', config)  # the folder remembers its family
     assert again.family.name == 'toy' and again.learner.updates == run.learner.updates == 40
-
-    export_bundle(again.learner, tmp_path / 'bundle', {})
-    assert load_bundle(tmp_path / 'bundle', contract).manifest['family'] == 'toy'
 
     rows = {key: array[0, : run.replay.held].copy() for key, array in run.replay.arrays.items()}
     model = again.learner.average

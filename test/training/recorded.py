@@ -63,7 +63,8 @@ def record(
     from world_model_ros.robots import make_env
 
     contract = contract or robot()
-    topics = {role: counter.TOPICS[role] for role in ('stream.camera', 'stream.joints', 'tick')}
+    roles = [*(f'stream.{stream.name}' for stream in contract.streams), 'tick']
+    topics = {role: counter.TOPICS[role] for role in roles}
     info = EpisodeInfo(
         uuid,
         robot_id='r1',

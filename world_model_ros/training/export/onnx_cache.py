@@ -57,6 +57,7 @@ class Traced:
 
 def _trace(graph: Graph) -> torch.onnx.ONNXProgram:
     logging.getLogger('onnxscript').setLevel(logging.ERROR)
+    logging.getLogger('onnx_ir').setLevel(logging.ERROR)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # torch warns of its own internals at every export.
