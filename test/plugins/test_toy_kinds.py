@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+import toy_package
 import toy_robot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from world_model_ros.experience import check_episode, to_arrays
 from world_model_ros.experience.read.rebuild import parity
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.robots import BodyError, make_env
 from world_model_ros.telemetry.live_topics import expected_of
 from world_model_ros.wire import cdr
 from world_model_ros.wire.cdr import FLOATS, decode, typestore
@@ -180,3 +182,22 @@ def test_an_episode_is_recorded_and_read_back_with_what_was_seen(contract, tmp_p
     arrays = to_arrays(path)
     np.testing.assert_array_equal(arrays['obs_oven'], [row['oven'] for row in seen])
     np.testing.assert_array_equal(arrays['obs_joints'], [row['joints'] for row in seen])
+
+
+def test_a_simulated_body_senses_what_the_kind_sends_and_reads(toy):
+    """The kind of one seam and the body of another meet in Env without knowing each other."""
+    oven = '  oven: {kind: temperature, topic: oven, rate: 50.0, max_age: 0.1, scale: celsius}\n'
+    contract = parse_contract(toy_package.CONTRACT.replace('action:\n', f'{oven}action:\n'))
+    env = make_env(contract, 1)
+    step = env.reset()
+    assert step.arrays['oven'].tolist() == [20.0]
+    for _ in range(10):
+        step = env.step([1.0])
+    assert step.arrays['oven'] == pytest.approx(env.robot.body.state[2])
+    assert step.arrays['oven'][0] > 20.0 and step.observation.valid
+    body = type(env.robot.body)
+    parts = {name: part for name, part in vars(body).items() if not name.startswith('__')}
+    del parts['sense']
+    numb = type('Numb', (), {**parts, '__init__': body.__init__})
+    with pytest.raises(BodyError, match=r'streams\.oven: .* has a method sense'):
+        make_env(contract, 0, body=numb(contract)).reset()

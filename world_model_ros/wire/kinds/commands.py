@@ -8,6 +8,7 @@ a std_msgs/Float64MultiArray. Must not import ROS, torch or the bundle.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from world_model_ros.contract import Action
 
 
-PADDING_BYTES = 8  # behind a JointState whose last fields are empty
+# What rclpy leaves behind a message that it serialises for itself, by experiment.
+PADDING_BYTES = (4, 8, 12)
 
 
 class JointCommandKind(CommandKind):
@@ -69,15 +71,14 @@ class JointCommandKind(CommandKind):
 
 
 def _message(type_name: str, cdr: bytes) -> Any:
-    """A command of anybody, also one from rclpy's serialize_message, which adds a few bytes."""
+    """A command of anybody, also one from rclpy's serialize_message, which adds bytes."""
     try:
         return decode(type_name, cdr)
     except MessageError:
-        try:
-            return decode(type_name, cdr[:-PADDING_BYTES])
-        except MessageError:
-            pass  # the first refusal is about the whole message
-        raise
+        for count in PADDING_BYTES:
+            with contextlib.suppress(MessageError):
+                return decode(type_name, cdr[:-count])
+        raise  # the first refusal is about the whole message
 
 
 class EffortKind(JointCommandKind):
