@@ -21,7 +21,9 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from world_model_ros.contract import load_contract
-from world_model_ros.nodes import _common, _unfriendly_faults, _wire
+from world_model_ros.nodes import _common, _unfriendly_faults
+from world_model_ros.nodes._message_class import message_class
+from world_model_ros.wire.commands import encoder
 
 pytestmark = pytest.mark.ros
 NAMES = list(load_contract('unfriendly_arm').action.names)
@@ -48,7 +50,7 @@ class Ears:
             String, 'unfriendly_arm/status', self.on_status, _common.LATCHED_QOS
         )
         self.command = node.create_publisher(
-            _wire.command_type(self.contract), 'command', _common.RELIABLE_QOS
+            message_class(self.contract.action.type), 'command', _common.RELIABLE_QOS
         )
         robot.start('unfriendly_arm', joint_rate=60.0, camera_rate=10.0)
         robot.until(lambda: self.status and len(self.pictures) == 2, 'the arm')
@@ -71,7 +73,8 @@ class Ears:
         return [result.reason for result in answer.results if not result.successful]
 
     def send(self, values):
-        self.command.publish(_wire.command_message(self.contract, time.time_ns(), values))
+        encode = encoder(self.contract.action)
+        self.command.publish(encode(time.time_ns(), np.asarray(values, float)))
 
     def newest(self, kind):
         """Wait for a message that is sent from now on."""
