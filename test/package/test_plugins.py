@@ -11,6 +11,7 @@ import pytest
 from outside_package import write_package
 
 from world_model_ros.contract.kinds import PLUGINS
+from world_model_ros.deploy import machine
 from world_model_ros.families.registry import FAMILIES
 from world_model_ros.plugins import PluginError, Plugins
 from world_model_ros.robots.bodies import BODIES
@@ -100,3 +101,12 @@ def test_setup_registers_what_the_table_of_ours_holds(registry):
     (points,) = (item.value for item in call.keywords if item.arg == 'entry_points')
     rows = ast.literal_eval(points)[registry.group]
     assert dict(row.split(' = ') for row in rows) == registry.own
+
+
+def test_doctor_lists_plug_ins_and_names_a_broken_one(tmp_path, monkeypatch):
+    points = {'world_model_ros.bodies': {'fine': 'json:loads', 'broken': 'no_such_module:Body'}}
+    monkeypatch.syspath_prepend(str(write_package(tmp_path, 'my-robot', points)))
+    lines = {finding.text: finding.ok for finding in machine.plugin_findings()}
+    assert lines.pop("simulated body 'fine' of package my-robot 1.2") is True
+    (broken,) = (text for text in lines if "'broken'" in text)
+    assert 'my-robot 1.2' in broken and 'no_such_module' in broken and lines[broken] is None

@@ -14,6 +14,13 @@ from dataclasses import dataclass
 from world_model_ros.bundle import BundleError
 from world_model_ros.bundle.providers import FLAVOURS, ProviderSettings, choose
 from world_model_ros.bundle.runtime import has_runtime, import_runtime
+from world_model_ros.plugins import PluginError, Plugins
+
+PLUGIN_GROUPS = {
+    'world_model_ros.families': 'world-model family',
+    'world_model_ros.kinds': 'kind',
+    'world_model_ros.bodies': 'simulated body',
+}
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,26 @@ def examine() -> list[Finding]:
         *ros_findings(),
         *rendering_findings(),
         _module_finding('mujoco', 'simulated robots need it (extra sim)'),
+        _module_finding('gymnasium', 'bodies of Gymnasium environments need it (extra sim)'),
         _module_finding('torch', 'training needs it (extra train); robots do not'),
+        *plugin_findings(),
     ]
+
+
+def plugin_findings() -> list[Finding]:
+    """One line for each plug-in of another package; a broken one hinders only who asks for it."""
+    found = []
+    for group, what in PLUGIN_GROUPS.items():
+        plugins = Plugins(group, what, {})  # ours are no plug-ins here
+        for name in plugins.names():
+            try:
+                plugins.load(name)
+            except PluginError as error:
+                found.append(Finding('plug-in', None, str(error)))
+            else:
+                text = f'{what} {name!r} of package {plugins.package(name)}'
+                found.append(Finding('plug-in', True, text))
+    return found
 
 
 def _version(distribution: str) -> str | None:
