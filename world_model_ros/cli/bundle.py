@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `bundle` verb: says whether an exported model is whole."""
+"""The `bundle` verb: says whether an exported model is whole; writes an untrained one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from world_model_ros.bundle import BundleError, check_bundle, find_bundle
+from world_model_ros.cli._arguments import learnable, refuse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -44,3 +45,28 @@ def check(
     else:
         typer.echo(f'{folder} is whole')
     raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def init(
+    contract: Annotated[str, typer.Argument(help='Robot name or contract file.')],
+    out: Annotated[Path, typer.Option(help='Bundle directory to write; must not exist.')],
+    family: Annotated[str, typer.Option(help='World-model family.')] = 'dreamer',
+    seed: Annotated[int, typer.Option(help='Of the random weights.')] = 0,
+) -> None:
+    """Write a bundle with untrained weights, to try a robot's cost and wiring before it learned.
+
+    Its policy moves the robot at random: use it in shadow, or learn from it.
+    """
+    robot = learnable(contract)
+    from world_model_ros.families.registry import FamilyError
+    from world_model_ros.training.export.untrained import export_untrained
+
+    try:
+        export_untrained(robot, family, out, seed)
+    except (FamilyError, OSError) as error:
+        refuse(str(error))
+    typer.echo(
+        f'{out} is whole and untrained: its policy is random. To learn from recordings:\n'
+        f'  world-model train STORE --contract {contract} --from-scratch'
+    )

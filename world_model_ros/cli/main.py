@@ -31,7 +31,7 @@ VERBS = {
     'bench': Verb(f'{_HERE}.bench', 'app', 'Measure: tick, run, record, parity, …'),
     'chaos': Verb(f'{_HERE}.chaos', 'app', 'Inject faults: guard, ingest, recorder, …'),
     'contract': Verb(f'{_HERE}.contract', 'app', 'Check and explain a robot file.'),
-    'bundle': Verb(f'{_HERE}.bundle', 'app', 'Check an exported model.'),
+    'bundle': Verb(f'{_HERE}.bundle', 'app', 'Check an exported model; write an untrained one.'),
     'store': Verb(f'{_HERE}.store', 'app', 'Make a store; delete what is old.'),
     'episodes': Verb(f'{_HERE}.episodes', 'app', 'List, check and export recordings.'),
     'report': Verb(f'{_HERE}.report', 'report_command', 'Write a page on what the robots did.'),
