@@ -56,7 +56,7 @@ def init(
 ) -> None:
     """Write a bundle with untrained weights, to try a robot's cost and wiring before it learned.
 
-    Its policy moves the robot at random: use it in shadow, or learn from it.
+    Its policy has learned nothing: use it in shadow.
     """
     robot = learnable(contract)
     from world_model_ros.families.registry import FamilyError
@@ -67,6 +67,6 @@ def init(
     except (FamilyError, OSError) as error:
         refuse(str(error))
     typer.echo(
-        f'{out} is whole and untrained: its policy is random. To learn from recordings:\n'
+        f'{out} is whole; its policy has learned nothing. To learn from recordings:\n'
         f'  world-model train STORE --contract {contract} --from-scratch'
     )

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bundle with untrained weights, for any contract: to try a robot before anything was learned.
 
-It has the size and the cost of a learned one. Its policy is that of random weights. No learner
+It has the size and the cost of a learned one. Its policy has learned nothing. No learner
 file lies beside it: there is nothing to go on from.
 """
 
