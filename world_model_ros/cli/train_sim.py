@@ -57,7 +57,7 @@ def train_sim_command(
         float | None, typer.Option(help='How much better a plan must be than the policy.')
     ] = None,
 ) -> None:
-    """Learn a world model in simulation; --frames 0 --bundle DIR exports an untrained bundle."""
+    """Learn a world model in simulation; --frames 0 --bundle DIR exports what was learned."""
     if randomize is not None and reality is not None:
         raise typer.BadParameter('--randomize and --reality exclude each other')
     contract = learnable(robot)
@@ -75,7 +75,7 @@ def train_sim_command(
     if bundle is not None:
         _check_bundle(bundle)
     elif frames == 0:
-        raise typer.BadParameter('--frames 0 trains nothing; give --bundle to export untrained')
+        raise typer.BadParameter('--frames 0 trains nothing; give --bundle to export a run')
     folder = out or Path('runs') / f'{contract.name}_seed{seed}'
     try:
         source = Source.find(contract, reality or 'nominal', randomize, from_file)
@@ -91,6 +91,11 @@ def train_sim_command(
         )
     except (BodyError, RealityError, FamilyError, LearnerFileError) as error:
         refuse(str(error))
+    if frames == 0 and not run.learner.updates:
+        refuse(
+            f'{folder}: nothing was learned there; for an untrained bundle: world-model bundle '
+            f'init {robot} --out {bundle}'
+        )
     if plan or frames > 0:
         figures = expected(run)
         typer.echo(json.dumps(figures))

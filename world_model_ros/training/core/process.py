@@ -7,12 +7,16 @@ Imports no torch: `give_way` is called before that import, which takes seconds.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import Protocol
 
 NICE = 19  # of a trainer beside a robot
+# Linux may share the processor between sessions first; niceness then counts within one alone.
+AUTOGROUP = Path('/proc/self/autogroup')
 
 
 class Leaves(Protocol):
@@ -30,6 +34,9 @@ def give_way(*, idle: bool) -> None:
     os.nice(NICE)
     if idle and hasattr(os, 'SCHED_IDLE'):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if os.getsid(0) == os.getpid():  # in a session of others, a terminal's, they would suffer too
+        with contextlib.suppress(OSError):  # no such thing here
+            AUTOGROUP.write_text(str(NICE))
 
 
 def run_until_told(service: Leaves, minutes: float) -> None:

@@ -17,6 +17,7 @@ class ToyMass:
 
     frame_s = DT_SEC
     actuators = ('mass',)
+    command_kinds = ('effort', 'velocity_array')  # its driver pushes 1 N for each m/s asked for
 
     def __init__(self, contract):
         self.state = np.zeros(3)
