@@ -241,9 +241,12 @@ class Player:
             here = stage.position()
             stage.end('unfriendly_arm', signal.SIGKILL)
             self._mark(done.JOINTS_BAD, begin_s)
+            started_s = time.time()
             stage.start_driver(here)
             self._mark(done.DRIVER_AWAY, begin_s)
             self._mark(done.JOINTS_GOOD, time.time())
+            if stage.simulated:
+                self._mark(done.CLOCK_GOOD, started_s)  # the new one's clock runs
             return
         killed = name == 'guard killed'
         stage.end('guard', signal.SIGKILL if killed else signal.SIGINT)
