@@ -37,7 +37,8 @@ from world_model_ros.experience import (
     list_episodes,
     parity,
 )
-from world_model_ros.nodes.recorder_topics import message_class, wanted_topics
+from world_model_ros.nodes._message_class import message_class
+from world_model_ros.nodes.recorder_topics import wanted_topics
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 

@@ -18,7 +18,7 @@ import robot_processes
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.experience import check_episode
 from world_model_ros.nodes import _common
-from world_model_ros.nodes.recorder_topics import message_class
+from world_model_ros.nodes._message_class import message_class
 from world_model_ros.store import (
     complete_episodes,
     download_episode,
