@@ -99,9 +99,26 @@ class Learner:
             torch.optim.Adam(self.policy_params, config.policy_lr, eps=1e-6),
         ]
         self.rates = [config.model_lr, config.value_lr, config.policy_lr]
-        self.return_scale = torch.tensor(1.0)
+        self.return_scale = torch.tensor(1.0, device=self.device)
         self.teacher: Dreamer | None = None
         self.updates = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the model learns."""
+        return self.model.action_mid.device
+
+    def to(self, device: torch.device) -> None:
+        """Go on learning on another device; windows may come from anywhere."""
+        for net in (self.model, self.average, self.slow_value, self.teacher):
+            if net is not None:
+                net.to(device)  # parameters stay the same objects for the optimisers
+        self.return_scale = self.return_scale.to(device)
+        for optimiser in self.optimisers:
+            optimiser.load_state_dict(optimiser.state_dict())  # moments follow the parameters
+
+    def _here(self, batch: Batch) -> Batch:
+        return {name: rows.to(self.device) for name, rows in batch.items()}
 
     @property
     def batch_size(self) -> int:
@@ -128,6 +145,7 @@ class Learner:
     @torch.no_grad()
     def observe_windows(self, batch: Batch) -> torch.Tensor:
         """Return the beliefs [B, T, D] of windows by the likeliest latents."""
+        batch = self._here(batch)
         embedded = embed_windows(self.model, batch)
         return filter_windows(self.model, batch, embedded, sampled=False).beliefs
 
@@ -145,6 +163,7 @@ class Learner:
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Take one gradient step on everything; return figures for the log."""
+        batch = self._here(batch)
         warm = min(1.0, (self.updates + 1) / self.config.warmup_updates)
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]['lr'] = rate * warm
@@ -190,10 +209,10 @@ class Learner:
         flat = filtered.beliefs.flatten(0, 1)
         losses = {'kl': c.dyn_scale * dyn + c.rep_scale * rep}
         count = flat.shape[0]
-        picked = torch.randperm(count)[: max(1, int(count * c.decode_share))]
+        picked = torch.randperm(count, device=flat.device)[: max(1, int(count * c.decode_share))]
         for name in model.pictures:
             target = batch[f'obs_{name}'].flatten(0, 1)[picked].permute(0, 3, 1, 2) / 255.0
-            with torch.autocast('cpu', torch.bfloat16, enabled=c.bf16):
+            with torch.autocast(flat.device.type, torch.bfloat16, enabled=c.bf16):
                 pixels = model.decoders[name](flat[picked])
             error = (pixels.float() - target).square().sum((1, 2, 3)).mean()
             losses[f'picture_{name}'] = c.picture_scale * error
@@ -222,14 +241,14 @@ class Learner:
     ) -> dict[str, float]:
         c, model = self.config, self.model
         flat = beliefs.flatten(0, 1)
-        belief = flat[torch.randperm(flat.shape[0])[: c.starts]]  # [M, D]
+        belief = flat[torch.randperm(flat.shape[0], device=flat.device)[: c.starts]]  # [M, D]
         states, entropies = [belief], []
         shape = (belief.shape[0], model.config.groups, model.config.classes)
         for _ in range(c.horizon):
             mean, std = model.unit_policy(belief)
             raw = mean + std * torch.randn_like(mean)
             action = raw + (raw.clamp(-1.0, 1.0) - raw).detach()  # straight-through clip
-            noise = torch.rand(shape).clamp(1e-6, 1.0 - 1e-6)
+            noise = torch.rand(shape, device=belief.device).clamp(1e-6, 1.0 - 1e-6)
             belief = model.imagine_unit(belief, action, noise)
             states.append(belief)
             entropies.append(torch.log(std).sum(-1))

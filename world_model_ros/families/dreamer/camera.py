@@ -34,8 +34,8 @@ class CameraShift(nn.Module):
     def homography(self) -> torch.Tensor:
         """Return where points of the picture as it was lie in the one as it is, [3, 3]."""
         turn, zoom, x, y, tip_x, tip_y = self.geometry.unbind()
-        cos, sin, none = torch.cos(turn), torch.sin(turn), torch.zeros(())
-        one = torch.ones(())
+        cos, sin, none = torch.cos(turn), torch.sin(turn), torch.zeros_like(turn)
+        one = torch.ones_like(turn)
         turned = torch.stack([cos, -sin, none, sin, cos, none, none, none, one])
         scale = torch.exp(zoom)
         moved = torch.stack([scale, none, x, none, scale, y, tip_x, tip_y, one])
@@ -61,7 +61,8 @@ class CameraShift(nn.Module):
         return _mix(mixed, pictures) + offset
 
     def _colours(self) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.eye(3) + self.colour[:, :3], self.colour[:, 3, None, None]
+        same = torch.eye(3, device=self.colour.device)
+        return same + self.colour[:, :3], self.colour[:, 3, None, None]
 
 
 def _mix(matrix: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
@@ -73,8 +74,8 @@ def _resample(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return pictures sampled at the mapped points, and which of these lie inside [h, w]."""
     height, width = pictures.shape[-2:]
-    ys = (torch.arange(height) + 0.5) / height * 2.0 - 1.0
-    xs = (torch.arange(width) + 0.5) / width * 2.0 - 1.0
+    ys = (torch.arange(height, device=homography.device) + 0.5) / height * 2.0 - 1.0
+    xs = (torch.arange(width, device=homography.device) + 0.5) / width * 2.0 - 1.0
     y, x = torch.meshgrid(ys, xs, indexing='ij')
     points = torch.stack([x, y, torch.ones_like(x)], -1) @ homography.T  # [h, w, 3]
     grid = points[..., :2] / points[..., 2:].clamp(min=NEAREST)

@@ -43,7 +43,7 @@ def embed_windows(
     """
     flat = {s.name: batch[f'obs_{s.name}'].flatten(0, 1) for s in model.contract.streams}
     flat |= pictures or {}
-    with torch.autocast('cpu', torch.bfloat16, enabled=bf16):
+    with torch.autocast(model.action_mid.device.type, torch.bfloat16, enabled=bf16):
         embedded = model.embed(flat, batch['ages'].flatten(0, 1))
     return embedded.float().unflatten(0, batch['reward'].shape)
 
@@ -56,7 +56,8 @@ def filter_windows(
     keep = 1.0 - batch['is_first'].float().unsqueeze(-1)  # [B, T, 1]
     unit = model.normalise_action(batch['action_sent']) * keep
     belief = model.initial(size)
-    noise = torch.rand(length, size, model.config.groups, model.config.classes)
+    shape = (length, size, model.config.groups, model.config.classes)
+    noise = torch.rand(shape, device=belief.device)
     noise = noise.clamp(1e-6, 1.0 - 1e-6)
     beliefs, priors, posteriors = [], [], []
     for t in range(length):

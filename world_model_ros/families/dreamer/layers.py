@@ -84,7 +84,7 @@ class PictureEncoder(nn.Module):
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         """Map uint8 [B, h, w, 3] to [B, out]."""
         # bf16 holds 0..255 exactly; scaling the weights is cheaper than scaling the pixels.
-        fast = torch.is_autocast_enabled('cpu')
+        fast = torch.is_autocast_enabled(picture.device.type)
         x = picture.permute(0, 3, 1, 2).to(torch.bfloat16 if fast else torch.float32)
         weight = self.stem.weight * (1.0 / 255.0)
         x = F.conv2d(x, weight, self.stem.bias, self.stem.stride)

@@ -26,7 +26,7 @@ def learner_tensors(learner: Learner) -> dict[str, torch.Tensor]:
         for slot, state in optimiser.state_dict()['state'].items():
             for key, value in state.items():
                 out[f'optimiser.{index}.{slot}.{key}'] = torch.as_tensor(value)
-    return {k: v.detach().contiguous().clone() for k, v in out.items()}
+    return {k: _kept(v) for k, v in out.items()}
 
 
 def shipped_tensors(learner: Learner) -> dict[str, torch.Tensor]:
@@ -37,7 +37,7 @@ def shipped_tensors(learner: Learner) -> dict[str, torch.Tensor]:
     out = {f'model.{k}': v for k, v in learner.average.state_dict().items()}
     out |= {f'slow_value.{k}': v for k, v in learner.slow_value.state_dict().items()}
     out['return_scale'] = learner.return_scale.reshape(1)
-    return {k: v.detach().contiguous().clone() for k, v in out.items()}
+    return {k: _kept(v) for k, v in out.items()}
 
 
 def restore_learner(learner: Learner, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -56,6 +56,11 @@ def restore_learner(learner: Learner, tensors: Mapping[str, torch.Tensor]) -> No
         full = optimiser.state_dict()
         full['state'] = slots
         optimiser.load_state_dict(full)
+
+
+def _kept(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a copy on the CPU: files move between devices."""
+    return tensor.detach().to('cpu', copy=True).contiguous()
 
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
