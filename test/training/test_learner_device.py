@@ -11,12 +11,11 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from world_model_ros.contract import load_contract
-from world_model_ros.families.dreamer.algorithm import Learner, LearnerConfig
+from small_learner import SMALL, batch, learner
+
 from world_model_ros.families.dreamer.net import Dreamer
 
 META = torch.device('meta')
-WINDOWS, TICKS = 2, 6
 
 
 @pytest.fixture
@@ -36,51 +35,36 @@ def elsewhere(monkeypatch):
     return asked
 
 
-def windows(contract, device):
-    rows = {
-        f'obs_{s.name}': torch.zeros(
-            (WINDOWS, TICKS, *s.shape), dtype=torch.uint8 if len(s.shape) == 3 else torch.float32
-        )
-        for s in contract.streams
-    }
-    rows |= {
-        'ages': torch.zeros(WINDOWS, TICKS, len(contract.streams)),
-        'action_sent': torch.zeros(WINDOWS, TICKS, contract.action_dim),
-        'reward': torch.zeros(WINDOWS, TICKS),
-        'is_first': torch.zeros(WINDOWS, TICKS, dtype=torch.bool),
-        'terminal': torch.zeros(WINDOWS, TICKS, dtype=torch.bool),
-    }
-    return {name: value.to(device) for name, value in rows.items()}
+def windows(device='cpu'):
+    return {name: rows.to(device) for name, rows in batch().items()}
 
 
 @pytest.mark.parametrize('anchored', [False, True])
 def test_updates_meet_no_tensor_of_another_device(elsewhere, anchored):
-    contract = load_contract('reacher')
     with META:
-        learner = Learner(Dreamer(contract), LearnerConfig(bf16=False))
+        ours = learner()
         if anchored:
-            learner.anchor(Dreamer(contract))
+            ours.anchor(Dreamer(ours.model.contract, SMALL))
 
-    learner.update(windows(contract, 'cpu'))
-    learner.update(windows(contract, META))
-    beliefs = learner.observe_windows(windows(contract, 'cpu'))
+    ours.update(windows())
+    ours.update(windows(META))
+    beliefs = ours.observe_windows(windows())
 
-    assert beliefs.device == META and learner.device == META
-    assert learner.return_scale.device == META
-    assert {p.device for p in learner.average.parameters()} == {META}
+    assert beliefs.device == META and ours.device == META
+    assert ours.return_scale.device == META
+    assert {p.device for p in ours.average.parameters()} == {META}
     assert set(elsewhere) == {'meta'}
 
 
 def test_a_learner_that_moves_keeps_what_it_has_learned():
-    contract = load_contract('reacher')
-    learner = Learner(Dreamer(contract), LearnerConfig(bf16=False))
-    learner.update(windows(contract, 'cpu'))
-    before = learner.state_dict()
+    ours = learner()
+    ours.update(windows())
+    before = ours.state_dict()
 
-    learner.to(torch.device('cpu'))
+    ours.to(torch.device('cpu'))
 
-    after = learner.state_dict()
+    after = ours.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    learner.update(windows(contract, 'cpu'))
-    assert not torch.equal(before['model.gru.weight'], learner.state_dict()['model.gru.weight'])
+    ours.update(windows())
+    assert not torch.equal(before['model.gru.weight'], ours.state_dict()['model.gru.weight'])
