@@ -47,6 +47,7 @@ def test_a_robot_without_a_simulated_body_is_told_how_it_can_learn(robot_file, t
     path = robot_file('name: reacher', 'name: my_robot')
     text = refused('train-sim', path, '--frames', '100', '--out', str(tmp_path / 'run'))
     assert "no simulated body for robot 'my_robot'" in text and 'train STORE' in text
+    assert refused('eval', '--robot', path, '--arms', 'random') == text
 
 
 def test_a_model_is_not_built_for_what_it_cannot_see(robot_file):

@@ -23,6 +23,7 @@ from world_model_ros.cli._arguments import (
     ProviderOption,
     known_bundle,
     refuse,
+    simulated,
 )
 from world_model_ros.cli._reported import reported
 from world_model_ros.contract import find_robot, load_contract
@@ -79,6 +80,7 @@ def eval_command(
 
     source = git_state()
     contract = load_contract(find_robot(robot))
+    simulated(contract)
     chosen = [arm.strip() for arm in arms.split(',') if arm.strip()]
     learned = any(arm != 'random' for arm in chosen)
     folder = find_bundle(bundle or contract.name) if learned else None
