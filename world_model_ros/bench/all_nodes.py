@@ -57,7 +57,7 @@ def measure(
     figures: dict[str, Any],
 ) -> None:
     """Run the demo and the control side by side; add what both and psutil say, also at Ctrl-C."""
-    told = folder / 'demo.json'
+    figures_file = folder / 'demo.json'
     environment = {'ROS_DOMAIN_ID': str(random.randint(1, 101)), **os.environ}
     control = _start(['world_model_ros.bench.measure', str(contract.period_s), '1e9'], environment)
     probe = _start(['world_model_ros.nodes.timing_probe'], environment)
@@ -66,10 +66,10 @@ def measure(
     rows: dict[int, dict[str, Any]] = {}
     try:
         seconds = minutes * 60.0 + STARTING_S
-        run_demo(line, told, lambda demo: watch(demo, seconds, rows), environment)
+        run_demo(line, figures_file, lambda demo: watch(demo, seconds, rows), environment)
     finally:
         slept, heard = (_end(process) for process in (control, probe))
-        if result := read(told):
+        if result := read(figures_file):
             share = result['late_ticks'] / result['ticks'] if result['ticks'] else 1.0
             figures |= result | {'late_share': share}
         figures |= {'cpu': usage(rows), 'control': slept}
@@ -104,10 +104,10 @@ def usage(rows: dict[int, dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Cores used and memory by the name of a process."""
     used: dict[str, dict[str, float]] = {}
     for row in rows.values():
-        lived = row['last'][0] - row['first'][0]
-        if lived > 0:
+        lasted_s = row['last'][0] - row['first'][0]
+        if lasted_s > 0:
             used[row['name']] = {
-                'cores': round((row['last'][1] - row['first'][1]) / lived, 4),
+                'cores': round((row['last'][1] - row['first'][1]) / lasted_s, 4),
                 'memory_mb': round(row['memory'] / 1e6, 1),
             }
     return used
@@ -136,8 +136,8 @@ def _start(line: list[str], environment: dict[str, str]) -> subprocess.Popen:
 def _end(process: subprocess.Popen) -> Any:
     """Ask a helper process to end and read the JSON that it prints last."""
     process.terminate()
-    told, _ = process.communicate(timeout=10.0)
-    return json.loads(told.strip().splitlines()[-1]) if told.strip() else {}
+    said, _ = process.communicate(timeout=10.0)
+    return json.loads(said.strip().splitlines()[-1]) if said.strip() else {}
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Releases that decided nothing, or are damaged in the store, and when the next try may begin.
 
-Kept in memory: an updater that starts anew counts anew. Must not import ROS or torch.
+Kept in memory: an updater that is started again counts from zero. Must not import ROS or torch.
 """
 
 from __future__ import annotations

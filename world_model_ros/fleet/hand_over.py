@@ -115,7 +115,7 @@ class HandOver:
         if not self.doubted:
             self._word_problem = ''
         if had is not Held.NOT and self.held(self._handed) is Held.NOT:
-            self._handed = ''  # the agent started anew and knows nothing of it
+            self._handed = ''  # the agent was started again and knows nothing of it
         return True
 
     # What the agent is asked for.

@@ -129,7 +129,7 @@ class State:
         self.times(slot).acting_ns = now_ns
 
     def let_go(self) -> None:
-        """The agent began anew, without the acting slot: the newest two good ones stay at hand."""
+        """The agent began again, without the acting slot: the newest two good ones are kept."""
         known = [slot for slot in (self.candidate, self.acting, self.previous) if slot is not None]
         pinned = self.candidate if self.pinned else None
         good = [slot for slot in dict.fromkeys(known) if slot is pinned or self._good(slot)]

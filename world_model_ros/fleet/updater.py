@@ -139,7 +139,7 @@ class Updater:
         self._clean()
 
     def acts_on_nothing(self) -> None:
-        """The agent says that it has no model: it started anew, or never had one.
+        """The agent says that it has no model: it was started again, or never had one.
 
         Raises:
             OSError: the state cannot be written; nothing changed.

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from world_model_ros.nodes._common import NANOSECONDS
 
-CATCH_UP_NS = 200_000_000  # slower by more than this: the schedule starts anew
+CATCH_UP_NS = 200_000_000  # slower by more than this: the schedule starts again
 
 
 class Pace:

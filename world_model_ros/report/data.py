@@ -118,7 +118,7 @@ def gather(
             life(each)
     for here in lives.values():
         utc = here.on_utc
-        # A clock that begins at zero begins anew with every run: the day of the seal comes first.
+        # A clock that begins at zero begins again with every run: the day of the seal comes first.
         here.episodes.sort(key=lambda e: ('', e.t_ns) if utc else when[e.uuid])
         here.releases = _releases(store, here.interface, here.troubles)
         here.strips = _strips(store, here)

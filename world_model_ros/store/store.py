@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An object store behind a URL: a folder, s3://, gs://, az://, memory://, through obstore.
 
-Owns the connection and its errors. Every operation asks anew whether the store is there: a folder
+Owns the connection and its errors. Every operation asks again whether the store is there: a folder
 that was moved away, or a disk that is no longer mounted, is an error at the call and works again
 when it is back. Nothing remembers a failure.
 """
@@ -286,7 +286,7 @@ class Store:
     def _connect(self) -> Any:
         if self.folder is None:
             return self._backend
-        # A LocalStore would make a folder that is gone anew, and fill a disk's empty mount point.
+        # A LocalStore would make a folder that is gone again, and fill a disk's empty mount point.
         if not self.folder.is_dir():
             raise StoreError(self.url, '', f'no such folder; is the disk mounted? {MAKE_ONE}')
         if self._backend is None:

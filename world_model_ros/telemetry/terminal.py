@@ -178,17 +178,17 @@ def gate_line(verdict: dict) -> str:
     return text if error is None else f'{text}   held-out reward error at 15 ticks {error:.3f}'
 
 
-def release_line(told: dict, published: int) -> str:
+def release_line(release: dict, published: int) -> str:
     """Which release acts, and what is on its way."""
-    acting, candidate = told.get('acting') or {}, told.get('candidate') or {}
+    acting, candidate = release.get('acting') or {}, release.get('candidate') or {}
     number = acting.get('release', 0)
     parts = [f'{published} published', f'active: {number or "the bundle it began with"}']
-    if told and not acting:
+    if release and not acting:
         parts[1] = 'active: none, exploring'
     if candidate:
         reason = f' ({candidate["reason"]})' if candidate.get('reason') else ''
         parts.append(f'next: {candidate.get("release")} {candidate.get("state")}{reason}')
-    if back := told.get('rolled_back'):
+    if back := release.get('rolled_back'):
         parts.append(f'rolled back: {back.get("reason")}')
     return '   '.join(parts)
 

@@ -117,7 +117,7 @@ class TrainerState:
                 raise LearnerFileError(f'{reason}; leave --family out, or --from-scratch')
             self.say('start', origin='scratch', reason=reason)
             return None
-        self.say('start', origin=str(path), reason='optimisers warm up anew')
+        self.say('start', origin=str(path), reason='optimisers warm up again')
         return shipped
 
     def _asked_for(self, planner: PlannerConfig) -> PlannerConfig:

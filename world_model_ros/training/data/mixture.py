@@ -52,8 +52,8 @@ def draw(
         ValueError: no source holds a window.
     """
     least = max(shares.nominal_least, length)
-    lived = nominal is not None and nominal.replay.held >= length and len(nominal.replay) >= least
-    each = counts(batch, shares, lived, robot.held >= length)
+    ready = nominal is not None and nominal.replay.held >= length and len(nominal.replay) >= least
+    each = counts(batch, shares, ready, robot.held >= length)
     parts = []
     if each[0] and nominal is not None:
         parts.append(nominal.sample(rng, each[0], length))

@@ -1,9 +1,9 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Replay of ticks as memory-mapped lanes, so that a killed run goes on with what it lived.
+"""Replay of ticks as memory-mapped lanes, so that a killed run goes on with what it recorded.
 
 One lane per simulated robot, or one for all recordings; in a lane episodes follow one another and
-are told apart by ``is_first``. Imports contract and numpy only.
+are separated by ``is_first``. Imports contract and numpy only.
 """
 
 from __future__ import annotations

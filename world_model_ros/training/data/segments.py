@@ -61,7 +61,7 @@ def learnable(arrays: Rows, reader: EpisodeReader, contract: Contract) -> Rows:
     Beside them ``t_ns`` of each, which says whose life it was.
 
     Ticks that nobody observed are left out; what lies on their two sides, or on the two sides of
-    missing ticks, are pieces of their own: no transition is learned that was not lived.
+    missing ticks, are pieces of their own: no transition is learned that was not recorded.
 
     Raises:
         Unserviceable: nothing is left, or a number is none that a robot could have measured.

@@ -3,7 +3,7 @@
 """Graphs as ONNX, traced once: a trainer exports the same ones again and again.
 
 Tracing takes most of an export, and other weights change nothing about it. What hangs on weights,
-the folding of constants, is done anew each time, on a copy.
+the folding of constants, is done again each time, on a copy.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Traced:
         Args:
             name: of the graph.
             graph: module, example inputs and names.
-            shape: what the graphs were built from, weights aside; another one is traced anew.
+            shape: what the graphs were built from, weights aside; another one is traced again.
 
         Raises:
             ValueError: an input of the graph has no effect on it.

@@ -1,9 +1,9 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The gate before publishing: what is not finite, or foretells held-out life worse, stays here.
+"""The gate before publishing: what is not finite, or predicts held-out episodes worse, stays here.
 
 Owns the verdict and its margins; the figures are open_loop.py's. A candidate is compared with the
-acting release on the same held-out episodes; with nothing acting it must foretell better than
+acting release on the same held-out episodes; with nothing acting it must predict better than
 copying what was seen last. Returns on the robot judge afterwards.
 """
 
@@ -154,18 +154,18 @@ def _figures(
 
 
 def _against_copying(ours: Figures) -> list[str]:
-    """Joints move and must be foretold; without joints any part will do.
+    """Joints move and must be predicted; without joints any part will do.
 
     Most pixels never change: a picture that is copied is hard to beat even for a good model.
     """
     longest = HORIZONS[-1]
     parts = [p for p in PARTS if f'{p}_{longest}' in ours]
     parts = ['joints'] if 'joints' in parts else parts
-    told = {p: (ours[f'{p}_{longest}'], ours[f'last_{p}_{longest}']) for p in parts}
-    if any(own < last for own, last in told.values()):
+    predicted = {p: (ours[f'{p}_{longest}'], ours[f'last_{p}_{longest}']) for p in parts}
+    if any(own < last for own, last in predicted.values()):
         return []
-    each = ', '.join(f'{p} {own:.3g} against {last:.3g}' for p, (own, last) in told.items())
-    return [f'foretells {longest} ticks no better than copying what was seen last: {each}']
+    each = ', '.join(f'{p} {own:.3g} against {last:.3g}' for p, (own, last) in predicted.items())
+    return [f'predicts {longest} ticks no better than copying what was seen last: {each}']
 
 
 def _against_acting(
@@ -210,7 +210,7 @@ def _against_acting(
 
 
 def _is_blind(figures: Figures, limit: float) -> bool:
-    """Tell whether pictures are foretold far worse than by copying, as behind a turned camera."""
+    """Tell whether pictures are predicted far worse than by copying, as behind a turned camera."""
     key = f'picture_{HORIZONS[-1]}'
     return key in figures and figures[key] > limit * figures[f'last_{key}'] + FLOORS['picture']
 

@@ -1,9 +1,9 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How well a model foretells recordings: open-loop error, calibration of reward and value.
+"""How well a model predicts recordings: open-loop error, calibration of reward and value.
 
 Written over the models' protocol. Beliefs are filtered from the recording up to a tick, then
-rolled on under the recorded actions alone; what is foretold is compared with what came. Same
+rolled on under the recorded actions alone; what is predicted is compared with what came. Same
 episodes, same start ticks, no random numbers: two models differ by their weights only.
 """
 
@@ -20,8 +20,8 @@ from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.families.protocol import Decodes, WorldModel
 from world_model_ros.training.data.segments import Rows, split
 
-HORIZONS = (1, 5, 15)  # ticks foretold
-CONTEXT_TICKS = 5  # filtered before anything is foretold
+HORIZONS = (1, 5, 15)  # ticks predicted
+CONTEXT_TICKS = 5  # filtered before anything is predicted
 STARTS = 192  # at most, spread evenly over all pieces
 LONGEST_PIECE = 500  # ticks filtered in one row; longer lives are cut
 MOST_TICKS = 4_096  # filtered at once, in all rows: 50 MB of 64 x 64 pictures
@@ -103,12 +103,12 @@ def open_loop_figures(
         belief = model.imagine(before, sent)
         if step in HORIZONS:
             drawn = model.decode(belief) if isinstance(model, Decodes) else {}
-            told = {k: v.numpy() for k, v in drawn.items()}
-            told['reward'] = model.outcomes(before, sent, belief)[0].numpy()
+            predicted = {k: v.numpy() for k, v in drawn.items()}
+            predicted['reward'] = model.outcomes(before, sent, belief)[0].numpy()
             last = {name: _rows(pieces, places, name, 0) for name in _names(contract)}
             came = {name: _rows(pieces, places, name, step) for name in _names(contract)}
             known = np.isfinite(last['reward']) & np.isfinite(came['reward'])
-            own = _errors(contract, told, came, spread, known)
+            own = _errors(contract, predicted, came, spread, known)
             copied = _errors(contract, last, came, spread, known)
             out |= {f'{k}_{step}': v for k, v in own.items()}
             out |= {f'last_{k}_{step}': v for k, v in copied.items()}
@@ -125,27 +125,27 @@ def calibration_figures(
     nothing was earned has none. A recorded return is bootstrapped by the model's own
     value where the record ends without a terminal, or where a reward is missing.
     """
-    told_r, came_r, told_v, came_v = [], [], [], []
+    predicted_r, came_r, predicted_v, came_v = [], [], [], []
     for piece in pieces:
         reward = piece.rows['reward']
         value = model.value(piece.beliefs).numpy()
         known = np.isfinite(reward)
         before = torch.cat([model.initial(1), piece.beliefs[:-1]])
         sent = torch.from_numpy(piece.rows['action_sent'])
-        told_r.append(model.outcomes(before, sent, piece.beliefs)[0].numpy()[known])
+        predicted_r.append(model.outcomes(before, sent, piece.beliefs)[0].numpy()[known])
         came_r.append(reward[known])
         returns = discounted(reward, piece.rows['terminal'], value, discount)
-        told_v.append(value[:-1][known[1:]])
+        predicted_v.append(value[:-1][known[1:]])
         came_v.append(returns[:-1][known[1:]])
     rewards, returns = np.concatenate(came_r), np.concatenate(came_v)
     if not len(rewards):
         return {}
-    told, worth = np.concatenate(told_r), np.concatenate(told_v)
+    predicted, worth = np.concatenate(predicted_r), np.concatenate(predicted_v)
     unit = max(float(np.std(rewards)), (1.0 - discount) * return_scale)
     return_unit = max(float(np.std(returns)), return_scale)
     return {
-        'reward_error': float(np.mean(np.abs(told - rewards))) / unit,
-        'reward_bias': float(np.mean(told - rewards)) / unit,
+        'reward_error': float(np.mean(np.abs(predicted - rewards))) / unit,
+        'reward_bias': float(np.mean(predicted - rewards)) / unit,
         'value_error': float(np.mean(np.abs(worth - returns))) / return_unit,
         'value_bias': float(np.mean(worth - returns)) / return_unit,
         'recorded_reward': float(np.mean(rewards)),
@@ -170,7 +170,7 @@ def discounted(
 
 
 def _starts(pieces: list[Piece]) -> list[tuple[int, int]]:
-    """Return piece and tick from which is foretold, the same for every model."""
+    """Return piece and tick from which is predicted, the same for every model."""
     everywhere = [
         (p, s)
         for p, piece in enumerate(pieces)
@@ -205,7 +205,7 @@ def _spreads(contract: Contract, pieces: list[Piece], reward_unit: float) -> dic
 
 def _errors(
     contract: Contract,
-    told: dict[str, np.ndarray],
+    predicted: dict[str, np.ndarray],
     came: dict[str, np.ndarray],
     spread: dict[str, np.ndarray],
     known: np.ndarray,
@@ -214,10 +214,10 @@ def _errors(
     out: Figures = {}
     joints, pictures = [], []
     for stream in contract.streams:
-        if stream.name not in told:
+        if stream.name not in predicted:
             continue
         kind = stream_kind(stream.kind)
-        difference = kind.difference(stream, told[stream.name], came[stream.name])
+        difference = kind.difference(stream, predicted[stream.name], came[stream.name])
         if kind.form == 'picture':
             pictures.append(float(np.square(difference / 255.0).mean()))
             continue
@@ -227,7 +227,7 @@ def _errors(
     if pictures:
         out['picture'] = float(np.mean(pictures))
     if known.any():
-        error = np.abs(told['reward'] - came['reward'])[known]
+        error = np.abs(predicted['reward'] - came['reward'])[known]
         out['reward'] = float(error.mean() / spread['reward'])
     return out
 

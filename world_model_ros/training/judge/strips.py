@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Strips of a held-out episode: what came above what the model told, context | open loop.
+"""Strips of a held-out episode: what came above what the model predicted, context | open loop.
 
 Up to the bar the model saw every tick; right of it it had the recorded actions alone. Joints are
 drawn as curves. A picture for people; the figures are open_loop.py's.
@@ -31,7 +31,7 @@ KEPT = 20  # strips on disk
 
 @torch.no_grad()
 def imagine_strip(model: DecodingWorldModel, rows: Rows) -> tuple[Rows, Rows] | None:
-    """Return what came and what was told, [20, ...] per stream; None if too short."""
+    """Return what came and what was predicted, [20, ...] per stream; None if too short."""
     pieces = [p for p in believe(model, [rows]) if len(p.beliefs) >= CONTEXT + OPEN_LOOP]
     if not pieces:
         return None
@@ -42,8 +42,8 @@ def imagine_strip(model: DecodingWorldModel, rows: Rows) -> tuple[Rows, Rows] | 
     for k in range(CONTEXT, CONTEXT + OPEN_LOOP):
         action = torch.from_numpy(piece.rows['action_sent'][at + k : at + k + 1])
         beliefs.append(model.imagine(beliefs[-1], action))
-    told = {k: v.numpy() for k, v in model.decode(torch.cat(beliefs)).items()}
-    return {name: piece.rows[f'obs_{name}'][here] for name in told}, told
+    predicted = {k: v.numpy() for k, v in model.decode(torch.cat(beliefs)).items()}
+    return {name: piece.rows[f'obs_{name}'][here] for name in predicted}, predicted
 
 
 def draw_strip(
@@ -53,7 +53,7 @@ def draw_strip(
     made = imagine_strip(model, rows) if isinstance(model, DecodingWorldModel) else None
     if made is None:
         return False
-    came, told = made
+    came, predicted = made
     count = CONTEXT + OPEN_LOOP
     heights = [2 if stream_kind(s.kind).form == 'picture' else 1.5 for s in contract.streams]
     figure, rows_of_axes = plt.subplots(
@@ -63,9 +63,9 @@ def draw_strip(
     every: list[Axes] = list(rows_of_axes.flat)  # one column
     for stream, axes in zip(contract.streams, every, strict=True):
         if stream_kind(stream.kind).form == 'picture':
-            _pictures(axes, came[stream.name], told[stream.name])
+            _pictures(axes, came[stream.name], predicted[stream.name])
         else:
-            _curves(axes, stream, came[stream.name], told[stream.name])
+            _curves(axes, stream, came[stream.name], predicted[stream.name])
         axes.set_ylabel(stream.name, fontsize=8)
     every[0].set_title(
         f'{title}    context: {CONTEXT} ticks seen | open loop: {OPEN_LOOP} ticks imagined',
@@ -80,8 +80,8 @@ def draw_strip(
     return True
 
 
-def _pictures(axes: Axes, came: np.ndarray, told: np.ndarray) -> None:
-    top, bottom = (np.concatenate(list(x), 1) for x in (came, told))
+def _pictures(axes: Axes, came: np.ndarray, predicted: np.ndarray) -> None:
+    top, bottom = (np.concatenate(list(x), 1) for x in (came, predicted))
     axes.imshow(np.concatenate([top, bottom], 0), aspect='auto', interpolation='nearest')
     height, width = came.shape[1], came.shape[2]
     axes.axvline(CONTEXT * width - 0.5, color='red', linewidth=1.5)
@@ -89,14 +89,14 @@ def _pictures(axes: Axes, came: np.ndarray, told: np.ndarray) -> None:
     axes.set_yticks([height / 2, height * 1.5], ['recorded', 'predicted'], fontsize=7)
 
 
-def _curves(axes: Axes, stream: Stream, came: np.ndarray, told: np.ndarray) -> None:
+def _curves(axes: Axes, stream: Stream, came: np.ndarray, predicted: np.ndarray) -> None:
     kind = stream_kind(stream.kind)
-    told = came + kind.difference(stream, told, came)  # angles: beside what was recorded
+    predicted = came + kind.difference(stream, predicted, came)  # angles: beside what was recorded
     labels = kind.labels(stream)
     for i in range(came.shape[1]):
         color = f'C{i % 10}'
         axes.plot(came[:, i], color=color, linewidth=1, label=labels[i])
-        axes.plot(told[:, i], color=color, linewidth=1, linestyle='--')
+        axes.plot(predicted[:, i], color=color, linewidth=1, linestyle='--')
     axes.axvline(CONTEXT - 0.5, color='red', linewidth=1.5)
     axes.set_xlim(-0.5, len(came) - 0.5)
     axes.set_xlabel('tick (solid: recorded, dashed: predicted)', fontsize=7)
