@@ -38,6 +38,8 @@ def step(case: Case) -> None:
 def put_foreign(case: Case, folder: Path) -> None:
     """Somebody's files, named and shaped like a slot's."""
     for name in ('bundle', 'bundle.part', 'recordings'):
+        if (folder / name).is_symlink():  # this would change what it leads to
+            continue
         (folder / name).mkdir(parents=True, exist_ok=True)
         path = folder / name / 'foreign_weights.bin'
         path.write_bytes(f'{path}'.encode())
