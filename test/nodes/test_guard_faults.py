@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from world_model_ros.nodes.guard import GuardNode
 from world_model_ros.onboard.guard.latch import Latch, latch_name
+from world_model_ros.wire.commands import command_decoder
 
 pytestmark = pytest.mark.ros
 ROBOT = 'arm_07'
@@ -101,8 +102,9 @@ def test_a_metronome_that_broke_does_not_leave_the_robot_moving(spun, monkeypatc
         spin(lambda: node.finished, 'the end of the metronome')
     move(node)
     sent, publish = [], node._command.publish
+    read = command_decoder(node.contract.action)
     monkeypatch.setattr(
-        node._command, 'publish', lambda m: (sent.append(list(m.effort)), publish(m))
+        node._command, 'publish', lambda cdr: (sent.append(read(cdr)), publish(cdr))
     )
     node.close()
     assert sent and not np.any(sent[-1])
