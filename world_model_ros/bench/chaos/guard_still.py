@@ -25,6 +25,7 @@ NEAR = 0.8  # share of hold_tolerance from which a hold may be taken again
 OUT_SHARE = 1.5  # of box_tolerance: surely outside
 EPS = 1e-9
 CLOCK = 'its clock stands'
+NOTHING_CHANGED = ('not stopped', 'enabled already')  # answers of release_stop and enable
 BY_HAND = ('without an agent', 'outside of its box')  # teleoperation may move it then
 
 Span = tuple[float, float]
@@ -74,8 +75,19 @@ def check_still(
     # A clock that stands and steps forward has moved: motion may go on for as long.
     stepped = [(m.begin_s, m.end_s + CLOCK_SILENT_S + rest_s) for m in log.done(done.CLOCK_STEP)]
     hung = [(m.begin_s, m.end_s + rest_s) for m in log.done(done.GUARD_HUNG)]
+    # A hold at the measured position begins, perhaps in the middle of braking.
+    taken = [
+        (m.begin_s, m.end_s + rest_s)
+        for m in log.done(done.RELEASE, done.ENABLE)
+        if not m.text.startswith(NOTHING_CHANGED)
+    ]
     for why, (begin_s, end_s) in rest_spans(log, session):
-        holes = [*hung, *(hands if why in BY_HAND else []), *(stepped if why == CLOCK else stands)]
+        holes = [
+            *hung,
+            *taken,
+            *(hands if why in BY_HAND else []),
+            *(stepped if why == CLOCK else stands),
+        ]
         rested_s = begin_s + rest_s if why == CLOCK else _rested_s(log, sent, begin_s, rest_s)
         for a, b in done.without((rested_s, end_s), holes):
             checked[f'held {why}'] += sum(a <= c.sent_s <= b for c in sent)
