@@ -160,12 +160,12 @@ def test_a_hold_is_taken_again_only_from_far_away():
 
 
 def test_a_hold_may_begin_in_the_middle_of_braking():
-    values = motion((0.3, 0.0), (0.5, 0.8), (0.1, 0.2), (0.35, 0.1), (0.6, 0.0))
+    values = motion((0.3, 0.0), (0.5, 0.8), (0.1, 0.2), (0.42, 0.1), (0.6, 0.0))
     run = Run(values).mark(done.STOP, STOP_S, STOP_S + 0.01).end(begin_s=2.0, end_s=2.1)
     run.mark(done.DISABLE, STOP_S + 0.02, STOP_S + 0.03)
-    released = STOP_S + 0.1
+    released = STOP_S + 0.2
     assert run.mark(done.RELEASE, released, released + 0.01).rules() == set()
-    late = Run(motion((0.3, 0.0), (0.5, 0.8), (0.5, 0.0), (0.2, -0.1), (0.4, 0.0)))
+    late = Run(motion((0.3, 0.0), (0.5, 0.8), (0.5, 0.0), (0.4, -0.1), (0.4, 0.0)))
     late.mark(done.STOP, STOP_S, STOP_S + 0.01).end(begin_s=2.1, end_s=2.2)
     late.mark(done.RELEASE, released, released + 0.01).mark(done.DISABLE, STOP_S + 0.02)
     assert late.rules() == {'moves while disabled'}
