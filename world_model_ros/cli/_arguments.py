@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from world_model_ros.robots import Reality
 
 
+FamilyOption = Annotated[
+    str | None,
+    typer.Option(
+        help='World-model family (default: that of the run or weights gone on from, else dreamer).'
+    ),
+]
 ProviderOption = Annotated[
     str,
     typer.Option(

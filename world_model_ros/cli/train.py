@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from world_model_ros.cli._arguments import learnable, refuse
+from world_model_ros.cli._arguments import FamilyOption, learnable, refuse
 from world_model_ros.parent import follow_parent
 
 # What was an option of `train` once, and what to write now.
@@ -51,13 +51,7 @@ def train_command(
     from_scratch: Annotated[
         bool, typer.Option('--from-scratch', help='Start from no weights.')
     ] = False,
-    family: Annotated[
-        str | None,
-        typer.Option(
-            help='World-model family (default: that of the run or weights gone on from, else '
-            'dreamer).'
-        ),
-    ] = None,
+    family: FamilyOption = None,
     publish_every: Annotated[
         float, typer.Option(min=1.0, help='Seconds between candidates.')
     ] = 120.0,

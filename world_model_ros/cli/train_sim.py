@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from world_model_ros.bundle.layout import OWN_FILES
-from world_model_ros.cli._arguments import learnable, new_file, refuse
+from world_model_ros.cli._arguments import FamilyOption, learnable, new_file, refuse
 from world_model_ros.cli._reported import INTERRUPTED
 from world_model_ros.own_folder import check_own
 
@@ -34,13 +34,7 @@ def train_sim_command(
     from_file: Annotated[
         Path | None, typer.Option('--from', help='learner.safetensors to go on from.')
     ] = None,
-    family: Annotated[
-        str | None,
-        typer.Option(
-            help='World-model family (default: that of the run or weights gone on from, else '
-            'dreamer).'
-        ),
-    ] = None,
+    family: FamilyOption = None,
     reality: Annotated[
         str | None, typer.Option(help='Simulate this changed robot (default: nominal).')
     ] = None,

@@ -195,10 +195,10 @@ class Case:
             self.checked['message refused'] += 1
             return
         self.checked['message taken'] += 1
-        for told in (word.rolled_back, word.candidate):
-            left = told is not None and told.state in ('', 'refused')
-            if told and left and self.updater.rolled_back(told.bundle_sha, told.reason):
-                self.bad.add(told.bundle_sha)
+        for named in (word.rolled_back, word.candidate):
+            left = named is not None and named.state in ('', 'refused')
+            if named and left and self.updater.rolled_back(named.bundle_sha, named.reason):
+                self.bad.add(named.bundle_sha)
         if word.acting is None:
             self.updater.acts_on_nothing()
         else:

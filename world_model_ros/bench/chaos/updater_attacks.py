@@ -223,7 +223,7 @@ def _forged(case: Case) -> None:
     rng = case.rng
     known = [slot.name[:64] for slot in _slots(case)] * 3 + ['e' * 64]
 
-    def told() -> Any:
+    def entry_or_odd() -> Any:
         entry: dict[str, Any] = {
             'bundle_sha': known[rng.integers(len(known))],
             'release': int(rng.integers(20)),
@@ -238,7 +238,7 @@ def _forged(case: Case) -> None:
         return entry if rng.random() < 0.7 else None
 
     for _ in range(int(rng.integers(1, 6))):
-        word = {key: told() for key in ('acting', 'candidate', 'previous', 'rolled_back')}
+        word = {key: entry_or_odd() for key in ('acting', 'candidate', 'previous', 'rolled_back')}
         text = json.dumps({'format': 1 if rng.random() < 0.9 else 2, **word})
         if rng.random() < 0.2:
             text = (DEEP, '', text[: len(text) // 2], text * 100, 'NaN', '"\\ud800"')[
