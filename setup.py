@@ -105,9 +105,9 @@ setup(
             'unfriendly_arm = world_model_ros.nodes.unfriendly_arm:main',
             'updater = world_model_ros.nodes.updater:main',
         ],
-        # Ours beside those of other packages; the same table stands in families/registry.py.
+        # Ours beside those of other packages; the same table: families/family_registry.py.
         'world_model_ros.families': ['dreamer = world_model_ros.families.dreamer.family:FAMILY'],
-        # Ours beside those of other packages; the same table stands in robots/bodies/registry.py.
+        # Ours beside those of other packages; the same table: bodies/body_registry.py.
         'world_model_ros.bodies': [
             'cartpole = world_model_ros.robots.bodies.cartpole:CartpoleBody',
             'counter = world_model_ros.robots.bodies.counter:CounterBody',
@@ -116,12 +116,12 @@ setup(
         ],
         # The same table stands in contract/kinds.py.
         'world_model_ros.kinds': [
-            'effort = world_model_ros.wire.kinds.commands:EffortKind',
+            'effort = world_model_ros.wire.kinds.joint_commands:EffortKind',
             'image = world_model_ros.wire.kinds.image:ImageKind',
             'joints = world_model_ros.wire.kinds.joints:JointsKind',
-            'position = world_model_ros.wire.kinds.commands:PositionKind',
-            'position_delta = world_model_ros.wire.kinds.commands:PositionDeltaKind',
-            'velocity = world_model_ros.wire.kinds.commands:VelocityKind',
+            'position = world_model_ros.wire.kinds.joint_commands:PositionKind',
+            'position_delta = world_model_ros.wire.kinds.joint_commands:PositionDeltaKind',
+            'velocity = world_model_ros.wire.kinds.joint_commands:VelocityKind',
         ],
     },
 )

@@ -14,7 +14,7 @@ from bundle_damage import refresh
 from tiny_bundle import GOAL_DIM, USUAL, make_tiny_bundle
 
 from world_model_ros.bundle import CAPABILITIES, BundleError, check_bundle, load_bundle
-from world_model_ros.bundle.layout import max_bundle_bytes
+from world_model_ros.bundle.format_names import max_bundle_bytes
 from world_model_ros.contract import load_contract
 from world_model_ros.fleet.preflight import examine
 from world_model_ros.onboard.policy.brain import Brain

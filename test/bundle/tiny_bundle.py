@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from world_model_ros.bundle import capability_signatures, write_golden, write_manifest
-from world_model_ros.bundle.layout import FIXED_CANDIDATES, GraphSignature, Tensor
+from world_model_ros.bundle.format_names import FIXED_CANDIDATES, GraphSignature, Tensor
 from world_model_ros.contract import Contract
 
 BELIEF_DIM = 6

@@ -22,7 +22,7 @@ from world_model_ros.experience import (
     EpisodeError,
     EpisodeReader,
     check_episode,
-    limits,
+    episode_limits,
     to_arrays,
 )
 from world_model_ros.experience.bag import EpisodeEnd, EpisodeInfo, read_qos
@@ -84,7 +84,7 @@ def test_a_bomb_is_one_damaged_chunk_and_the_rest_is_read(tmp_path, parts, littl
 
 
 def test_a_record_longer_than_may_be_ends_the_walk(tmp_path, parts, monkeypatch):
-    big = parts_of.record(0x0C, bytes(limits.RECORD_BYTES + 1))
+    big = parts_of.record(0x0C, bytes(episode_limits.RECORD_BYTES + 1))
     path = parts_of.put_together(
         parts, tmp_path, 'e', lambda data: parts_of.insert_after_begin(data, big)
     )
@@ -208,7 +208,7 @@ QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(Heal
 )
 def test_any_chunk_is_unpacked_to_its_size_or_damaged(compression, data, size, crc):
     try:
-        found = limits.unpacked(Chunk(compression, data, 0, 0, crc, size))
+        found = episode_limits.unpacked(Chunk(compression, data, 0, 0, crc, size))
     except DAMAGE:
         return
     assert len(found) == (size if compression in ('zstd', 'lz4') else len(data))

@@ -9,7 +9,7 @@ import pytest
 import toy_package
 
 from world_model_ros.contract import load_contract, parse_contract
-from world_model_ros.families.registry import FAMILIES, find_family
+from world_model_ros.families.family_registry import FAMILIES, find_family
 
 CONTRACTS = {
     'numbers': lambda: parse_contract(toy_package.CONTRACT),

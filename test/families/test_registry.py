@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from outside_package import write_package
 
-from world_model_ros.families.registry import FAMILIES, FamilyError, find_family
+from world_model_ros.families.family_registry import FAMILIES, FamilyError, find_family
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from world_model_ros.fleet.agent_word import Held
 from world_model_ros.fleet.hand_over import PATIENCE_SEC, RETRY_SEC, Ask, HandOver
-from world_model_ros.fleet.state import Slot
+from world_model_ros.fleet.updater_state import Slot
 
 A, B = 'a' * 64, 'b' * 64
 SLOT = Slot(B, 2, '/slots/b/bundle')

@@ -14,7 +14,7 @@ pytest.importorskip('onnxruntime')
 from updater_fleet import take
 
 from world_model_ros.fleet.slot import SlotsError, slot_problems, vouched
-from world_model_ros.fleet.state import Slot
+from world_model_ros.fleet.updater_state import Slot
 
 FOREIGN = 'f' * 64
 

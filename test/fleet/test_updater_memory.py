@@ -18,7 +18,7 @@ from updater_fleet import PASS, take
 
 from world_model_ros.fleet.preflight import Verdict
 from world_model_ros.fleet.slot import SlotsError
-from world_model_ros.fleet.state import (
+from world_model_ros.fleet.updater_state import (
     MAX_BAD,
     MAX_REASON,
     Slot,
@@ -28,7 +28,7 @@ from world_model_ros.fleet.state import (
     parse_state,
     short,
 )
-from world_model_ros.store.layout import latest_key, record_key, to_json
+from world_model_ros.store.keys import latest_key, record_key, to_json
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures'
 STATES = ('updater.0.json', 'updater.1.json')

@@ -14,9 +14,9 @@ pytest.importorskip('onnxruntime')
 from updater_fleet import take
 
 from world_model_ros.fleet.slot import slot_problems
-from world_model_ros.fleet.state import Slot
-from world_model_ros.fleet.status import UpdaterState
 from world_model_ros.fleet.updater import Updater
+from world_model_ros.fleet.updater_state import Slot
+from world_model_ros.fleet.updater_status import UpdaterState
 
 
 def test_a_release_is_followed_from_the_store_into_a_slot_with_the_real_preflight(fleet):

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from world_model_ros.bench.chaos import guard as chaos
+from world_model_ros.bench.chaos import guard_runs as chaos
 from world_model_ros.bench.chaos.guard_events import (
     ROBOTS,
     RUNS_PER_ROBOT,

@@ -17,7 +17,7 @@ from std_msgs.msg import Float64MultiArray
 from world_model_ros.contract.kinds import COMMAND_KINDS, command_kind
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.wire.cdr import FLOATS, JOINT_STATE
-from world_model_ros.wire.commands import command_decoder, encoder
+from world_model_ros.wire.command_codec import command_decoder, encoder
 
 T_NS = 1_700_000_000_123_456_789
 FIELDS = {

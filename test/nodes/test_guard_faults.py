@@ -16,7 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from world_model_ros.nodes.guard import GuardNode
 from world_model_ros.onboard.guard.latch import Latch, latch_name
-from world_model_ros.wire.commands import command_decoder
+from world_model_ros.wire.command_codec import command_decoder
 
 pytestmark = pytest.mark.ros
 ROBOT = 'arm_07'

@@ -24,7 +24,7 @@ from world_model_ros.store import (
     download_episode,
     open_store,
 )
-from world_model_ros.store.episodes import episode_record
+from world_model_ros.store.episode_store import episode_record
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 

@@ -23,7 +23,7 @@ from std_msgs.msg import String
 from world_model_ros.contract import load_contract
 from world_model_ros.nodes import _common, _unfriendly_faults
 from world_model_ros.nodes._message_class import message_class
-from world_model_ros.wire.commands import encoder
+from world_model_ros.wire.command_codec import encoder
 
 pytestmark = pytest.mark.ros
 NAMES = list(load_contract('unfriendly_arm').action.names)

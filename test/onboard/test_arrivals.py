@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onboard_messages import joints_cdr
 
 from world_model_ros.contract import contract_warnings, parse_contract
-from world_model_ros.onboard.agent.commands import Commands
+from world_model_ros.onboard.agent.chunks_sent import Commands
 from world_model_ros.onboard.agent.given_up import CALM, ERROR, WARN, GivenUp
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.tick.ticker import Tick

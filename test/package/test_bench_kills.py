@@ -22,7 +22,7 @@ from world_model_ros.bench.kills_counts import Counts, TickPause
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.releases import publish_release
 from world_model_ros.store import complete_episodes, open_store, upload_episode
-from world_model_ros.store.layout import latest_key, objects_prefix
+from world_model_ros.store.keys import latest_key, objects_prefix
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVES_WITHIN_SEC = 300.0  # about 40 s on an idle machine

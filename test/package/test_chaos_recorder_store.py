@@ -12,11 +12,11 @@ import pytest
 
 pytest.importorskip('rclpy')  # the shipper lies in nodes/
 
-from world_model_ros.bench.chaos import recorder, store
+from world_model_ros.bench.chaos import recorder_runs, store_runs
 from world_model_ros.experience.record import recover
 
 
-@pytest.mark.parametrize('part', [recorder, store], ids=['recorder', 'store'])
+@pytest.mark.parametrize('part', [recorder_runs, store_runs], ids=['recorder', 'store'])
 def test_a_small_set_of_faults_breaks_no_rule(part, tmp_path: Path) -> None:
     checked: Counter[str] = Counter()
     for index in range(12):
@@ -40,5 +40,5 @@ def test_the_injector_sees_a_message_that_is_lost(tmp_path: Path, monkeypatch) -
     for index in range(6):
         folder = tmp_path / str(index)
         folder.mkdir()
-        found += recorder._leftover(np.random.default_rng([0, index]), folder, Counter())
+        found += recorder_runs._leftover(np.random.default_rng([0, index]), folder, Counter())
     assert {violation.rule for violation in found} & {'lost', 'blocked'}

@@ -13,8 +13,8 @@ from collections import Counter
 
 import numpy as np
 
-from world_model_ros.bench.chaos.updater import one_run
 from world_model_ros.bench.chaos.updater_rows import ROWS
+from world_model_ros.bench.chaos.updater_runs import one_run
 
 AT_RANDOM = 6
 

@@ -12,7 +12,7 @@ from outside_package import write_package
 
 from world_model_ros.contract.kinds import PLUGINS
 from world_model_ros.deploy import machine
-from world_model_ros.families.registry import FAMILIES
+from world_model_ros.families.family_registry import FAMILIES
 from world_model_ros.plugins import PluginError, Plugins
 from world_model_ros.robots.bodies import BODIES
 

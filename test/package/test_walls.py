@@ -148,3 +148,13 @@ def test_every_file_names_licence_and_purpose():
         assert text.startswith('# Copyright 2026 The world_model_ros authors\n'), path
         assert text.splitlines()[1] == '# SPDX-License-Identifier: Apache-2.0', path
         assert ast.get_docstring(ast.parse(text)), f'{path}: what does this file own?'
+
+
+def test_no_two_files_have_one_name():
+    # A node's executable and a verb of the command line carry the name of the thing that they start.
+    paths: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob('*.py'):
+        folder = path.relative_to(PACKAGE).parts[0]
+        if path.name != '__init__.py' and folder not in ('cli', 'nodes'):
+            paths.setdefault(path.name, []).append(str(path.relative_to(PACKAGE)))
+    assert [names for names in paths.values() if len(names) > 1] == []

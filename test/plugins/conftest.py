@@ -11,7 +11,7 @@ import pytest
 import toy_package
 
 from world_model_ros.contract import kinds
-from world_model_ros.families.registry import FAMILIES
+from world_model_ros.families.family_registry import FAMILIES
 from world_model_ros.robots.bodies import BODIES
 
 

@@ -19,7 +19,7 @@ from world_model_ros.experience import EpisodeReader, to_arrays
 from world_model_ros.experience.read.figures import episode_figures
 from world_model_ros.experience.read.rebuild import parity
 from world_model_ros.onboard.guard import Guard
-from world_model_ros.wire.commands import encoder
+from world_model_ros.wire.command_codec import encoder
 from world_model_ros.wire.decode import StreamError, decode_stream
 
 TEXT = toy_robot.FILE.read_text()

@@ -11,7 +11,7 @@ import torch
 import toy_package
 
 from world_model_ros.contract import load_contract, parse_contract
-from world_model_ros.families.registry import FAMILIES, find_family
+from world_model_ros.families.family_registry import FAMILIES, find_family
 from world_model_ros.training.core.run import Run, RunConfig
 from world_model_ros.training.judge.open_loop import believe, open_loop_figures
 

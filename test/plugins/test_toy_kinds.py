@@ -23,7 +23,7 @@ from world_model_ros.robots import BodyError, make_env
 from world_model_ros.telemetry.live_topics import expected_of
 from world_model_ros.wire import cdr
 from world_model_ros.wire.cdr import FLOATS, decode, typestore
-from world_model_ros.wire.commands import CommandError, command_decoder, encoder
+from world_model_ros.wire.command_codec import CommandError, command_decoder, encoder
 from world_model_ros.wire.decode import StreamError, decode_stream
 
 T0_NS, PERIOD_NS = toy_robot.T0_NS, 100_000_000

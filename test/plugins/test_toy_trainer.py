@@ -17,7 +17,7 @@ from world_model_ros.store import open_store
 from world_model_ros.training.core.learner_file import read_shipped
 from world_model_ros.training.core.service import Service
 from world_model_ros.training.core.settings import ServiceConfig
-from world_model_ros.training.core.state import Start
+from world_model_ros.training.core.trainer_state import Start
 
 pytestmark = pytest.mark.usefixtures('toy')
 TICKS = 40

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from world_model_ros.robots.unfriendly_arm import LAG_S, MARGIN, SAG_RAD, UnfriendlyArm
 from world_model_ros.robots.unfriendly_driver import JITTER_S, DriverLimits
+from world_model_ros.robots.unfriendly_physics import LAG_S, MARGIN, SAG_RAD, UnfriendlyArm
 from world_model_ros.robots.unfriendly_picture import HEIGHT, WIDTH, StickPicture
 
 NAMES = tuple(f'j{i + 1}' for i in range(7))

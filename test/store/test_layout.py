@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from world_model_ros.releases.plain import latest_release
 from world_model_ros.store import StoreDamaged, StoreMissing, open_store
-from world_model_ros.store.layout import (
+from world_model_ros.store.keys import (
     RecordError,
     check_name,
     files_of,

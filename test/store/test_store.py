@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from world_model_ros.store import StoreError, StoreMissing, open_store
-from world_model_ros.store.layout import RecordError, check_name
+from world_model_ros.store.keys import RecordError, check_name
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from world_model_ros.store import StoreDamaged, StoreError, open_store
-from world_model_ros.store.episodes import EpisodeRef, download_episode
-from world_model_ros.store.files import fetch_folder
-from world_model_ros.store.limits import FOLDER_FILES, TooLarge, check_room, limited
+from world_model_ros.store.episode_store import EpisodeRef, download_episode
+from world_model_ros.store.folders import fetch_folder
+from world_model_ros.store.read_limits import FOLDER_FILES, TooLarge, check_room, limited
 from world_model_ros.store.redact import redact
 
 REF = EpisodeRef('episodes/i/r/2026-01-01/u', 'u', 'r', '2026-01-01', 'i')

@@ -21,7 +21,7 @@ from world_model_ros.store import (
     open_store,
     upload_episode,
 )
-from world_model_ros.store.episodes import StoreConflict, day_of, list_episodes
+from world_model_ros.store.episode_store import StoreConflict, day_of, list_episodes
 
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'store_format1'
 

@@ -15,8 +15,8 @@ from stored import INTERFACE
 
 from world_model_ros.releases import fetch_release, latest_release, publish_release, releases
 from world_model_ros.store import StoreDamaged, StoreError, open_store
-from world_model_ros.store.files import sha256_of
-from world_model_ros.store.layout import latest_key, objects_prefix, record_key
+from world_model_ros.store.folders import sha256_of
+from world_model_ros.store.keys import latest_key, objects_prefix, record_key
 
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'store_format1'
 WRITES = 5  # of a publication: three files, the record, the pointer

@@ -12,7 +12,7 @@ from stored import INTERFACE
 
 from world_model_ros.releases import StoreConflict, latest_release, publish_release, releases
 from world_model_ros.store import StoreDamaged, open_store
-from world_model_ros.store.layout import latest_key, to_json
+from world_model_ros.store.keys import latest_key, to_json
 
 
 @pytest.fixture(params=['folder', 'memory'])

@@ -17,7 +17,7 @@ import recorded
 
 from world_model_ros.training.core.service import Service
 from world_model_ros.training.core.settings import ServiceConfig
-from world_model_ros.training.core.state import Start
+from world_model_ros.training.core.trainer_state import Start
 from world_model_ros.training.export.onnx_cache import Traced
 
 TICKS = 40

@@ -34,7 +34,7 @@ def main() -> None:
     from world_model_ros.families.dreamer.net import DreamerConfig
     from world_model_ros.training.core.service import Service
     from world_model_ros.training.core.settings import ServiceConfig
-    from world_model_ros.training.core.state import Start
+    from world_model_ros.training.core.trainer_state import Start
     from world_model_ros.training.judge.gate import GateConfig
 
     contract = parse_contract(Path(settings.pop('contract')).read_text())

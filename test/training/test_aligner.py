@@ -20,7 +20,7 @@ from world_model_ros.families.dreamer import family
 from world_model_ros.families.dreamer.alignment import AlignConfig
 from world_model_ros.families.dreamer.shift_fit import FitConfig
 from world_model_ros.families.dreamer.shift_search import SearchConfig, Windows
-from world_model_ros.training.core.state import ORIGIN, TEACHER
+from world_model_ros.training.core.trainer_state import ORIGIN, TEACHER
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = Windows(2, 2)

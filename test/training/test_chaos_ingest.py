@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from world_model_ros.bench.chaos.episode_attacks import LISTED
-from world_model_ros.bench.chaos.ingest import one_run
+from world_model_ros.bench.chaos.ingest_runs import one_run
 from world_model_ros.bench.chaos.store_attacks import OBJECTS
 
 NAMES = [attack.name for attack in LISTED] + list(OBJECTS)

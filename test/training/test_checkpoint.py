@@ -17,7 +17,7 @@ from served import Told
 from world_model_ros.families.dreamer.algorithm import Learner
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.core import checkpoint
-from world_model_ros.training.core.state import Start, TrainerState
+from world_model_ros.training.core.trainer_state import Start, TrainerState
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 

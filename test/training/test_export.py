@@ -21,8 +21,8 @@ from world_model_ros.families.dreamer.algorithm import Learner, LearnerConfig
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.onboard.policy.planner import Planner
 from world_model_ros.planning.mppi import PlannerConfig
-from world_model_ros.training.export.bundle import export_bundle, filter_hash
-from world_model_ros.training.export.graphs import bundle_graphs
+from world_model_ros.training.export.export_bundle import export_bundle, filter_hash
+from world_model_ros.training.export.graph_modules import bundle_graphs
 from world_model_ros.training.export.onnx_cache import Traced
 
 

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 
 from world_model_ros.cli.main import app
 from world_model_ros.contract import parse_contract
-from world_model_ros.families.registry import FAMILIES, FamilyError
+from world_model_ros.families.family_registry import FAMILIES, FamilyError
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.learner_file import LearnerFileError, read_shipped
 from world_model_ros.training.core.service import Service
 from world_model_ros.training.core.settings import ServiceConfig
-from world_model_ros.training.core.state import Start, TrainerState
+from world_model_ros.training.core.trainer_state import Start, TrainerState
 
 FIXTURES = Path(__file__).resolve().parents[1] / 'fixtures'
 # Written by the version before families had names; never edited. The contract is that of

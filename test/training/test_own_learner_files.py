@@ -19,7 +19,13 @@ from served import QUIET, Told, fill, serve
 from world_model_ros.families.dreamer.alignment import AlignConfig
 from world_model_ros.training.core.aligner import Aligned, Aligner
 from world_model_ros.training.core.learner_file import write_shipped
-from world_model_ros.training.core.state import ACTING, ORIGIN, TEACHER, Start, TrainerState
+from world_model_ros.training.core.trainer_state import (
+    ACTING,
+    ORIGIN,
+    TEACHER,
+    Start,
+    TrainerState,
+)
 from world_model_ros.training.data.replay import Replay
 
 pytestmark = pytest.mark.usefixtures('one_thread')

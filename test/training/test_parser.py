@@ -19,7 +19,7 @@ import pytest
 from world_model_ros.bench.chaos import episode_parts as parts_of
 from world_model_ros.experience import EpisodeReader, to_arrays
 from world_model_ros.store import open_store, upload_episode
-from world_model_ros.training.data.attempts import MOST, Attempts
+from world_model_ros.training.data.failed_episodes import MOST, Attempts
 from world_model_ros.training.data.ingest import Ingest
 from world_model_ros.training.data.parser import Parser, ParserEnded, ParserRefused, ParserStopped
 

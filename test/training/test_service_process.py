@@ -21,7 +21,7 @@ from served import PATIENCE_SEC, TICKS, Child, fill
 from world_model_ros.bundle import check_bundle
 from world_model_ros.contract import interface_hash
 from world_model_ros.releases import fetch_release, latest_release
-from world_model_ros.store.limits import PICTURE_BYTES
+from world_model_ros.store.read_limits import PICTURE_BYTES
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.learner_file import read_shipped
 from world_model_ros.training.data.ledger import Ledger

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from world_model_ros.bundle.layout import GraphSignature, Tensor
+from world_model_ros.bundle.format_names import GraphSignature, Tensor
 
 BELIEF_OUT = 'belief_out'
 BELIEF_IN = ('belief', 'next_belief')

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from world_model_ros.bundle.layout import BundleError, GraphSignature, Tensor
+from world_model_ros.bundle.format_names import BundleError, GraphSignature, Tensor
 from world_model_ros.bundle.signatures import capability_signatures
 from world_model_ros.contract import Contract
 

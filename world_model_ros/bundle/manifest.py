@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from world_model_ros.bundle import format1
-from world_model_ros.bundle.files import is_plain_name
-from world_model_ros.bundle.layout import (
+from world_model_ros.bundle.format_names import (
     BUNDLE_FORMAT,
     CAPABILITIES,
     COMMON_FILES,
@@ -28,6 +27,7 @@ from world_model_ros.bundle.layout import (
     BundleError,
     size_problem,
 )
+from world_model_ros.bundle.read_files import is_plain_name
 from world_model_ros.bundle.signatures import PLAN_SIZES, SIZE_NAMES, SIZES
 from world_model_ros.contract import (
     Contract,

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from world_model_ros.bundle.layout import BundleError
+from world_model_ros.bundle.format_names import BundleError
 
 PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt')
 CPU = 'CPUExecutionProvider'

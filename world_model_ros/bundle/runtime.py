@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from world_model_ros.bundle.layout import WEIGHTS, BundleError, GraphSignature, Tensor
+from world_model_ros.bundle.format_names import WEIGHTS, BundleError, GraphSignature, Tensor
 from world_model_ros.bundle.providers import CPU, ProviderError
 
 _TYPES = {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8', 'tensor(int64)': 'int64'}

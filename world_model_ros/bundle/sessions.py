@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from world_model_ros.bundle.bound import Beliefs, BoundSession
-from world_model_ros.bundle.layout import BundleError, GraphSignature
+from world_model_ros.bundle.format_names import BundleError, GraphSignature
 from world_model_ros.bundle.providers import (
     ProviderSettings,
     Taken,

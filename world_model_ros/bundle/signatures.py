@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from world_model_ros.bundle.layout import (
+from world_model_ros.bundle.format_names import (
     CAPABILITIES,
     FIXED_CANDIDATES,
     FLOAT,

@@ -25,7 +25,7 @@ def align_command(
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
     """Align the shipped weights to a changed robot; score their policy before and after."""
-    from world_model_ros.training.bench_align import Outcome, bench_align, shipped_learner
+    from world_model_ros.training.align_figures import Outcome, bench_align, shipped_learner
 
     try:
         contract = load_contract(find_robot(robot))

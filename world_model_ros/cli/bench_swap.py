@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from world_model_ros.bench.measure import machine
-from world_model_ros.bench.swap import GOAL, run
+from world_model_ros.bench.swap_change import GOAL, run
 from world_model_ros.bundle import find_bundle, load_bundle
 from world_model_ros.cli._arguments import simulated
 from world_model_ros.cli._reported import reported

@@ -59,7 +59,7 @@ def init(
     Its policy has learned nothing: use it in shadow.
     """
     robot = learnable(contract)
-    from world_model_ros.families.registry import FamilyError
+    from world_model_ros.families.family_registry import FamilyError
     from world_model_ros.training.export.untrained import export_untrained
 
     try:

@@ -102,7 +102,7 @@ def train_command(
     from world_model_ros.training.core.checkpoint import NOT_WRITTEN
     from world_model_ros.training.core.service import Service
     from world_model_ros.training.core.settings import ServiceConfig
-    from world_model_ros.training.core.state import Start
+    from world_model_ros.training.core.trainer_state import Start
     from world_model_ros.training.data.mixture import Shares
 
     config = ServiceConfig(

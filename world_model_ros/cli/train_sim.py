@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from world_model_ros.bundle.layout import OWN_FILES
+from world_model_ros.bundle.format_names import OWN_FILES
 from world_model_ros.cli._arguments import FamilyOption, learnable, new_file, refuse
 from world_model_ros.cli._reported import INTERRUPTED
 from world_model_ros.own_folder import check_own
@@ -55,7 +55,7 @@ def train_sim_command(
     if randomize is not None and reality is not None:
         raise typer.BadParameter('--randomize and --reality exclude each other')
     contract = learnable(robot)
-    from world_model_ros.families.registry import FamilyError
+    from world_model_ros.families.family_registry import FamilyError
     from world_model_ros.robots import BodyError, RealityError
     from world_model_ros.training.core.learner_file import LearnerFileError
     from world_model_ros.training.core.simulated import (

@@ -8,7 +8,7 @@ pyyaml only; must not import any other folder of this package, nor rclpy, nor to
 """
 
 from world_model_ros.contract.cautions import contract_warnings, unlearnable
-from world_model_ros.contract.find import config_directories, find_config, find_robot
+from world_model_ros.contract.find_contract import config_directories, find_config, find_robot
 from world_model_ros.contract.hashes import (
     PREPROCESSING_VERSION,
     contract_hash,
@@ -16,7 +16,7 @@ from world_model_ros.contract.hashes import (
     interface_diff,
     interface_hash,
 )
-from world_model_ros.contract.load import load_contract, parse_contract
+from world_model_ros.contract.load_contract import load_contract, parse_contract
 from world_model_ros.contract.problems import ContractError, Problem
 from world_model_ros.contract.schema import (
     CONTRACT_FORMAT,

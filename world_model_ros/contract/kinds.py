@@ -29,10 +29,10 @@ STREAM_KINDS = {
     'joints': 'world_model_ros.wire.kinds.joints:JointsKind',
 }
 COMMAND_KINDS = {
-    'effort': 'world_model_ros.wire.kinds.commands:EffortKind',
-    'velocity': 'world_model_ros.wire.kinds.commands:VelocityKind',
-    'position': 'world_model_ros.wire.kinds.commands:PositionKind',
-    'position_delta': 'world_model_ros.wire.kinds.commands:PositionDeltaKind',
+    'effort': 'world_model_ros.wire.kinds.joint_commands:EffortKind',
+    'velocity': 'world_model_ros.wire.kinds.joint_commands:VelocityKind',
+    'position': 'world_model_ros.wire.kinds.joint_commands:PositionKind',
+    'position_delta': 'world_model_ros.wire.kinds.joint_commands:PositionDeltaKind',
 }
 MAX_REASON = 300  # characters of what foreign code raised
 MAX_KINDS = 256  # names that are remembered: recordings may name anything

@@ -6,8 +6,6 @@ May import contract, bundle, onboard and robots; never torch, nodes or rclpy.
 """
 
 from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor
-from world_model_ros.evaluation.episodes import ARMS, EpisodeResult, Job, run_arms, run_episode
-from world_model_ros.evaluation.report import summarise
 from world_model_ros.evaluation.rows import (
     COLUMNS,
     GitState,
@@ -19,6 +17,7 @@ from world_model_ros.evaluation.rows import (
     make_rows,
     read_rows,
 )
+from world_model_ros.evaluation.run_episodes import ARMS, EpisodeResult, Job, run_arms, run_episode
 from world_model_ros.evaluation.seeds import REPORT, SELECTION, TRAINING, report_seeds
 from world_model_ros.evaluation.statistics import (
     Interval,
@@ -27,6 +26,7 @@ from world_model_ros.evaluation.statistics import (
     mean_interval,
     paired_interval,
 )
+from world_model_ros.evaluation.summary import summarise
 
 __all__ = [
     'ARMS',

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from world_model_ros.bundle import Bundle
-from world_model_ros.bundle.layout import WEIGHTS
+from world_model_ros.bundle.format_names import WEIGHTS
 from world_model_ros.bundle.runtime import make_session
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.policy.brain import Brain

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from rosbags.typesys import Stores, get_typestore
 
-from world_model_ros.experience.limits import (
+from world_model_ros.experience.episode_limits import (
     QOS_BRACKETS,
     QOS_BYTES,
     QOS_PROFILES,

@@ -17,7 +17,7 @@ import numpy as np
 
 from world_model_ros.contract import Recording, Stream
 from world_model_ros.experience.bag import Topic
-from world_model_ros.experience.limits import PICTURE_PIXELS
+from world_model_ros.experience.episode_limits import PICTURE_PIXELS
 from world_model_ros.wire.cdr import IMAGE, MessageError, decode, encode, typestore
 from world_model_ros.wire.decode import StreamError, decode_stream
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from world_model_ros.bundle import find_bundle
-from world_model_ros.bundle.layout import MANIFEST
+from world_model_ros.bundle.format_names import MANIFEST
 from world_model_ros.bundle.manifest import MAX_MANIFEST_BYTES
 from world_model_ros.durable import read_regular
 from world_model_ros.fleet.slot import vouched

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from world_model_ros.fleet.state import MAX_NUMBER, short
-from world_model_ros.store.layout import is_sha256
+from world_model_ros.fleet.updater_state import MAX_NUMBER, short
+from world_model_ros.store.keys import is_sha256
 from world_model_ros.strict_json import strict_json
 
 RELEASE_FORMAT = 1  # of the agent's ~/release

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from world_model_ros.fleet.agent_word import AgentWord, Held, read_word
-from world_model_ros.fleet.state import Slot, short
 from world_model_ros.fleet.updater import Updater
+from world_model_ros.fleet.updater_state import Slot, short
 
 # After a hand-over that the agent took, until ~/release must show it; after one that it refused.
 PATIENCE_SEC = 10.0

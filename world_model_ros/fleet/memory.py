@@ -17,7 +17,7 @@ from world_model_ros.durable import DurableState
 from world_model_ros.fleet.slot import slot_problems
 from world_model_ros.fleet.slots import STATE, Slots
 from world_model_ros.fleet.slots_format1 import adopt
-from world_model_ros.fleet.state import Newest, Slot, State, StateError, parse_state
+from world_model_ros.fleet.updater_state import Newest, Slot, State, StateError, parse_state
 
 _REMEDY = 'nothing is offered to the agent: call updater/begin_anew to go on without the bad list'
 

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from world_model_ros.bundle import Bundle, BundleError, load_bundle
-from world_model_ros.bundle.golden import golden_problems
+from world_model_ros.bundle.golden_check import golden_problems
 from world_model_ros.bundle.providers import (
     CPU_ONLY,
     PROVIDERS,
@@ -39,7 +39,7 @@ from world_model_ros.bundle.providers import (
     ProviderSettings,
 )
 from world_model_ros.contract import Contract, ContractError, find_robot, load_contract
-from world_model_ros.onboard.policy.graphs import Graphs, Iteration
+from world_model_ros.onboard.policy.capabilities import Graphs, Iteration
 from world_model_ros.onboard.policy.noise import Noise
 from world_model_ros.onboard.tick.latency import Latency
 from world_model_ros.parent import PARENT_ENV, follow_parent

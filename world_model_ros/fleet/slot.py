@@ -16,8 +16,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.files import read_files
 from world_model_ros.bundle.manifest import read_manifest
+from world_model_ros.bundle.read_files import read_files
 from world_model_ros.durable import read_regular
 from world_model_ros.strict_json import strict_json
 from world_model_ros.user_path import user_path

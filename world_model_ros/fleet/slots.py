@@ -18,7 +18,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.layout import OWN_FILES
+from world_model_ros.bundle.format_names import OWN_FILES
 from world_model_ros.durable import sync_folder, write_atomic
 from world_model_ros.fleet.slot import (
     BUNDLE,
@@ -35,7 +35,7 @@ from world_model_ros.fleet.slot import (
 )
 from world_model_ros.fleet.slots_format1 import read_format1
 from world_model_ros.folder_lock import LOCK_FILE, FolderInUse, hold
-from world_model_ros.store.layout import is_sha256
+from world_model_ros.store.keys import is_sha256
 from world_model_ros.user_path import user_path
 
 MARKER = 'slots.json'  # of the whole folder

@@ -21,7 +21,7 @@ from world_model_ros.fleet.slot import (
     marker,
     slot_problems,
 )
-from world_model_ros.fleet.state import (
+from world_model_ros.fleet.updater_state import (
     MAX_HISTORY,
     STATE_FORMAT,
     Newest,
@@ -30,7 +30,7 @@ from world_model_ros.fleet.state import (
     StateError,
     parse_state,
 )
-from world_model_ros.store.layout import is_sha256
+from world_model_ros.store.keys import is_sha256
 from world_model_ros.strict_json import strict_json
 
 FORMAT1_FILE = 'state.json'

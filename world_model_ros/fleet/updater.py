@@ -18,17 +18,17 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from world_model_ros.bundle.layout import KNOWN_FILES, MANIFEST, size_problem
+from world_model_ros.bundle.format_names import KNOWN_FILES, MANIFEST, size_problem
 from world_model_ros.contract import find_robot, interface_hash, load_contract
-from world_model_ros.fleet.attempts import MOST, Attempts
+from world_model_ros.fleet.failed_releases import MOST, Attempts
 from world_model_ros.fleet.memory import Memory
 from world_model_ros.fleet.preflight import Verdict, run_preflight
 from world_model_ros.fleet.slot import SlotsError, slot_problems
-from world_model_ros.fleet.state import MAX_BAD, Slot, State, short
-from world_model_ros.fleet.status import BUSY, Status, UpdaterState
+from world_model_ros.fleet.updater_state import MAX_BAD, Slot, State, short
+from world_model_ros.fleet.updater_status import BUSY, Status, UpdaterState
 from world_model_ros.releases import Release, fetch_release, latest_release
 from world_model_ros.store import StoreDamaged, StoreError, open_store
-from world_model_ros.store.layout import RECORD_FORMAT, to_json
+from world_model_ros.store.keys import RECORD_FORMAT, to_json
 
 REPORTED_BAD = 20  # entries of the bad list that go to the store, the newest
 

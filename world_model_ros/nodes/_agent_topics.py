@@ -36,7 +36,7 @@ from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.worker import Worker
 from world_model_ros.onboard.tick.clock import RobotClock
 from world_model_ros.onboard.tick.tick_record import TickRecord
-from world_model_ros.wire.commands import command_decoder
+from world_model_ros.wire.command_codec import command_decoder
 
 LAST_WORDS = Duration(seconds=0.3)  # at the end, for what was published last to arrive
 EPISODE_FORMAT = 1

@@ -21,7 +21,7 @@ from world_model_ros.nodes._command_topic import CommandTopic
 from world_model_ros.nodes._guard_beat import Beat
 from world_model_ros.nodes._guard_tally import Tally
 from world_model_ros.onboard.guard import Guard, GuardCommand
-from world_model_ros.wire.commands import encoder
+from world_model_ros.wire.command_codec import encoder
 
 # After an activation the robot rests until a driver listens, and a moment longer.
 SETTLE_SEC = 0.2

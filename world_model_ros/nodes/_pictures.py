@@ -21,7 +21,7 @@ from world_model_ros.bundle import Bundle
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common
 from world_model_ros.onboard.agent.episode import Snapshot
-from world_model_ros.onboard.policy.graphs import Graphs
+from world_model_ros.onboard.policy.capabilities import Graphs
 
 
 class Pictures:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rclpy.node import Node
 
 from world_model_ros.nodes._common import declare
-from world_model_ros.robots.unfriendly_arm import LAG_S, SAG_RAD
+from world_model_ros.robots.unfriendly_physics import LAG_S, SAG_RAD
 
 JOINT = 'joint'  # choices: '' or the name of a joint
 

@@ -18,7 +18,7 @@ from rclpy.serialization import deserialize_message
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._message_class import message_class
-from world_model_ros.wire.commands import encoder
+from world_model_ros.wire.command_codec import encoder
 
 REACH = 0.05  # rad, rad/s or N·m
 PERIOD_S = 5.0  # of its motion: far below the driver's limits

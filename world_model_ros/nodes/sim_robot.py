@@ -38,7 +38,7 @@ from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import BodyError, Reality, RealityError, SimRobot, load_reality
-from world_model_ros.wire.commands import command_decoder
+from world_model_ros.wire.command_codec import command_decoder
 from world_model_ros.wire.kinds.image import CAMERA_INFO
 from world_model_ros.wire.kinds.stamped import optical_frame
 

@@ -42,8 +42,8 @@ from world_model_ros.nodes._common import NANOSECONDS, declare
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._unfriendly_foreign import OtherController
 from world_model_ros.nodes._unfriendly_time import RobotTime
-from world_model_ros.robots.unfriendly_arm import UnfriendlyArm
 from world_model_ros.robots.unfriendly_driver import DriverLimits
+from world_model_ros.robots.unfriendly_physics import UnfriendlyArm
 from world_model_ros.robots.unfriendly_picture import HEIGHT, WIDTH, StickPicture
 
 FIRST_PART = 4  # joints that the first of the two publishers has

@@ -27,8 +27,8 @@ from world_model_ros.deploy.node_parameters import UPDATER
 from world_model_ros.fleet.hand_over import Ask, Call, HandOver
 from world_model_ros.fleet.preflight import run_preflight
 from world_model_ros.fleet.slot import SlotsError
-from world_model_ros.fleet.state import Slot
 from world_model_ros.fleet.updater import Updater
+from world_model_ros.fleet.updater_state import Slot
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 
 from world_model_ros.releases.plain import latest_release, read_release
 from world_model_ros.store.errors import StoreError
-from world_model_ros.store.layout import (
+from world_model_ros.store.keys import (
     COMPLETE,
     EPISODES,
     RELEASES,
@@ -26,7 +26,7 @@ from world_model_ros.store.layout import (
     record_number,
     releases_prefix,
 )
-from world_model_ros.store.store import Store
+from world_model_ros.store.object_store import Store
 
 KEEP_DAYS = 90  # a robot may have been away for so long
 KEEP_RELEASES = 10  # of each interface, the newest: robots may go back to them

@@ -17,8 +17,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.store.files import describe_files, fetch_folder
-from world_model_ros.store.layout import (
+from world_model_ros.store.folders import describe_files, fetch_folder
+from world_model_ros.store.keys import (
     MANIFEST,
     RECORD_FORMAT,
     RecordError,
@@ -32,8 +32,8 @@ from world_model_ros.store.layout import (
     releases_prefix,
     to_json,
 )
-from world_model_ros.store.limits import RELEASE_BYTES
-from world_model_ros.store.store import Store, StoreError, StoreMissing
+from world_model_ros.store.object_store import Store, StoreError, StoreMissing
+from world_model_ros.store.read_limits import RELEASE_BYTES
 
 MAX_EPISODES = 200  # named in a record, the newest; episode_count counts them all
 _FIELDS = {

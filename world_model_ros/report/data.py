@@ -27,14 +27,14 @@ from world_model_ros.store import (
     complete_episodes,
     download_episode,
 )
-from world_model_ros.store.episodes import list_episodes
-from world_model_ros.store.layout import (
+from world_model_ros.store.episode_store import list_episodes
+from world_model_ros.store.keys import (
     COMPLETE,
     RELEASES,
     record_number,
     releases_prefix,
 )
-from world_model_ros.store.limits import PICTURE_BYTES
+from world_model_ros.store.read_limits import PICTURE_BYTES
 
 REASON = 500  # characters
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'

@@ -14,7 +14,7 @@ from world_model_ros.robots.reality import (
     parse_reality,
     sample_reality,
 )
-from world_model_ros.robots.sim_robot import SimRobot
+from world_model_ros.robots.simulated_robot import SimRobot
 
 __all__ = [
     'NOMINAL',

@@ -22,7 +22,7 @@ from world_model_ros.onboard.tick.sent import SentHistory
 from world_model_ros.reward_function import rewards
 from world_model_ros.robots.bodies import Body
 from world_model_ros.robots.reality import Reality
-from world_model_ros.robots.sim_robot import SimRobot
+from world_model_ros.robots.simulated_robot import SimRobot
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ They are moved by obstore; a folder is the default. May import contract only; mu
 torch, numpy or ONNX Runtime.
 """
 
-from world_model_ros.store.episodes import (
+from world_model_ros.store.episode_store import (
     EpisodeRef,
     complete_episodes,
     download_episode,
@@ -19,8 +19,8 @@ from world_model_ros.store.errors import (
     StoreMissing,
     StoreUrlError,
 )
-from world_model_ros.store.layout import NEWEST_FORMAT
-from world_model_ros.store.store import Entry, Store, open_store
+from world_model_ros.store.keys import NEWEST_FORMAT
+from world_model_ros.store.object_store import Entry, Store, open_store
 from world_model_ros.store.url import parse_url
 
 __all__ = [

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract, parse_contract
+from world_model_ros.families.family_registry import DEFAULT, find_family
 from world_model_ros.families.protocol import FamilyModel
-from world_model_ros.families.registry import DEFAULT, find_family
 from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
 from world_model_ros.training.core.learner_file import SUFFIX, read_shipped
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from world_model_ros.bench.chaos.updater_bundles import HOSTILE, ODD
 from world_model_ros.fleet.slot import SlotsError
 from world_model_ros.releases import publish_release
-from world_model_ros.store.layout import latest_key, record_key, to_json
+from world_model_ros.store.keys import latest_key, record_key, to_json
 
 if TYPE_CHECKING:
-    from world_model_ros.bench.chaos.updater import Case
+    from world_model_ros.bench.chaos.updater_runs import Case
 
 DEEP = '[' * 100_000
 STATES = ('updater.0.json', 'updater.1.json')

@@ -20,10 +20,10 @@ from world_model_ros.bench.chaos.updater_attacks import DEEP, STATES, point, put
 from world_model_ros.bench.chaos.updater_bundles import HOSTILE
 from world_model_ros.fleet.slot import vouched
 from world_model_ros.releases import StoreConflict, latest_release, publish_release
-from world_model_ros.store.layout import latest_key, record_key, to_json
+from world_model_ros.store.keys import latest_key, record_key, to_json
 
 if TYPE_CHECKING:
-    from world_model_ros.bench.chaos.updater import Case
+    from world_model_ros.bench.chaos.updater_runs import Case
 
 
 def _row_foreign_folder(case: Case) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.experience.bag import EpisodeError
-from world_model_ros.experience.limits import ARRAYS_BYTES, check_limit
+from world_model_ros.experience.episode_limits import ARRAYS_BYTES, check_limit
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.rebuild import RebuiltTick, readable, rebuild
 

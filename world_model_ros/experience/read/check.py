@@ -19,7 +19,7 @@ from world_model_ros.experience.bag import (
     ROSBAG2_VERSION,
     EpisodeError,
 )
-from world_model_ros.experience.limits import METADATA_BYTES
+from world_model_ros.experience.episode_limits import METADATA_BYTES
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.rebuild import lost_records, parity, read_ticks
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.experience.limits import TICKS, check_limit, read_json, whole
+from world_model_ros.experience.episode_limits import TICKS, check_limit, read_json, whole
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.stream_messages import Picked, StreamMessages
 from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Assembler, Observation

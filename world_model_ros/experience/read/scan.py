@@ -32,7 +32,7 @@ from mcap.records import (
     Schema,
 )
 
-from world_model_ros.experience.limits import (
+from world_model_ros.experience.episode_limits import (
     CHUNK_BYTES,
     CHUNK_RECORDS,
     CHUNKS,

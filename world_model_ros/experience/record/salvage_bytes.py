@@ -18,7 +18,7 @@ from mcap.data_stream import ReadDataStream, RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Header, Message, MessageIndex, Schema
 
-from world_model_ros.experience.limits import CHUNK_BYTES, RECORD_BYTES
+from world_model_ros.experience.episode_limits import CHUNK_BYTES, RECORD_BYTES
 from world_model_ros.experience.read.scan import DAMAGE, Frame, chunk_records
 
 PRIVATE_OPCODE = 0x80

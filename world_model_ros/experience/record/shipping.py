@@ -31,8 +31,8 @@ from world_model_ros.experience.bag import METADATA_FILE, find_mcap
 from world_model_ros.experience.record.shipped_list import Shipped
 from world_model_ros.experience.record.sink import OUR_SUFFIXES
 from world_model_ros.store import Store, StoreError, open_store, parse_url, upload_episode
-from world_model_ros.store.episodes import StoreConflict
-from world_model_ros.store.layout import FORMAT_KEY, check_name, to_json
+from world_model_ros.store.episode_store import StoreConflict
+from world_model_ros.store.keys import FORMAT_KEY, check_name, to_json
 from world_model_ros.store.redact import redact
 
 SCAN_PERIOD_SEC = 1.0

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.agent.commands import Commands
+from world_model_ros.onboard.agent.chunks_sent import Commands
 from world_model_ros.onboard.agent.episode import Episode, Options, Port
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.schedule import IDLE_WAIT_SEC, Schedule

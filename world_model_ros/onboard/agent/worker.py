@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.agent.commands import Commands
+from world_model_ros.onboard.agent.chunks_sent import Commands
 from world_model_ros.onboard.agent.episode import Options, Port, Snapshot
 from world_model_ros.onboard.agent.episode_phase import End, EpisodePhase
 from world_model_ros.onboard.agent.inputs import Inputs

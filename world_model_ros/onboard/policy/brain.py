@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.onboard.policy.graphs import GraphBundle, Observed
+from world_model_ros.onboard.policy.capabilities import GraphBundle, Observed
 from world_model_ros.onboard.policy.planner import Planner
 from world_model_ros.onboard.tick.assembly import Observation
 

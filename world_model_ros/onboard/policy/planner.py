@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from world_model_ros.contract.kinds import command_kind
-from world_model_ros.onboard.policy.graphs import GraphBundle, Graphs
+from world_model_ros.onboard.policy.capabilities import GraphBundle, Graphs
 from world_model_ros.onboard.policy.noise import Noise
 from world_model_ros.onboard.tick.latency import Latency
 

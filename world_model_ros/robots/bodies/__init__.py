@@ -20,7 +20,7 @@ from world_model_ros.robots.bodies.body import (
     TakesKinds,
     Truncates,
 )
-from world_model_ros.robots.bodies.registry import BODIES, make_body
+from world_model_ros.robots.bodies.body_registry import BODIES, make_body
 
 __all__ = [
     'BODIES',

@@ -15,7 +15,7 @@ from enum import Enum
 import numpy as np
 
 from world_model_ros.families.protocol import Aligns, AlignSettings, Batch, Draw, FamilyModel
-from world_model_ros.training.core.state import TrainerState
+from world_model_ros.training.core.trainer_state import TrainerState
 from world_model_ros.training.data.nominal import Nominal
 from world_model_ros.training.data.replay import Replay
 from world_model_ros.training.data.windows import as_batch, draw_from

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from world_model_ros.contract import Contract
+from world_model_ros.families.family_registry import DEFAULT, FamilyError, find_family
 from world_model_ros.families.protocol import Algorithm, Family
-from world_model_ros.families.registry import DEFAULT, FamilyError, find_family
 
 
 def new_algorithm(

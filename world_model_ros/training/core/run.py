@@ -20,8 +20,8 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from world_model_ros.contract import Contract
+from world_model_ros.families.family_registry import DEFAULT, find_family
 from world_model_ros.families.protocol import Batch, FamilyModel
-from world_model_ros.families.registry import DEFAULT, find_family
 from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.begin import family_of, new_algorithm

@@ -21,8 +21,8 @@ import torch
 
 from world_model_ros.bundle import BundleError
 from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.families.family_registry import FAMILIES
 from world_model_ros.families.protocol import Algorithm
-from world_model_ros.families.registry import FAMILIES
 from world_model_ros.folder_lock import hold
 from world_model_ros.releases import Release, latest_release
 from world_model_ros.store import StoreError
@@ -31,10 +31,10 @@ from world_model_ros.training.core.aligner import Aligned, Aligner
 from world_model_ros.training.core.checkpoint import NOT_WRITTEN
 from world_model_ros.training.core.faults import Faults
 from world_model_ros.training.core.settings import ServiceConfig
-from world_model_ros.training.core.state import Start, TrainerState
-from world_model_ros.training.core.status import status_of
 from world_model_ros.training.core.store_connection import Link
 from world_model_ros.training.core.tensorboard import Board
+from world_model_ros.training.core.trainer_state import Start, TrainerState
+from world_model_ros.training.core.trainer_status import status_of
 from world_model_ros.training.data.ingest import Ingest
 from world_model_ros.training.data.mixture import draw
 from world_model_ros.training.data.nominal import open_nominal

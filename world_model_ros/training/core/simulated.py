@@ -19,7 +19,7 @@ from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.robots import Reality, load_ranges, load_reality, sample_reality
 from world_model_ros.training.core.learner_file import LearnerFileError, Shipped, read_shipped
 from world_model_ros.training.core.run import Run, RunConfig
-from world_model_ros.training.export.bundle import export_bundle
+from world_model_ros.training.export.export_bundle import export_bundle
 
 if TYPE_CHECKING:
     import numpy as np

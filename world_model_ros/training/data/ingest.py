@@ -24,10 +24,10 @@ from world_model_ros.contract import Contract
 from world_model_ros.experience import load_arrays, save_arrays
 from world_model_ros.experience.read.arrays import ARRAYS_FORMAT
 from world_model_ros.store import EpisodeRef, Store, StoreDamaged, StoreMissing
-from world_model_ros.store.episodes import download_episode
-from world_model_ros.store.files import STAGING_SUFFIX
+from world_model_ros.store.episode_store import download_episode
+from world_model_ros.store.folders import STAGING_SUFFIX
 from world_model_ros.training.core.disk import Free, check_room, free_bytes
-from world_model_ros.training.data.attempts import MOST, Attempts, Kind
+from world_model_ros.training.data.failed_episodes import MOST, Attempts, Kind
 from world_model_ros.training.data.ledger import Entry, Ledger, episode_key
 from world_model_ros.training.data.listing import Listing
 from world_model_ros.training.data.parser import Parser, ParserEnded, ParserRefused

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from world_model_ros.store import EpisodeRef, Store
-from world_model_ros.store.episodes import list_episodes
+from world_model_ros.store.episode_store import list_episodes
 
 FULL_SEC = 600.0  # between two looks at all days: a robot that was away brings older ones
 Refs = list[EpisodeRef]

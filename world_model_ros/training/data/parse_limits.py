@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.experience.limits import ARRAYS_BYTES
+from world_model_ros.experience.episode_limits import ARRAYS_BYTES
 from world_model_ros.training.data.replay import tick_spec
 
 # Beside what Python and its libraries take when they are loaded: an episode of 200,000 ticks with

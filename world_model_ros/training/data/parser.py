@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.experience.limits import PICTURE_PIXELS, TICKS
+from world_model_ros.experience.episode_limits import PICTURE_PIXELS, TICKS
 from world_model_ros.training.data.parse_limits import (
     ANSWER_BYTES,
     MEMORY_BYTES,

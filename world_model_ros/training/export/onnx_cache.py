@@ -15,7 +15,7 @@ import warnings
 import onnx
 import torch
 
-from world_model_ros.training.export.graphs import Graph
+from world_model_ros.training.export.graph_modules import Graph
 
 OPSET = 18
 

@@ -16,9 +16,9 @@ from world_model_ros.releases import Release, publish_release
 from world_model_ros.store import Store
 from world_model_ros.training.core.checkpoint import NOT_WRITTEN
 from world_model_ros.training.core.learner_file import SUFFIX
-from world_model_ros.training.core.state import TrainerState
+from world_model_ros.training.core.trainer_state import TrainerState
 from world_model_ros.training.data.ingest import Ingest
-from world_model_ros.training.export.bundle import export_bundle
+from world_model_ros.training.export.export_bundle import export_bundle
 from world_model_ros.training.export.onnx_cache import Traced
 from world_model_ros.training.judge.gate import GateConfig, Verdict, append_verdict, judge
 from world_model_ros.training.judge.strips import draw_strip

@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.registry import find_family
+from world_model_ros.families.family_registry import find_family
 from world_model_ros.training.core.begin import new_algorithm
 from world_model_ros.training.core.learner_file import SUFFIX
-from world_model_ros.training.export.bundle import export_bundle
+from world_model_ros.training.export.export_bundle import export_bundle
 
 
 def export_untrained(contract: Contract, family: str, folder: Path, seed: int = 0) -> Path:

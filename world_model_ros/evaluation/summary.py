@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from world_model_ros.evaluation.episodes import EpisodeResult
+from world_model_ros.evaluation.run_episodes import EpisodeResult
 from world_model_ros.evaluation.seeds import FINAL_EPISODES
 from world_model_ros.evaluation.statistics import mean_interval, paired_interval
 

@@ -27,8 +27,8 @@ from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.fleet.agent_word import read_word
 from world_model_ros.fleet.preflight import Verdict, run_preflight
 from world_model_ros.fleet.slot import SlotsError, slot_problems, vouched
-from world_model_ros.fleet.state import MAX_BAD
 from world_model_ros.fleet.updater import Updater
+from world_model_ros.fleet.updater_state import MAX_BAD
 from world_model_ros.releases import Release, publish_release
 from world_model_ros.store import open_store
 

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from world_model_ros.bundle import format1
-from world_model_ros.bundle.files import read_files
-from world_model_ros.bundle.golden import ARRAY_ERRORS, golden_problems, read_golden
-from world_model_ros.bundle.graph_limits import graph_problems
-from world_model_ros.bundle.layout import (
+from world_model_ros.bundle.format_names import (
     GOLDEN,
     INITIAL_BELIEF,
     WEIGHTS,
     BundleError,
     GraphSignature,
 )
+from world_model_ros.bundle.golden_check import ARRAY_ERRORS, golden_problems, read_golden
+from world_model_ros.bundle.graph_limits import graph_problems
 from world_model_ros.bundle.manifest import capabilities_of, read_manifest
 from world_model_ros.bundle.providers import CPU_ONLY, ProviderError, ProviderSettings, Taken
+from world_model_ros.bundle.read_files import read_files
 from world_model_ros.bundle.runtime import has_runtime, signature_problems
 from world_model_ros.bundle.sessions import Sessions
 from world_model_ros.bundle.signatures import capability_signatures

@@ -15,7 +15,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.contract.schema import Stream
 from world_model_ros.families.protocol import WorldModel
 from world_model_ros.planning.mppi import PlanIteration
-from world_model_ros.training.export.graphs import Graph
+from world_model_ros.training.export.graph_modules import Graph
 
 TICKS = 16
 PLAN_CASES = 4

@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.durable import write_atomic
+from world_model_ros.families.family_registry import DEFAULT, find_family
 from world_model_ros.families.protocol import Algorithm, Aligns, Anchors, FamilyModel
-from world_model_ros.families.registry import DEFAULT, find_family
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.begin import family_of, new_algorithm

@@ -11,8 +11,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from world_model_ros.bundle.layout import MANIFEST, BundleError
-from world_model_ros.contract.find import config_directories
+from world_model_ros.bundle.format_names import MANIFEST, BundleError
+from world_model_ros.contract.find_contract import config_directories
 from world_model_ros.user_path import user_path
 
 

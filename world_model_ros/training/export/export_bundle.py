@@ -23,15 +23,15 @@ import onnx
 import torch
 
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
-from world_model_ros.bundle.layout import OWN_FILES
+from world_model_ros.bundle.format_names import OWN_FILES
 from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.families.family_registry import find_family
 from world_model_ros.families.protocol import Algorithm, FamilyModel, Filters
-from world_model_ros.families.registry import find_family
 from world_model_ros.own_folder import check_own, remove_own
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.core.learner_file import SUFFIX, write_shipped
-from world_model_ros.training.export.golden import golden_cases
-from world_model_ros.training.export.graphs import bundle_graphs
+from world_model_ros.training.export.golden_record import golden_cases
+from world_model_ros.training.export.graph_modules import bundle_graphs
 from world_model_ros.training.export.onnx_cache import Traced
 
 WEIGHTS = 'weights.bin'

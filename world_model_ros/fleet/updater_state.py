@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from world_model_ros.store.layout import is_sha256
+from world_model_ros.store.keys import is_sha256
 
 STATE_FORMAT = 2
 MAX_HISTORY = 100  # releases whose times are kept

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from world_model_ros.store.errors import StoreDamaged
-from world_model_ros.store.files import describe_files, fetch_folder, put_files
-from world_model_ros.store.layout import (
+from world_model_ros.store.folders import describe_files, fetch_folder, put_files
+from world_model_ros.store.keys import (
     COMPLETE,
     EPISODES,
     RECORD_FORMAT,
@@ -29,8 +29,8 @@ from world_model_ros.store.layout import (
     from_json,
     to_json,
 )
-from world_model_ros.store.limits import EPISODE_BYTES
-from world_model_ros.store.store import Store
+from world_model_ros.store.object_store import Store
+from world_model_ros.store.read_limits import EPISODE_BYTES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LAST_DAY_NS = 253_370_764_800_000_000_000  # of the year 9999

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from world_model_ros.bundle.layout import MANIFEST, max_bundle_bytes
+from world_model_ros.bundle.format_names import MANIFEST, max_bundle_bytes
 from world_model_ros.durable import read_regular
 
 

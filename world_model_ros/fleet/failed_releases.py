@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from world_model_ros.fleet.status import UpdaterState
+from world_model_ros.fleet.updater_status import UpdaterState
 
 # Before the second and the third preflight: a burst of load passes, then an export of the trainer
 # on the same machine does.

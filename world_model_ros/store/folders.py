@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from world_model_ros.store.errors import StoreDamaged
-from world_model_ros.store.layout import check_name
-from world_model_ros.store.limits import TooLarge, check_folder, check_room
-from world_model_ros.store.store import Store, StoreError
+from world_model_ros.store.keys import check_name
+from world_model_ros.store.object_store import Store, StoreError
+from world_model_ros.store.read_limits import TooLarge, check_folder, check_room
 
 STAGING_SUFFIX = '.part'
 ASIDE_SUFFIX = '.aside-'  # and a number: a folder in the way that holds what is not ours

@@ -25,7 +25,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, from_url
 
 from world_model_ros.store.errors import StoreDamaged, StoreError, StoreMissing
-from world_model_ros.store.layout import (
+from world_model_ros.store.keys import (
     FORMAT_KEY,
     NEWEST_FORMAT,
     Layout,
@@ -33,7 +33,7 @@ from world_model_ros.store.layout import (
     read_format,
     to_json,
 )
-from world_model_ros.store.limits import RECORD_BYTES, TooLarge, limited
+from world_model_ros.store.read_limits import RECORD_BYTES, TooLarge, limited
 from world_model_ros.store.url import client_options, credentials_hint, parse_url
 
 # Callers retry on their own clock; obstore's own 10 tries take up to 180 s.

@@ -36,7 +36,7 @@ from world_model_ros.store import (
     download_episode,
     open_store,
 )
-from world_model_ros.store.episodes import day_of, episode_record, list_episodes
+from world_model_ros.store.episode_store import day_of, episode_record, list_episodes
 
 ROBOT = 'counter-1'  # who recorded the fixture
 STEPS = 12
