@@ -110,10 +110,10 @@ def inject_part(
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Attack one part; its module in bench/chaos has the function `one_run`.
+    """Attack one part; PART_runs.py in bench/chaos has the function `one_run`.
 
     Args:
-        part: name of the module.
+        part: its name.
         runs: how many.
         seed: run i gets the numbers of (seed, i).
         jobs: processes that share the runs.
@@ -134,5 +134,5 @@ def _share(part: str, runs: int, seed: int, first: int, step: int) -> Result:
 
 
 def _one_run(part: str) -> OneRun:
-    one_run: OneRun = importlib.import_module(f'world_model_ros.bench.chaos.{part}').one_run
+    one_run: OneRun = importlib.import_module(f'world_model_ros.bench.chaos.{part}_runs').one_run
     return one_run
