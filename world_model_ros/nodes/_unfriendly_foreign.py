@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -18,16 +19,25 @@ from rclpy.serialization import deserialize_message
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._message_class import message_class
-from world_model_ros.wire.command_codec import encoder
+from world_model_ros.wire.command_codec import Encoder, encoder
 
 REACH = 0.05  # rad, rad/s or N·m
 PERIOD_S = 5.0  # of its motion: far below the driver's limits
+Command = tuple[Any, Encoder]  # the type, and its encoder
+
+
+def command_of(contract: Contract) -> Command:
+    """How commands are written: ask before motion begins, it takes a tenth of a second.
+
+    An arm whose executor does nothing for so long sees commands come in a burst, and faults.
+    """
+    return message_class(contract.action.type), encoder(contract.action)
 
 
 class OtherController(Node):
     """Somebody else's controller, such as one that was forgotten."""
 
-    def __init__(self, arm: Node, contract: Contract) -> None:
+    def __init__(self, arm: Node, topic: str, command: Command) -> None:
         super().__init__(
             'other_controller',
             context=arm.context,
@@ -36,10 +46,8 @@ class OtherController(Node):
             enable_rosout=False,
         )
         self.sent = 0
-        self._type, self._encode = message_class(contract.action.type), encoder(contract.action)
-        self._publisher = self.create_publisher(
-            self._type, contract.action.topic, _common.RELIABLE_QOS
-        )
+        self._type, self._encode = command
+        self._publisher = self.create_publisher(self._type, topic, _common.RELIABLE_QOS)
         self._motion: tuple[np.ndarray, float] | None = None  # from where, since when
 
     def begin(self, target: np.ndarray | None) -> None:

@@ -40,7 +40,7 @@ from world_model_ros.nodes import _common, _unfriendly_faults
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS, declare
 from world_model_ros.nodes._message_class import message_class
-from world_model_ros.nodes._unfriendly_foreign import OtherController
+from world_model_ros.nodes._unfriendly_foreign import OtherController, command_of
 from world_model_ros.nodes._unfriendly_time import RobotTime
 from world_model_ros.robots.unfriendly_driver import DriverLimits
 from world_model_ros.robots.unfriendly_physics import UnfriendlyArm
@@ -74,6 +74,7 @@ class UnfriendlyArmNode(Node):
         self._arm = self._make_arm(start)
         self._time = RobotTime(self.settings['clock'])
         self._other: OtherController | None = None
+        self._others_command = command_of(contract)
         self._commands = self._faults = 0
         self._fault_time = 0.0  # when the newest one was, seconds of the wall clock
         self._stopping = threading.Event()
@@ -235,7 +236,7 @@ class UnfriendlyArmNode(Node):
             self._other = None
             return
         if self._other is None:
-            self._other = OtherController(self, self.contract)
+            self._other = OtherController(self, self.contract.action.topic, self._others_command)
         self._other.begin(self._arm.target if foreign == 'sends' else None)
 
     def close(self) -> None:
