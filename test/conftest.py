@@ -1,9 +1,16 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of every test, before anything is imported: rendering, DDS, hypothesis, workers."""
+"""Settings of every test, before anything is imported, and what each worker runs.
+
+With several workers (`pytest -n 2`) tests that start nodes run in one of them, one after the
+other, and what only computes runs in the others at a lower priority. So nodes wait and compute as
+on a machine of their own, and their waiting time is used.
+"""
 
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +19,11 @@ from hypothesis import settings
 # mujoco reads this when it is first imported; DDS when the first node starts.
 os.environ.setdefault('MUJOCO_GL', 'egl')
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+# torch reads this when it is imported. Threads that share cores wait for each other, at full load.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+# A shell's background job ignores Ctrl+C, and so would every process that a test starts.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Processes of the tests find the helpers as the tests do (pythonpath in pyproject.toml).
 HELPERS = [part for part in sys.path if Path(part).parent == Path(__file__).parent]
@@ -25,14 +37,52 @@ settings.register_profile('default', deadline=None)
 settings.register_profile('ci', deadline=None, derandomize=True)
 settings.load_profile('ci' if os.environ.get('CI') else 'default')
 
+# Groups of pytest-xdist; one worker runs all of a group. Every other file is a group of its own.
+NODES, LEARNING = 'ros', 'learning'  # learning: nodes beside a trainer, at no given pace
+NICE = 10  # of whatever is not in the group of the nodes
+
+
+def group_of(item: pytest.Item) -> str:
+    """The group of pytest-xdist that a test belongs to."""
+    given = item.get_closest_marker('xdist_group')
+    if given is not None:
+        return given.args[0]
+    return NODES if item.get_closest_marker('ros') else item.nodeid.split('::')[0]
+
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
-    """With several workers (pytest -n): who starts nodes shares one, so that they take turns.
+    """Give every test its group; the groups that take longest begin first."""
+    first = {NODES: 0, LEARNING: 1}
 
-    A file of the other tests stays together too, so that its fixtures are made once.
-    """
-    items.sort(key=lambda item: item.get_closest_marker('ros') is None)  # the longest begins first
+    def turn(item: pytest.Item) -> int:
+        return first.get(group_of(item), 2 if 'test/training/' in item.nodeid else 3)
+
+    items.sort(key=turn)
     for item in items:
-        own = 'ros' if item.get_closest_marker('ros') else str(Path(item.fspath))
-        item.add_marker(pytest.mark.xdist_group(own))
+        if item.get_closest_marker('xdist_group') is None:
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def pytest_runtest_setup(item):
+    """A worker that computes gives way to the nodes; it gets none of their tests after that."""
+    if 'PYTEST_XDIST_WORKER' in os.environ and group_of(item) != NODES:
+        os.nice(max(0, NICE - os.getpriority(os.PRIO_PROCESS, 0)))
+
+
+@pytest.fixture
+def domain(monkeypatch):
+    """A DDS domain of this test's own, also of the processes and benchmarks that it starts."""
+    import ros_domain
+
+    with ros_domain.claimed() as number:
+        for name in ('ROS_DOMAIN_ID', 'WORLD_MODEL_BENCH_DOMAIN'):
+            monkeypatch.setenv(name, str(number))
+        yield number
+
+
+@pytest.fixture(autouse=True)
+def _own_domain(request):
+    """Whatever a test with nodes starts stays in a domain of its own."""
+    if request.node.get_closest_marker('ros'):
+        request.getfixturevalue('domain')

@@ -38,10 +38,10 @@ def set_reality(robot, name):
     return robot.call('sim_robot/set_parameters', SetParameters, request).results[0]
 
 
-def test_agent_thinks_in_shadow_acts_when_activated_and_rests_when_deactivated(tmp_path):
+def test_agent_thinks_in_shadow_acts_when_activated_and_rests_when_deactivated(tmp_path, domain):
     bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
     episodes, pictures = {}, []
-    with robot_processes.Robot(79, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         robot.start('sim_robot', contract='reacher')
         robot.start('guard', contract='reacher', use_sim_time=True)
         robot.start('agent', contract='reacher', use_sim_time=True, robot_id='r', bundle=bundle)
@@ -92,12 +92,12 @@ def test_agent_thinks_in_shadow_acts_when_activated_and_rests_when_deactivated(t
         robot.until(lambda: len(robot.ticks) > ticks + 5, 'ticks after a second configure')
 
 
-def test_agent_with_a_damaged_bundle_stays_unconfigured_and_says_why(tmp_path):
+def test_agent_with_a_damaged_bundle_stays_unconfigured_and_says_why(tmp_path, domain):
     bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
     weights = bytearray((bundle / 'weights.bin').read_bytes())
     weights[3] ^= 1
     (bundle / 'weights.bin').write_bytes(weights)
-    with robot_processes.Robot(80, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         robot.start('agent', contract='reacher', robot_id='r', bundle=bundle)
         # The reason stands where an operator looks, not in a log alone.
         robot.until(lambda: 'unconfigured: ' in robot.status('/agent')[1], 'diagnostics')
@@ -108,9 +108,9 @@ def test_agent_with_a_damaged_bundle_stays_unconfigured_and_says_why(tmp_path):
         assert robot.processes['agent'].poll() is None
 
 
-def test_another_robots_guard_is_said_and_ends_no_agent(tmp_path):
+def test_another_robots_guard_is_said_and_ends_no_agent(tmp_path, domain):
     bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
-    with robot_processes.Robot(81, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         robot.start('sim_robot', contract='reacher')
         robot.start('agent', contract='reacher', use_sim_time=True, robot_id='r', bundle=bundle)
         robot.listen()
@@ -125,8 +125,8 @@ def test_another_robots_guard_is_said_and_ends_no_agent(tmp_path):
         robot.until(lambda: len(robot.ticks) > seen + 5, 'more ticks')
 
 
-def test_pictures_may_be_switched_off(tmp_path):
+def test_pictures_may_be_switched_off(tmp_path, domain):
     bundle = robot_processes.tiny_bundle(tmp_path, CONTRACT)
-    with robot_processes.Robot(82, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         robot.start('agent', contract='reacher', robot_id='r', bundle=bundle, picture_rate=0.0)
         robot.until(lambda: 'shadow' in robot.status('/agent')[1], 'diagnostics')

@@ -17,8 +17,7 @@ from world_model_ros.cli.bench_record import record_command
 pytestmark = pytest.mark.ros
 
 
-def test_a_small_load_is_recorded_without_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('WORLD_MODEL_BENCH_DOMAIN', '86')
+def test_a_small_load_is_recorded_without_loss() -> None:
     app = typer.Typer()
     app.command()(record_command)
     line = ['--seconds', '2', '--width', '64', '--height', '48', '--json']

@@ -31,7 +31,7 @@ from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.releases import fetch_release, latest_release, read_release, releases
 from world_model_ros.store import complete_episodes, open_store
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('learning')]
 TICKS = 25
 LEARNS_WITHIN_SEC = 240.0  # the first export alone takes 10 s of processor time
 SETTINGS = {
@@ -69,14 +69,16 @@ def start_trainer(url: str, folder: Path, contract: Path) -> subprocess.Popen:
         )
 
 
-def test_a_robot_without_weights_explores_is_learned_from_and_acts_on_what_was_learned(tmp_path):
+def test_a_robot_without_weights_explores_is_learned_from_and_acts_on_what_was_learned(
+    tmp_path, domain
+):
     path = cartpole(tmp_path)
     contract = load_contract(path)
     store = open_store(tmp_path / 'store', create=True)
     started_ns = time.time_ns()
     trainer = start_trainer(store.url, tmp_path, path)
     try:
-        with SwapRobot(66, tmp_path, path, contract) as robot:
+        with SwapRobot(domain, tmp_path, path, contract) as robot:
             robot.start(
                 'recorder',
                 contract=path,

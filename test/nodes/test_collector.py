@@ -21,11 +21,11 @@ from world_model_ros.nodes import _common, _wire
 pytestmark = pytest.mark.ros
 
 
-def test_robot_without_a_model_explores_until_its_first_bundle_acts(tmp_path):
+def test_robot_without_a_model_explores_until_its_first_bundle_acts(tmp_path, domain):
     path, contract = reacher(tmp_path)
     episodes = tmp_path / 'episodes'
     reach = 0.2 * contract.high
-    with SwapRobot(105, tmp_path, path, contract) as robot:
+    with SwapRobot(domain, tmp_path, path, contract) as robot:
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.go(explore=True, explore_amplitude=0.2, explore_std=0.1, evaluate_every=2)
         robot.until_recorder_hears()
@@ -58,10 +58,10 @@ def test_robot_without_a_model_explores_until_its_first_bundle_acts(tmp_path):
     assert np.abs(arrays['action_sent']).max() > 0.0
 
 
-def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_path):
+def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_path, domain):
     path, contract = reacher(tmp_path)
     episodes = tmp_path / 'episodes'
-    with SwapRobot(106, tmp_path, path, contract) as robot:
+    with SwapRobot(domain, tmp_path, path, contract) as robot:
         teleop = robot.node.create_publisher(
             _wire.JointTrajectory, 'guard/teleop', _common.RELIABLE_QOS
         )
@@ -100,9 +100,9 @@ def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_
     np.testing.assert_allclose(part[1], part[0], rtol=1e-6)
 
 
-def test_neither_bundle_nor_leave_to_explore_is_refused_with_both_remedies(tmp_path):
+def test_neither_bundle_nor_leave_to_explore_is_refused_with_both_remedies(tmp_path, domain):
     path, contract = reacher(tmp_path)
-    with SwapRobot(107, tmp_path, path, contract) as robot:
+    with SwapRobot(domain, tmp_path, path, contract) as robot:
         robot.start('agent', contract=path, robot_id='r')
         robot.until(lambda: 'unconfigured' in robot.status('/agent')[1], 'diagnostics')
         robot.until(lambda: 'explore' in robot.logs(), 'the reason')

@@ -28,12 +28,12 @@ pytestmark = pytest.mark.ros
 TICKS = 40
 
 
-def test_the_counter_comes_back_from_the_bag_without_an_off_by_one(tmp_path: Path) -> None:
+def test_the_counter_comes_back_from_the_bag_without_an_off_by_one(tmp_path: Path, domain) -> None:
     path = robot_processes.counter_contract(tmp_path, f'{{reset: service, max_ticks: {TICKS}}}')
     bundle = robot_processes.tiny_bundle(tmp_path, load_contract(path))
     episodes = tmp_path / 'episodes'
     common = {'contract': path, 'tick_source': 'lockstep'}
-    with robot_processes.Robot(85, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.start('sim_robot', **common)
         robot.start('guard', use_sim_time=True, **common)

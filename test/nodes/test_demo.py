@@ -87,8 +87,8 @@ def recording(demo, tmp_path):
     return wait_for(found, 'four nodes and an episode')
 
 
-def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle):
-    demo = start(tmp_path, bundle, 81, '--headless', '--minutes', '0.15')
+def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle, domain):
+    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.15')
     said, _ = demo.communicate(timeout=40.0)
     assert demo.returncode == 0, said
     figures = json.loads((tmp_path / 'figures.json').read_text())
@@ -98,8 +98,8 @@ def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle):
     assert {'late_ticks', 'episodes', 'returns'} <= set(figures)
 
 
-def test_ctrl_c_twice_ends_everything_within_five_seconds(tmp_path, bundle):
-    demo = start(tmp_path, bundle, 82)
+def test_ctrl_c_twice_ends_everything_within_five_seconds(tmp_path, bundle, domain):
+    demo = start(tmp_path, bundle, domain)
     nodes = recording(demo, tmp_path)
     begun_s = time.monotonic()
     demo.send_signal(signal.SIGINT)
@@ -112,8 +112,8 @@ def test_ctrl_c_twice_ends_everything_within_five_seconds(tmp_path, bundle):
     assert left and not any(name.endswith('.active') for name in left)
 
 
-def test_killed_demo_leaves_no_process(tmp_path, bundle):
-    demo = start(tmp_path, bundle, 83, '--headless')
+def test_killed_demo_leaves_no_process(tmp_path, bundle, domain):
+    demo = start(tmp_path, bundle, domain, '--headless')
     nodes = recording(demo, tmp_path)
     demo.kill()
     demo.wait()
@@ -121,8 +121,8 @@ def test_killed_demo_leaves_no_process(tmp_path, bundle):
     assert not alive
 
 
-def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle):
-    demo = start(tmp_path, bundle, 84, '--headless')
+def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle, domain):
+    demo = start(tmp_path, bundle, domain, '--headless')
     nodes = recording(demo, tmp_path)
     guard = next(node for node in nodes if 'world_model_ros.nodes.guard' in node.cmdline())
     guard.kill()
@@ -132,11 +132,11 @@ def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle):
     assert list(json.loads((tmp_path / 'figures.json').read_text())['died']) == ['guard']
 
 
-def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path):
+def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path, domain):
     pytest.importorskip('torch')
     started_ns = time.time_ns()
     stored = tmp_path / 'episodes_learning' / 'cartpole_from_scratch' / 'store'
-    demo = start_demo(tmp_path, 84, '--robot', 'cartpole', '--from-scratch', '--headless')
+    demo = start_demo(tmp_path, domain, '--robot', 'cartpole', '--from-scratch', '--headless')
 
     def learned_from():
         for status in stored.glob('trainer/*/trainer.json'):
@@ -170,14 +170,14 @@ def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path
     assert not [fault for fault in figures['faults'] if fault['who'] in ('trainer', 'updater')]
 
 
-def test_a_trainer_that_cannot_begin_is_shown_and_the_robot_acts_on(tmp_path, bundle):
+def test_a_trainer_that_cannot_begin_is_shown_and_the_robot_acts_on(tmp_path, domain, bundle):
     pytest.importorskip('torch')
     model = Path(shutil.copytree(bundle, tmp_path / 'model'))
     learner = tmp_path / 'model.learner.safetensors'
     learner.write_bytes(b'of another version')
     demo = start_demo(
         tmp_path,
-        84,
+        domain,
         '--robot',
         'reacher',
         '--bundle',
@@ -194,8 +194,8 @@ def test_a_trainer_that_cannot_begin_is_shown_and_the_robot_acts_on(tmp_path, bu
     assert fault['what'] == 'ended' and learner.name in fault['reason']
 
 
-def test_demo_names_options_that_do_not_go_together(tmp_path):
-    demo = start_demo(tmp_path, 84, '--from-scratch', '--no-learn')
+def test_demo_names_options_that_do_not_go_together(tmp_path, domain):
+    demo = start_demo(tmp_path, domain, '--from-scratch', '--no-learn')
     said, _ = demo.communicate(timeout=60.0)
     assert demo.returncode == 2 and '--from-scratch takes no --bundle' in said
 
@@ -207,15 +207,15 @@ def test_demo_names_options_that_do_not_go_together(tmp_path):
         (('--json', 'no_such_folder/figures.json'), 2, 'give a file in a folder'),
     ],
 )
-def test_demo_says_before_it_starts_what_could_not_work(tmp_path, options, status, words):
-    demo = start_demo(tmp_path, 84, '--headless', '--no-learn', *options)
+def test_demo_says_before_it_starts_what_could_not_work(tmp_path, options, status, words, domain):
+    demo = start_demo(tmp_path, domain, '--headless', '--no-learn', *options)
     said, _ = demo.communicate(timeout=60.0)
     assert demo.returncode == status and words in ' '.join(said.split())
     assert not (tmp_path / 'episodes').exists()  # no recorder ran
 
 
-def test_demo_whose_robot_never_acts_fails_and_keeps_the_logs(tmp_path, bundle):
-    demo = start(tmp_path, bundle, 84, '--headless', '--minutes', '0.001')
+def test_demo_whose_robot_never_acts_fails_and_keeps_the_logs(tmp_path, bundle, domain):
+    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.001')
     said, _ = demo.communicate(timeout=60.0)
     assert demo.returncode == 1 and 'never began to act' in said
     logs = Path(said.split('All words of all processes: ')[1].split()[0])

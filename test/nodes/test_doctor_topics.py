@@ -27,9 +27,9 @@ from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 CONTRACT = load_contract('reacher')
 
 
-def test_listens_to_a_live_topic():
+def test_listens_to_a_live_topic(domain):
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=89)
+    rclpy.init(context=context, domain_id=domain)
     node = rclpy.create_node('driver', context=context)
     publisher = node.create_publisher(JointState, 'arm/joint_states', _common.RELIABLE_QOS)
     clock, end = WallTime(), threading.Event()
@@ -44,7 +44,7 @@ def test_listens_to_a_live_topic():
     thread.start()
     try:
         wanted = [Wanted('joint_states'), Wanted('camera', IMAGE)]
-        joints, camera = measure(wanted, 1.0, namespace='arm', domain=89)
+        joints, camera = measure(wanted, 1.0, namespace='arm', domain=domain)
     finally:
         end.set()
         thread.join()

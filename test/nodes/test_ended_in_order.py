@@ -72,8 +72,8 @@ class Operated:
 
 
 @pytest.fixture
-def operated(tmp_path):
-    operated = Operated(tmp_path, 74)
+def operated(tmp_path, domain):
+    operated = Operated(tmp_path, domain)
     with operated.robot:
         yield operated
 

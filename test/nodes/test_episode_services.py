@@ -126,8 +126,8 @@ def assert_one_whole_episode(ticks, folder):
     assert [t.tick for t in read_ticks(reader)] == [t.tick for t in ticks]
 
 
-def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path):
-    with Session(tmp_path, 91, '{reset: manual}') as session:
+def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path, domain):
+    with Session(tmp_path, domain, '{reset: manual}') as session:
         robot = session.robot
         session.rests()
         assert session.call('mark') == (False, 'no episode to mark')
@@ -167,8 +167,8 @@ def test_manual_robot_rests_until_it_is_started_and_again_after_the_end(tmp_path
         assert said[-1]['marks'] == announced[2]['marks']
 
 
-def test_manual_robot_is_started_again_while_an_episode_runs(tmp_path):
-    with Session(tmp_path, 93, '{reset: manual}') as session:
+def test_manual_robot_is_started_again_while_an_episode_runs(tmp_path, domain):
+    with Session(tmp_path, domain, '{reset: manual}') as session:
         assert session.call('start_episode')[0]
         first = session.new_episode()
         assert session.call('start_episode')[0]
@@ -179,8 +179,8 @@ def test_manual_robot_is_started_again_while_an_episode_runs(tmp_path):
         session.rests()
 
 
-def test_robot_with_a_reset_service_is_reset_for_every_episode(tmp_path):
-    with Session(tmp_path, 92, '{reset: service}') as session:
+def test_robot_with_a_reset_service_is_reset_for_every_episode(tmp_path, domain):
+    with Session(tmp_path, domain, '{reset: service}') as session:
         robot = session.robot
         first = session.new_episode()
         assert session.call('start_episode')[0]  # ends the one that runs

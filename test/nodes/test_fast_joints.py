@@ -29,10 +29,10 @@ episode: {reset: none, segment_ticks: 1000}
 """
 
 
-def test_joints_faster_than_ticks_do_not_make_the_agent_give_chunks_up(tmp_path):
+def test_joints_faster_than_ticks_do_not_make_the_agent_give_chunks_up(tmp_path, domain):
     path = tmp_path / 'fast.yaml'
     path.write_text(ROBOT)
-    with robot_processes.Robot(86, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         joints = robot.node.create_publisher(JointState, 'joint_states', _common.RELIABLE_QOS)
         clock = WallTime()
 

@@ -56,8 +56,7 @@ class Camera:
 
 
 @pytest.mark.parametrize('fault', ['unplugged', 'truncated'])
-def test_lost_camera_leads_to_safe_action_and_comes_back_by_itself(tmp_path, fault):
-    domain = {'unplugged': 71, 'truncated': 72}[fault]
+def test_lost_camera_leads_to_safe_action_and_comes_back_by_itself(tmp_path, domain, fault):
     with robot_processes.Robot(domain, tmp_path) as robot:
         camera = Camera(robot)
         start(robot, tmp_path, 'camera/image_raw:=far/image_raw')
@@ -94,8 +93,8 @@ def test_lost_camera_leads_to_safe_action_and_comes_back_by_itself(tmp_path, fau
         assert robot.ticks[-1].episode == invalid.episode  # one bad second ends no episode
 
 
-def test_killed_agent_leads_to_the_guards_safe_action_within_command_timeout(tmp_path):
-    with robot_processes.Robot(73, tmp_path) as robot:
+def test_killed_agent_leads_to_the_guards_safe_action_within_command_timeout(tmp_path, domain):
+    with robot_processes.Robot(domain, tmp_path) as robot:
         starts = []  # of the agent's chunks
         robot.node.create_subscription(
             JointTrajectory,
@@ -114,8 +113,8 @@ def test_killed_agent_leads_to_the_guards_safe_action_within_command_timeout(tmp
         assert robot.processes['guard'].poll() is None
 
 
-def test_killed_guard_leads_to_zero_torque_by_the_drivers_own_timeout(tmp_path):
-    with robot_processes.Robot(74, tmp_path) as robot:
+def test_killed_guard_leads_to_zero_torque_by_the_drivers_own_timeout(tmp_path, domain):
+    with robot_processes.Robot(domain, tmp_path) as robot:
         efforts, commands = [], []
         robot.node.create_subscription(
             JointState,
@@ -144,8 +143,8 @@ def test_killed_guard_leads_to_zero_torque_by_the_drivers_own_timeout(tmp_path):
         robot.until(lambda: robot.status('/sim_robot')[0] == 1, 'a warning of the driver')
 
 
-def test_stop_is_latched_and_marks_the_ticks(tmp_path):
-    with robot_processes.Robot(75, tmp_path) as robot:
+def test_stop_is_latched_and_marks_the_ticks(tmp_path, domain):
+    with robot_processes.Robot(domain, tmp_path) as robot:
         start(robot, tmp_path)
         robot.until(lambda: robot.sent and robot.sent[-1][1] in CHUNKS, 'acting')
         assert robot.call('guard/stop').success

@@ -23,11 +23,11 @@ ROBOT = 'arm_07'
 
 
 @pytest.fixture
-def spun(tmp_path):
+def spun(tmp_path, domain):
     """An active guard of an effort robot in real time, and a way to spin it."""
     given = {'contract': 'reacher', 'robot_id': ROBOT, 'state_directory': tmp_path}
     words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
-    rclpy.init(domain_id=174, args=['--ros-args', *words])
+    rclpy.init(domain_id=domain, args=['--ros-args', *words])
     node = GuardNode()
     executor = SingleThreadedExecutor()
     executor.add_node(node)

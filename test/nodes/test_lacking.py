@@ -27,10 +27,9 @@ WAITING = State(Phase.WAITING_FOR_INPUTS)
 
 
 @pytest.fixture
-def node(monkeypatch):
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+def node(domain):
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=87)
+    rclpy.init(context=context, domain_id=domain)
     node = Node('waits', context=context)
     yield node
     node.destroy_node()

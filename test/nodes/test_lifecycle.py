@@ -23,10 +23,10 @@ pytestmark = pytest.mark.ros
 
 
 @pytest.fixture
-def asked():
+def asked(domain):
     """Ask a life cycle for something; the executor that nodes use, and the plain one."""
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=172)
+    rclpy.init(context=context, domain_id=domain)
     node, client = LifecycleNode('cycle', context=context), Node('client', context=context)
     refuse_impossible_transitions(node)
     theirs = SingleThreadedExecutor(context=context)
@@ -70,9 +70,9 @@ def test_an_impossible_transition_is_refused_and_the_node_lives(asked):
     assert asked(GetState, 'get_state').current_state.label == 'inactive'
 
 
-def test_the_executor_of_the_nodes_calls_what_was_put_in_its_place():
+def test_the_executor_of_the_nodes_calls_what_was_put_in_its_place(domain):
     """EventsExecutor is C++: it must look the callback up when it is called."""
-    rclpy.init(domain_id=172)
+    rclpy.init(domain_id=domain)
     node, client_node = LifecycleNode('cycle'), Node('client')
     try:
         refuse_impossible_transitions(node)

@@ -21,9 +21,9 @@ CONTRACT = load_contract(find_robot('reacher'))
 START_NS = 1_000_000_000_000
 
 
-def test_a_chunk_that_overtakes_the_clock_counts_at_its_time(tmp_path):
+def test_a_chunk_that_overtakes_the_clock_counts_at_its_time(tmp_path, domain):
     # Two topics keep no order between them, and a guard that starts late hears the time late.
-    with robot_processes.Robot(70, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         chunks = robot.node.create_publisher(JointTrajectory, 'agent/chunk', _common.RELIABLE_QOS)
         clock = robot.node.create_publisher(Clock, '/clock', 10)
         robot.start('guard', contract='reacher', tick_source='lockstep', use_sim_time=True)

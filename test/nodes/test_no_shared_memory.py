@@ -17,8 +17,8 @@ from world_model_ros.nodes._no_shared_memory import PROFILE_VARIABLES, udp_only
 
 
 @pytest.mark.ros
-def test_guard_shares_no_memory_with_who_hears_its_commands(tmp_path):
-    with Robot(domain=104, folder=tmp_path) as robot:
+def test_guard_shares_no_memory_with_who_hears_its_commands(tmp_path, domain):
+    with Robot(domain, folder=tmp_path) as robot:
         robot.start('guard', contract='unfriendly_arm', tick_source='timer')
         robot.call('guard/stop')  # they have found each other
         memory = Path(f'/proc/{robot.processes["guard"].pid}/maps').read_text()

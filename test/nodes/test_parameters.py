@@ -23,7 +23,6 @@ from world_model_ros.nodes._only import AlreadyRunning, only_one
 from world_model_ros.parent import PARENT_ENV
 
 ROOT = Path(__file__).resolve().parents[2]
-DOMAIN = 88
 TABLE = [(node, name) for node, table in NODES.items() for name in table]
 # What YAML makes of what people write: any parameter may get any of these.
 VALUES = st.one_of(
@@ -141,19 +140,18 @@ def test_the_page_on_nodes_names_every_parameter():
 class Given:
     """Nodes of this process, with words as on a command line."""
 
-    def __init__(self) -> None:
-        self.context = rclpy.Context()
+    def __init__(self, domain: int) -> None:
+        self.context, self.domain = rclpy.Context(), domain
 
     def node(self, *words: str) -> Node:
         arguments = [part for word in words for part in ('-p', word)]
-        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-        rclpy.init(context=self.context, domain_id=DOMAIN, args=['--ros-args', *arguments])
+        rclpy.init(context=self.context, domain_id=self.domain, args=['--ros-args', *arguments])
         return Node('guard', context=self.context)
 
 
 @pytest.fixture
-def given_words():
-    started = Given()
+def given_words(domain):
+    started = Given(domain)
     yield started.node
     rclpy.try_shutdown(context=started.context)
 
@@ -197,7 +195,7 @@ def started_guard(*words):
         text=True,
         timeout=60,
         cwd=ROOT,
-        env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), PARENT_ENV: str(os.getpid())},
+        env={**os.environ, PARENT_ENV: str(os.getpid())},
     )
 
 

@@ -12,9 +12,6 @@ pytest.importorskip('rclpy')
 
 from world_model_ros.nodes._participant_id import another_participant_id, first_number
 
-DOMAIN = 105
-BASE = 7400 + 250 * DOMAIN + 10
-
 
 def port_is_free(port):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -31,15 +28,15 @@ def test_a_restart_begins_with_another_number(apart_s):
         assert first_number(start_s + apart_s + 0.5) != first_number(start_s + 0.5)
 
 
-def test_numbers_below_the_first_are_in_use_while_the_participant_is_made():
-    environment = {'ROS_DOMAIN_ID': str(DOMAIN)}
+def test_numbers_below_the_first_are_in_use_while_the_participant_is_made(domain):
+    environment, base = {'ROS_DOMAIN_ID': str(domain)}, 7400 + 250 * domain + 10
     first = 0
     while first == 0:  # one second in 24
         with another_participant_id(environment) as first:
-            assert [port_is_free(BASE + 2 * number) for number in range(24)] == [
+            assert [port_is_free(base + 2 * number) for number in range(24)] == [
                 number >= first for number in range(24)
             ]
-    assert port_is_free(BASE)
+    assert port_is_free(base)
 
 
 @pytest.mark.parametrize(

@@ -132,8 +132,8 @@ class Arm:
             assert np.all(np.abs(after - before) <= RATE * self.step_ns * 1e-9 + 1e-12)
 
 
-def test_positions_are_commanded_only_while_active_and_from_where_the_robot_is(tmp_path):
-    with robot_processes.Robot(95, tmp_path) as robot:
+def test_positions_are_commanded_only_while_active_and_from_where_the_robot_is(tmp_path, domain):
+    with robot_processes.Robot(domain, tmp_path) as robot:
         arm = Arm(robot, position_contract(tmp_path))
 
         # Inactive there is no publisher; without a position the guard is not activated.
@@ -211,8 +211,8 @@ def test_positions_are_commanded_only_while_active_and_from_where_the_robot_is(t
         assert robot.end('guard') == 0
 
 
-def test_a_foreign_publisher_is_refused_tolerated_and_given_way_to(tmp_path):
-    with robot_processes.Robot(96, tmp_path) as robot:
+def test_a_foreign_publisher_is_refused_tolerated_and_given_way_to(tmp_path, domain):
+    with robot_processes.Robot(domain, tmp_path) as robot:
         arm = Arm(robot, position_contract(tmp_path))
         arm.measured = HERE
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -43,7 +42,6 @@ from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros
-DOMAIN = '87'
 LATCHED = QoSProfile(
     depth=1,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
@@ -55,9 +53,9 @@ QOS = {'episode': LATCHED, 'stream.camera': qos_profile_sensor_data}
 class Robot:
     """Publishes the counter environment's bytes and hears what the recorder reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: int) -> None:
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=int(DOMAIN))
+        rclpy.init(context=self.context, domain_id=domain)
         self.node = Node('counter_robot', context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
@@ -102,9 +100,8 @@ class Robot:
 
 
 @pytest.fixture
-def robot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Robot]:
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    robot = Robot()
+def robot(domain: int) -> Iterator[Robot]:
+    robot = Robot(domain)
     yield robot
     robot.close()
 
@@ -118,12 +115,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
         command = [sys.executable, '-m', 'world_model_ros.nodes.recorder', '--ros-args']
         for name, value in {**given, **parameters}.items():
             command += ['-p', f'{name}:={value}']
-        environment = {
-            **os.environ,
-            'ROS_DOMAIN_ID': DOMAIN,
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        }
-        children.append(subprocess.Popen(command, env=environment))
+        children.append(subprocess.Popen(command))
         return children[-1]
 
     yield run

@@ -19,6 +19,7 @@ pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 
 import robot_processes
+import ros_domain
 
 from world_model_ros.bundle import load_bundle
 from world_model_ros.contract import load_contract
@@ -39,7 +40,7 @@ def run(tmp_path_factory):
     bundle = robot_processes.tiny_bundle(folder, contract)
     common = {'contract': path, 'tick_source': 'lockstep'}
     episodes = folder / 'episodes'
-    with robot_processes.Robot(94, folder) as robot:
+    with ros_domain.claimed() as domain, robot_processes.Robot(domain, folder) as robot:
         robot.listen()
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.start('sim_robot', **common)

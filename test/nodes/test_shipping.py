@@ -34,9 +34,9 @@ INTERFACE = interface_hash(load_contract(find_robot('reacher')))
 
 
 @pytest.fixture
-def robot(tmp_path):
+def robot(tmp_path, domain):
     (tmp_path / 'logs').mkdir()
-    with robot_processes.Robot(61, tmp_path / 'logs') as robot:
+    with robot_processes.Robot(domain, tmp_path / 'logs') as robot:
         yield robot
 
 

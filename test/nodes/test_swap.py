@@ -24,11 +24,11 @@ from world_model_ros.contract import find_robot, load_contract
 pytestmark = pytest.mark.ros
 
 
-def test_other_weights_take_over_between_episodes_and_act_differently(tmp_path):
+def test_other_weights_take_over_between_episodes_and_act_differently(tmp_path, domain):
     path, contract = reacher(tmp_path)
     old = tiny_bundle(tmp_path / 'old', contract)
     new = tiny_bundle(tmp_path / 'new', contract, seed=1)
-    with SwapRobot(101, tmp_path, path, contract) as robot:
+    with SwapRobot(domain, tmp_path, path, contract) as robot:
         robot.go(bundle=old, plan=False)
         robot.first_tick(0)
         assert robot.hand(new, 7).successful
@@ -47,11 +47,11 @@ def test_other_weights_take_over_between_episodes_and_act_differently(tmp_path):
         assert episode['release'] == 7
 
 
-def test_weights_that_are_not_finite_are_left_at_the_first_tick(tmp_path):
+def test_weights_that_are_not_finite_are_left_at_the_first_tick(tmp_path, domain):
     path, contract = reacher(tmp_path, swap_robot.SEGMENTS)
     old = tiny_bundle(tmp_path / 'old', contract)
     broken = swap_robot.with_nan(tiny_bundle(tmp_path / 'broken', contract, seed=1), contract)
-    with SwapRobot(102, tmp_path, path, contract) as robot:
+    with SwapRobot(domain, tmp_path, path, contract) as robot:
         robot.go(bundle=old, plan=False)
         assert robot.hand(broken, 8).successful
         told = robot.until_told('a roll-back', lambda told: told['rolled_back'])
@@ -75,7 +75,7 @@ def test_weights_that_are_not_finite_are_left_at_the_first_tick(tmp_path):
         assert robot.releases[-1]['acting']['bundle'] == str(old)
 
 
-def test_bundles_that_are_no_use_are_named_and_the_old_one_acts_on(tmp_path):
+def test_bundles_that_are_no_use_are_named_and_the_old_one_acts_on(tmp_path, domain):
     path, contract = reacher(tmp_path)
     old = tiny_bundle(tmp_path / 'old', contract)
     flipped = tiny_bundle(tmp_path / 'flipped', contract, seed=1)
@@ -83,7 +83,7 @@ def test_bundles_that_are_no_use_are_named_and_the_old_one_acts_on(tmp_path):
     weights[3] ^= 1
     (flipped / 'weights.bin').write_bytes(weights)
     other = tiny_bundle(tmp_path / 'other', load_contract(find_robot('cartpole')))
-    with SwapRobot(103, tmp_path, path, contract) as robot:
+    with SwapRobot(domain, tmp_path, path, contract) as robot:
         robot.go(bundle=old)
         nowhere = robot.hand(tmp_path / 'nowhere', 1)
         assert not nowhere.successful and 'manifest.json' in nowhere.reason
@@ -103,10 +103,10 @@ def test_bundles_that_are_no_use_are_named_and_the_old_one_acts_on(tmp_path):
         assert {t.release for t in robot.ticks} == {0}
 
 
-def test_robot_without_resets_swaps_at_a_segment_and_at_the_operators_word(tmp_path):
+def test_robot_without_resets_swaps_at_a_segment_and_at_the_operators_word(tmp_path, domain):
     path, contract = reacher(tmp_path, swap_robot.SEGMENTS)
     old = tiny_bundle(tmp_path / 'old', contract)
-    with SwapRobot(104, tmp_path, path, contract) as robot:
+    with SwapRobot(domain, tmp_path, path, contract) as robot:
         robot.go(bundle=old)
         assert not robot.call('agent/swap_now').success
         robot.hand(tiny_bundle(tmp_path / 'new', contract, seed=1), 5)

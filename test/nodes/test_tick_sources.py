@@ -85,26 +85,26 @@ def assert_moved(ticks, joints):
     assert seen[0].position != seen[-1].position
 
 
-def test_timer_ticks_on_the_wall_clock(tmp_path):
+def test_timer_ticks_on_the_wall_clock(tmp_path, domain):
     period_ns = load_contract('reacher').period_ns
-    ticks, joints, _ = run(tmp_path, 88, 'reacher', 'timer', simulated=False)
+    ticks, joints, _ = run(tmp_path, domain, 'reacher', 'timer', simulated=False)
     assert_on_grid(ticks, period_ns)
     assert_moved(ticks, joints)
     # Messages of another clock are placed by their stamp: never one of the future.
     assert all(s.age_s >= 0.0 for t in ticks for s in t.streams.values())
 
 
-def test_sim_time_ticks_on_a_clock_that_runs_faster(tmp_path):
+def test_sim_time_ticks_on_a_clock_that_runs_faster(tmp_path, domain):
     period_ns = load_contract('counter').period_ns
-    ticks, joints, clock = run(tmp_path, 89, 'counter', 'sim_time', speed=3.0)
+    ticks, joints, clock = run(tmp_path, domain, 'counter', 'sim_time', speed=3.0)
     assert_on_grid(ticks, period_ns)
     assert_moved(ticks, joints)
     assert clock == sorted(clock) and clock[0] < ticks[0].t_ns <= ticks[-1].t_ns <= clock[-1]
 
 
-def test_camera_ticks_at_the_stamps_of_its_pictures(tmp_path):
+def test_camera_ticks_at_the_stamps_of_its_pictures(tmp_path, domain):
     period_ns = load_contract('reacher').period_ns
-    ticks, joints, _ = run(tmp_path, 90, 'reacher', 'stream')
+    ticks, joints, _ = run(tmp_path, domain, 'reacher', 'stream')
     assert_on_grid(ticks, period_ns)
     assert_moved(ticks, joints)
     # A picture that is half a period late is not waited for; then the one before it counts.

@@ -21,9 +21,9 @@ from world_model_ros.nodes import _common
 pytestmark = pytest.mark.ros
 
 
-def test_two_robots_in_two_namespaces_act_apart(tmp_path):
+def test_two_robots_in_two_namespaces_act_apart(tmp_path, domain):
     episodes = {}
-    with robot_processes.Robot(77, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         for name in ('reacher', 'cartpole'):
             contract = load_contract(find_robot(name))
             clock = f'/clock:=/{name}_cell/clock'

@@ -88,8 +88,8 @@ def age_s(message):
     return time.time() - _common.to_ns(message.header.stamp) * 1e-9
 
 
-def test_it_speaks_in_parts_and_its_faults_change_while_it_runs(tmp_path):
-    with robot_processes.Robot(171, tmp_path) as robot:
+def test_it_speaks_in_parts_and_its_faults_change_while_it_runs(tmp_path, domain):
+    with robot_processes.Robot(domain, tmp_path) as robot:
         arm = Ears(robot)
         assert set(arm.newest('joints')) == {tuple(NAMES[:4]), tuple(NAMES[4:])}
         assert robot.node.count_publishers('joint_states') == 2

@@ -30,7 +30,7 @@ from world_model_ros.experience import check_episode, list_episodes, to_arrays
 from world_model_ros.nodes import _common
 from world_model_ros.store import open_store
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('learning')]
 ROOT = Path(__file__).resolve().parents[2]
 CHUNKS = {'chunk', 'chunk_rest'}
 LEARN_SEC = 180.0
@@ -114,11 +114,13 @@ def learn(store, contract, folder):
     return status
 
 
-def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_its_driver(tmp_path):
+def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_its_driver(
+    tmp_path, domain
+):
     path = slower_cameras(tmp_path)
     store = tmp_path / 'store'
     open_store(store, create=True)
-    with robot_processes.Robot(62, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         lab = Lab(robot, path)
         common = {'contract': path, 'robot_id': 'arm1'}
         robot.start('unfriendly_arm', contract=path, camera_rate=10.0)

@@ -32,7 +32,6 @@ from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 pytestmark = pytest.mark.ros
-DOMAIN = 62
 
 
 @pytest.fixture(scope='module')
@@ -79,7 +78,7 @@ class Fleet:
             line += ['-p', f'{name}:={value}']
         environment = {
             **os.environ,
-            'ROS_DOMAIN_ID': str(DOMAIN),
+            'ROS_DOMAIN_ID': str(self.robot.domain),
             PARENT_ENV: str(os.getpid()),
             'PYTHONPATH': str(robot_processes.ROOT),
         }
@@ -106,9 +105,9 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(tmp_path, made):
+def fleet(tmp_path, domain, made):
     (tmp_path / 'logs').mkdir()
-    with robot_processes.Robot(DOMAIN, tmp_path / 'logs') as robot:
+    with robot_processes.Robot(domain, tmp_path / 'logs') as robot:
         yield Fleet(robot, tmp_path, *made)
 
 
@@ -262,12 +261,12 @@ def test_a_missing_setting_ends_it_with_its_name(fleet, parameters, words):
     assert process.returncode == 1 and words in fleet.robot.logs()
 
 
-def test_the_real_agent_begins_without_a_bundle_takes_releases_and_goes_back(tmp_path):
+def test_the_real_agent_begins_without_a_bundle_takes_releases_and_goes_back(tmp_path, domain):
     path = robot_processes.counter_contract(tmp_path, '{reset: service, max_ticks: 50}')
     bundles = [fleet_bundles.make_bundle(tmp_path / f'b{seed}', path, seed) for seed in (0, 1)]
     common = {'contract': path, 'tick_source': 'sim_time'}
     (tmp_path / 'logs').mkdir()
-    with robot_processes.Robot(DOMAIN + 1, tmp_path / 'logs') as robot:
+    with robot_processes.Robot(domain, tmp_path / 'logs') as robot:
         fleet = Fleet(robot, tmp_path, path, bundles)
         fleet.start_updater()
         robot.start('recorder', contract=path, robot_id='arm_07', store=fleet.store.url,
@@ -327,11 +326,11 @@ def test_forged_messages_offer_nothing_and_make_nothing_bad(fleet):
     assert fleet.updater('bad') == '0' and first.number == 1
 
 
-def test_an_agent_takes_only_what_is_vouched_for(tmp_path):
+def test_an_agent_takes_only_what_is_vouched_for(tmp_path, domain):
     path = robot_processes.counter_contract(tmp_path, '{reset: service, max_ticks: 50}')
     own, other = (fleet_bundles.make_bundle(tmp_path / f'b{seed}', path, seed) for seed in (0, 1))
     (tmp_path / 'logs').mkdir()
-    with robot_processes.Robot(DOMAIN + 2, tmp_path / 'logs') as robot:
+    with robot_processes.Robot(domain, tmp_path / 'logs') as robot:
         robot.start('agent', contract=path, robot_id='arm_07', bundle=own, autoconfigure=False,
                     slots=tmp_path / 'slots')  # fmt: skip
 

@@ -159,6 +159,7 @@ def test_a_ledger_must_agree_with_replay_and_store(tmp_path):
 
 
 @pytest.mark.ros
+@pytest.mark.xdist_group('learning')
 def test_kills_of_what_the_robot_can_do_without_cost_nothing(tmp_path):
     for name in ('rclpy', 'torch', 'mujoco', 'onnxruntime'):
         pytest.importorskip(name)
@@ -169,7 +170,6 @@ def test_kills_of_what_the_robot_can_do_without_cost_nothing(tmp_path):
     line += ['--keep', str(tmp_path), '--json']
     environment = {
         **os.environ,
-        'ROS_DOMAIN_ID': '67',
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'MUJOCO_GL': 'egl',
     }

@@ -79,7 +79,6 @@ def test_an_unknown_fault_is_refused_before_anything_starts():
 @pytest.mark.ros
 def test_stop_and_disable_are_measured_on_real_processes(monkeypatch, tmp_path):
     pytest.importorskip('rclpy')
-    monkeypatch.setenv('WORLD_MODEL_BENCH_DOMAIN', '39')
     for name in ('ROS_DOMAIN_ID', 'ROS_AUTOMATIC_DISCOVERY_RANGE'):
         monkeypatch.setenv(name, '0')  # so that what the command sets is taken back
     # For a busy machine with two cores: inputs may be older, and decisions are fewer.

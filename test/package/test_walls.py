@@ -151,7 +151,7 @@ def test_every_file_names_licence_and_purpose():
 
 
 def test_no_two_files_have_one_name():
-    # A node's executable and a verb of the command line carry the name of the thing that they start.
+    # A node's executable and a verb of the command line carry the name of what they start.
     paths: dict[str, list[str]] = {}
     for path in PACKAGE.rglob('*.py'):
         folder = path.relative_to(PACKAGE).parts[0]

@@ -21,7 +21,6 @@ from world_model_ros.experience import check_episode, to_arrays
 from world_model_ros.nodes import _common
 
 pytestmark = pytest.mark.ros
-DOMAIN = 108
 NAMES = ['left', 'right']
 TICKS = 20
 TOPICS = frozenset({'/joint_states', '/oven/temperature'})
@@ -51,7 +50,7 @@ class Driver:
         self.oven.publish(oven)
 
 
-def test_nodes_explore_and_record_with_kinds_of_another_package(toy, tmp_path):
+def test_nodes_explore_and_record_with_kinds_of_another_package(toy, tmp_path, domain):
     text = toy_robot.FILE.read_text().replace('segment_ticks: 50', f'segment_ticks: {TICKS}')
     text = text.replace('{source: sim_time}', '{source: timer}').replace(
         'rate: 10.0', 'rate: 50.0'
@@ -60,7 +59,7 @@ def test_nodes_explore_and_record_with_kinds_of_another_package(toy, tmp_path):
     path.write_text(text)
     contract = load_contract(path)
     episodes = tmp_path / 'episodes'
-    with robot_processes.Robot(DOMAIN, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         driver = Driver(robot)
         robot.start('recorder', contract=path, directory=episodes)
         robot.start('guard', contract=path)
@@ -85,8 +84,8 @@ def test_nodes_explore_and_record_with_kinds_of_another_package(toy, tmp_path):
     assert np.abs(arrays['action_sent']).max() > 0.0
 
 
-def test_a_guard_without_the_plugin_does_not_start_and_says_why(fresh, tmp_path):
-    with robot_processes.Robot(DOMAIN, tmp_path) as robot:
+def test_a_guard_without_the_plugin_does_not_start_and_says_why(fresh, tmp_path, domain):
+    with robot_processes.Robot(domain, tmp_path) as robot:
         robot.start('guard', contract=toy_robot.FILE)
         process = robot.processes['guard']
         robot.until(lambda: process.poll() is not None, 'the end of the guard')

@@ -25,7 +25,7 @@ from world_model_ros.contract import load_contract
 from world_model_ros.experience import check_episode, list_episodes, to_arrays
 from world_model_ros.reward_function import reward_function
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('learning')]
 FRAMES, TICKS = 4_400, 40
 CONTRACT = (
     toy_package.CONTRACT.replace('kind: effort', 'kind: velocity_array')
@@ -50,7 +50,7 @@ def world_model(*words):
     return done.stdout
 
 
-def test_a_robot_of_plugins_alone_goes_round_the_whole_circle(toy, tmp_path):
+def test_a_robot_of_plugins_alone_goes_round_the_whole_circle(toy, tmp_path, domain):
     path, bundle, episodes = tmp_path / 'toy.yaml', tmp_path / 'bundle', tmp_path / 'episodes'
     path.write_text(CONTRACT)
     contract = load_contract(path)
@@ -59,7 +59,7 @@ def test_a_robot_of_plugins_alone_goes_round_the_whole_circle(toy, tmp_path):
 
     assert load_bundle(bundle, contract).manifest['family'] == 'toy'
     common = {'contract': path, 'tick_source': 'lockstep'}
-    with robot_processes.Robot(107, tmp_path) as robot:
+    with robot_processes.Robot(domain, tmp_path) as robot:
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.start('sim_robot', **common)
         robot.start('guard', use_sim_time=True, **common)

@@ -11,6 +11,9 @@ from typing import Annotated
 
 import typer
 
+# One worker for tests with nodes, which mostly wait, and one for what computes (test/conftest.py).
+# No test needs rerunfailures, which opens a port for every worker.
+WORKERS = ('-n', '2', '--dist', 'loadgroup', '--no-loadscope-reorder', '-p', 'no:rerunfailures')
 CHECKS = (
     ('ruff check', ('ruff', 'check', '.')),
     ('ruff format', ('ruff', 'format', '--check', '.')),
@@ -30,12 +33,13 @@ def source_root() -> Path:
 
 def test_command(
     pytest_args: Annotated[
-        list[str] | None, typer.Argument(help='Passed on to pytest (after --).')
+        list[str] | None,
+        typer.Argument(help='Passed on to pytest (after --); -n 0 means one process.'),
     ] = None,
 ) -> None:
     """Run ruff, mypy and pytest; exit 1 if any of them fails."""
     root = source_root()
-    checks = [*CHECKS, ('pytest', ('pytest', *(pytest_args or ())))]
+    checks = [*CHECKS, ('pytest', ('pytest', *WORKERS, *(pytest_args or ())))]
     failed = []
     for name, command in checks:
         typer.secho(f'== {name}', bold=True)

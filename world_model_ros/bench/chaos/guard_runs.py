@@ -13,7 +13,6 @@ again.
 from __future__ import annotations
 
 import atexit
-import os
 import signal
 import tempfile
 import time
@@ -28,6 +27,7 @@ from world_model_ros.bench.chaos.guard_events import Event, draw, robot_file, ro
 from world_model_ros.bench.chaos.guard_log import Command, Facts, Mark, Measured, RunLog
 from world_model_ros.bench.chaos.guard_rules import judge
 from world_model_ros.bench.chaos.runs import Violation
+from world_model_ros.bench.domain import bench_domain
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 # A guard that was killed stays in the graph until its lease ends; until then it may be refused.
 RECOVER_S = 30.0
 TRY_S = 0.2  # between two tries
-FIRST_DOMAIN, DOMAINS = 110, 90  # of DDS; away from those of the tests
 HAND_S = 0.25  # how long a person drives at a time
 END_S = 0.3  # what is under way arrives, and the driver sees a pause before the next run
 SOON_S = 0.05  # jitter of what the driver takes for a pause
@@ -116,8 +115,9 @@ class Player:
         folder = Path(self._folder.name)
         path = folder / 'robot.yaml'
         path.write_text(robot_file(robot))
-        domain = FIRST_DOMAIN + os.getpid() % DOMAINS
-        self._stage: GuardStage = GuardStage(folder, path, domain, robot.endswith('sim_time'))
+        self._stage: GuardStage = GuardStage(
+            folder, path, bench_domain(), robot.endswith('sim_time')
+        )
         self._log = RunLog(facts_of(self._stage.contract))
         self._stage.on_note = self._note
         self._stage.on_command = self._on_command
