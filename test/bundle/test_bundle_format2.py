@@ -16,7 +16,7 @@ from tiny_bundle import GOAL_DIM, USUAL, make_tiny_bundle
 from world_model_ros.bundle import CAPABILITIES, BundleError, check_bundle, load_bundle
 from world_model_ros.bundle.format_names import max_bundle_bytes
 from world_model_ros.contract import load_contract
-from world_model_ros.fleet.preflight import examine
+from world_model_ros.fleet.examine import examine
 from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.onboard.tick.assembly import Observation
 

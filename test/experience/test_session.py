@@ -20,10 +20,10 @@ from world_model_ros.experience import (
     to_arrays,
 )
 from world_model_ros.experience.bag import EpisodeEnd
+from world_model_ros.experience.record.open_episode import RECORDER_STOPPED
 from world_model_ros.experience.record.session import (
     GRACE_SEC,
     MAX_OPEN,
-    RECORDER_STOPPED,
     SETTLE_SEC,
     SILENCE_SEC,
     SILENT_AT_STOP_SEC,

@@ -21,8 +21,8 @@ onnxruntime = pytest.importorskip('onnxruntime')
 from world_model_ros.bench.chaos.updater_bundles import sign, with_square
 from world_model_ros.bundle.providers import ProviderSettings
 from world_model_ros.contract import parse_contract
-from world_model_ros.fleet import preflight
-from world_model_ros.fleet.preflight import COMMAND, examine, run_preflight
+from world_model_ros.fleet.examine import examine
+from world_model_ros.fleet.preflight import COMMAND, run_preflight
 
 
 @pytest.fixture(scope='module')
@@ -120,7 +120,7 @@ def test_actions_outside_the_contracts_box_are_refused(contract_file, tmp_path):
 
 
 def test_a_bundle_too_slow_for_the_period_is_refused(bundle, contract_file, monkeypatch):
-    monkeypatch.setattr(preflight, 'FAR_OVER', np.inf)
+    monkeypatch.setattr('world_model_ros.fleet.examine.FAR_OVER', np.inf)
     contract = parse_contract(contract_file.read_text(), str(contract_file))
     object.__setattr__(contract, 'period_s', 1e-7)  # no machine is that fast
     verdict = _only_drive(bundle, contract)
@@ -131,7 +131,7 @@ def test_a_bundle_too_slow_for_the_period_is_refused(bundle, contract_file, monk
 
 def _only_drive(bundle, contract):
     from world_model_ros.bundle import load_bundle
-    from world_model_ros.fleet.preflight import _drive
+    from world_model_ros.fleet.examine import _drive
 
     return _drive(load_bundle(bundle), contract, runs=10)
 

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from updater_fleet import PASS, take
 
-from world_model_ros.fleet.preflight import Verdict
 from world_model_ros.fleet.slot import SlotsError
 from world_model_ros.fleet.updater_state import (
     MAX_BAD,
@@ -28,6 +27,7 @@ from world_model_ros.fleet.updater_state import (
     parse_state,
     short,
 )
+from world_model_ros.fleet.verdict import Verdict
 from world_model_ros.store.keys import latest_key, record_key, to_json
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures'

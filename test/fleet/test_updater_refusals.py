@@ -16,9 +16,10 @@ pytest.importorskip('onnxruntime')
 from updater_fleet import PASS, take
 
 from world_model_ros.fleet.failed_releases import DAMAGED_PAUSES_SEC, MOST, PAUSES_SEC
-from world_model_ros.fleet.preflight import Verdict, run_preflight
+from world_model_ros.fleet.preflight import run_preflight
 from world_model_ros.fleet.slot import SlotsError
 from world_model_ros.fleet.updater import Updater
+from world_model_ros.fleet.verdict import Verdict
 from world_model_ros.releases import publish_release
 from world_model_ros.store import open_store
 from world_model_ros.store.keys import objects_prefix

@@ -13,9 +13,9 @@ pytest.importorskip('onnxruntime')
 
 from updater_fleet import PASS, take
 
-from world_model_ros.fleet.preflight import Verdict
 from world_model_ros.fleet.slot import SlotsError, slot_problems
 from world_model_ros.fleet.updater_state import Slot
+from world_model_ros.fleet.verdict import Verdict
 from world_model_ros.releases import publish_release
 
 

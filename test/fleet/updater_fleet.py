@@ -10,9 +10,9 @@ from pathlib import Path
 
 from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.durable import DurableState
-from world_model_ros.fleet.preflight import Verdict
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.fleet.updater_state import State, parse_state
+from world_model_ros.fleet.verdict import Verdict
 from world_model_ros.releases import publish_release
 from world_model_ros.store import open_store
 

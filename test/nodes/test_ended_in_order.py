@@ -19,7 +19,7 @@ from lifecycle_msgs.msg import Transition
 from world_model_ros.contract import load_contract
 from world_model_ros.experience import EpisodeReader, check_episode, list_episodes
 from world_model_ros.experience.read.rebuild import read_ticks
-from world_model_ros.experience.record.session import RECORDER_STOPPED
+from world_model_ros.experience.record.open_episode import RECORDER_STOPPED
 
 pytestmark = pytest.mark.ros
 RULES = '{reset: service, max_ticks: 100000}'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The updater's state machine: from the store's newest release to a slot that may act.
 
-Owns what is fetched, tried, kept and refused; the node around it owns topics and threads. State is
+Owns what is tried, kept and refused; trial.py owns one try, the node topics and threads. State is
 on disk before it is acted upon, and a slot appears there only when verified and tried: killed at
 any moment, the next start finds the acting slot whole. Only slots that were tried here are ever
 offered, whatever the agent says. Must not import ROS or torch.
@@ -16,21 +16,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any
 
-from world_model_ros.bundle.format_names import KNOWN_FILES, MANIFEST, size_problem
 from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.fleet.failed_releases import MOST, Attempts
 from world_model_ros.fleet.memory import Memory
-from world_model_ros.fleet.preflight import Verdict, run_preflight
-from world_model_ros.fleet.slot import SlotsError, slot_problems
+from world_model_ros.fleet.preflight import run_preflight
+from world_model_ros.fleet.slot import SlotsError
+from world_model_ros.fleet.status_report import StatusReport
+from world_model_ros.fleet.trial import Trial
 from world_model_ros.fleet.updater_state import MAX_BAD, Slot, State, short
 from world_model_ros.fleet.updater_status import BUSY, Status, UpdaterState
-from world_model_ros.releases import Release, fetch_release, latest_release
-from world_model_ros.store import StoreDamaged, StoreError, open_store
-from world_model_ros.store.keys import RECORD_FORMAT, to_json
-
-REPORTED_BAD = 20  # entries of the bad list that go to the store, the newest
+from world_model_ros.fleet.verdict import Verdict
+from world_model_ros.releases import latest_release
+from world_model_ros.store import StoreDamaged, open_store
 
 
 class Updater:
@@ -70,13 +68,14 @@ class Updater:
         self._file = find_robot(contract)
         self.interface_hash = interface_hash(load_contract(self._file))
         self._store = open_store(store_url)
-        self._preflight = preflight or (lambda bundle: run_preflight(bundle, self._file))
-        self._on_status, self._now_ns, self._robot_id = on_status, now_ns, robot_id
+        self._on_status, self._now_ns = on_status, now_ns
         self._mutex = RLock()
         self._memory = Memory(slots, self.interface_hash, shipped)
         self._slots = self._memory.slots
+        try_it = preflight or (lambda bundle: run_preflight(bundle, self._file))
+        self._trial = Trial(self._store, self._slots, try_it, self._say)
+        self._report = StatusReport(self._store, robot_id)
         self.status = Status(UpdaterState.IDLE)
-        self._reported = b''
         self._attempts = Attempts(clock)
         self._fetching = ''  # bundle_sha that poll() is at work on
         self._superseded = ''  # the agent may swap to what it was handed before it heard of more
@@ -115,7 +114,7 @@ class Updater:
         finally:
             self._fetching = ''
         self._say(status)
-        self._report()
+        self._report.send(self.state, self.status)
         return status
 
     def look_now(self) -> None:
@@ -226,7 +225,7 @@ class Updater:
             waits, reason = self._attempts.waiting(sha)
             if waits:
                 return Status(waits, number, sha, reason)
-            verdict = self._fetch(release, slot)
+            verdict = self._trial.of(release, slot)
             if not verdict.ok:
                 return self._failed(slot, verdict)
         with self._changed() as state:
@@ -245,27 +244,6 @@ class Updater:
             times.ready_ns = times.ready_ns or self._now_ns()
         self._clean()
         return _ready(slot)
-
-    def _fetch(self, release: Release, slot: Slot) -> Verdict:
-        """Bring a release into its slot and try it; raises StoreError and OSError."""
-        about = (slot.release, slot.bundle_sha)
-        self._say(Status(UpdaterState.DOWNLOADING, *about))
-        problems = _record_problems(release)
-        if problems:
-            return Verdict(problems)
-        folder = fetch_release(self._store, release, self._slots.prepare(slot.bundle_sha))
-        self._say(Status(UpdaterState.VERIFYING, *about))
-        problems = slot_problems(folder, slot.bundle_sha)  # once more, from its final place
-        if problems:
-            return Verdict(problems)
-        self._say(Status(UpdaterState.PREFLIGHT, *about))
-        verdict = self._preflight(folder)
-        if verdict.ok:
-            problems = slot_problems(folder, slot.bundle_sha)
-            if problems:  # somebody was at it meanwhile
-                return Verdict(problems, final=False)
-            self._slots.passed(slot.bundle_sha, slot.release)
-        return verdict
 
     def _failed(self, slot: Slot, verdict: Verdict) -> Status:
         """Bad for good, unless it may have been the machine."""
@@ -323,46 +301,6 @@ class Updater:
                 return  # what was in use is not known
             used = {slot.bundle_sha for slot in self._memory.state.slots()}
             self._slots.remove_unused(used | {self._fetching, self._superseded})
-
-    def _report(self) -> None:
-        """Tell the store, once for every change; what fails is told with the next poll."""
-        if not self._robot_id:
-            return
-        state, status = self.state, self.status
-        told = state.to_json()
-        told['bad'] = dict(list(state.bad.items())[-REPORTED_BAD:])
-        record: dict[str, Any] = {
-            **{key: told[key] for key in _REPORTED},
-            'format': RECORD_FORMAT,
-            'newest_bad': next(reversed(state.bad), ''),
-            'bad_count': len(state.bad),
-            'robot_id': self._robot_id,
-            'state': status.state.value,
-            'reason': status.reason,
-        }
-        content = to_json(record)
-        if content == self._reported or status.state is UpdaterState.UNREACHABLE:
-            return
-        try:
-            self._store.put(self._store.layout.status_key(self._robot_id, 'updater'), content)
-        except StoreError:
-            return
-        self._reported = content
-
-
-_REPORTED = ('acting', 'previous', 'candidate', 'pinned', 'bad', 'history')
-
-
-def _record_problems(release: Release) -> list[str]:
-    """What keeps a release from being a bundle, before anything of it is fetched."""
-    known = {MANIFEST, *KNOWN_FILES}
-    problems = [
-        f'{name}: no bundle has such a file' for name in release.files if name not in known
-    ]
-    too_large = size_problem(sum(entry['size'] for entry in release.files.values()))
-    if too_large:
-        problems.append(too_large)
-    return problems[:3]
 
 
 def _ready(slot: Slot) -> Status:

@@ -25,10 +25,11 @@ from world_model_ros.bench.chaos.updater_bundles import HOSTILE, contract_text, 
 from world_model_ros.bench.chaos.updater_rows import ROWS
 from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.fleet.agent_word import read_word
-from world_model_ros.fleet.preflight import Verdict, run_preflight
+from world_model_ros.fleet.preflight import run_preflight
 from world_model_ros.fleet.slot import SlotsError, slot_problems, vouched
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.fleet.updater_state import MAX_BAD
+from world_model_ros.fleet.verdict import Verdict
 from world_model_ros.releases import Release, publish_release
 from world_model_ros.store import open_store
 

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decides which messages go into which episode: begins, routes, ends, and keeps the first ones.
 
-Owns the recorder's logic without ROS. Input: raw messages with the role they play, the agent's
-announcements and a steady clock. The agent owns episode boundaries: an announcement begins one, a
-tick record flagged `last` ends it. Messages reach the recorder in no promised order, so the newest
-of every topic are kept for the file that is about to begin, and a finished file stays open for a
-moment. Must not import ROS or torch.
+Owns the recorder's logic without ROS. Input: raw messages with the role they play, and a steady
+clock. The agent owns episode boundaries: an announcement begins one, a tick record flagged `last`
+ends it. Messages reach the recorder in no promised order, so the newest of every topic are kept
+for the file that is about to begin, and a finished file stays open for a moment. Must not import
+ROS or torch.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from world_model_ros.contract.names import check_name, check_robot_id
 from world_model_ros.experience.bag import EpisodeError, EpisodeInfo, Topic
-from world_model_ros.experience.record.sink import OUR_SUFFIXES
+from world_model_ros.experience.record.agent_messages import (
+    Announced,
+    TickHead,
+    announced_episode,
+    tick_head,
+)
+from world_model_ros.experience.record.open_episode import Open, Totals
 from world_model_ros.experience.record.writer import EpisodeWriter
-from world_model_ros.onboard.tick.tick_record import TickRecordError, whole_number
-from world_model_ros.wire.cdr import JOINT_STATE, MessageError, decode
-from world_model_ros.wire.message_json import message_json
+from world_model_ros.wire.cdr import MessageError
 
 log = logging.getLogger(__name__)
-
-RECORDER_STOPPED = 'the recorder was asked to stop; the episode went on'
 
 # After the last tick: long enough for what is still under way between processes on one robot.
 GRACE_SEC = 0.5
@@ -50,11 +50,8 @@ GAP_SEC = 1.0
 STREAMS = 'stream.'  # roles of what the robot measures
 # Slow topics would drag the beginning of the bag back by seconds: of these, the last one.
 SLOW = ('diagnostics', 'info.', 'episode', 'clock')
-STRING = 'std_msgs/msg/String'
 # Each is a thread and a file for GRACE_SEC; announcements beyond are refused, nothing is ended.
 MAX_OPEN = 8
-# Of a tick record: numbers that readers count with. What they cannot is no tick record.
-_COUNTS = ('skipped', 'obs_crc', 'release', 'iterations', 'source', 'noise_key_hi', 'noise_key_lo')
 
 
 class Kept(NamedTuple):
@@ -63,122 +60,6 @@ class Kept(NamedTuple):
     data: bytes
     log_ns: int
     publish_ns: int
-
-
-class Announced(NamedTuple):
-    """What an agent said of the episode that it begins."""
-
-    uuid: str
-    content: Mapping[str, Any]
-    text: str
-
-
-class TickHead(NamedTuple):
-    """What the recorder reads of a tick record."""
-
-    uuid: str
-    tick: int
-    last: bool
-    reward: float
-
-
-def tick_head(cdr: bytes) -> TickHead:
-    """The episode, number and flags of a tick record.
-
-    Raises:
-        MessageError: no tick record, or one with numbers that nobody could count with.
-    """
-    message = decode(JOINT_STATE, cdr)
-    values = dict(zip(message.name, message.position.tolist(), strict=False))
-    try:
-        for name in _COUNTS:
-            if name in values:
-                whole_number(name, values[name])
-        reward = float(values['reward'])
-        if math.isinf(reward):
-            raise MessageError('a tick record with an infinite reward')
-        if values['last'] not in (0.0, 1.0):
-            raise MessageError(f'a tick record whose flag last is {values["last"]}')
-        return TickHead(
-            message.header.frame_id.split('/')[0],
-            whole_number('tick', values['tick']),
-            bool(values['last']),
-            reward,
-        )
-    except KeyError as error:
-        raise MessageError(f'a tick record without {error}') from error
-    except TickRecordError as error:
-        raise MessageError(f'a tick record: {error}') from error
-
-
-def announced_episode(cdr: bytes) -> Announced:
-    """What an agent's message announces.
-
-    Raises:
-        MessageError: it is damaged, or names an episode or a robot that no file could be named
-            after.
-    """
-    text = decode(STRING, cdr).data
-    content = message_json(text, 'the announcement of an episode')
-    try:
-        uuid = check_name(content.get('uuid'), 'uuid')
-        if uuid.startswith('.') or uuid.endswith(OUR_SUFFIXES):
-            raise ValueError(f'uuid {uuid!r} is a name that the recorder uses itself')
-        if content.get('robot_id'):
-            check_robot_id(content['robot_id'], 'robot_id')
-        for name in ('contract', 'interface_hash', 'contract_hash'):
-            if not isinstance(content.get(name, ''), str):
-                raise ValueError(f'{name} is no text')
-    except ValueError as error:
-        raise MessageError(f'the announcement of an episode cannot be used: {error}') from error
-    return Announced(uuid, content, text)
-
-
-@dataclass
-class Open:
-    """One episode being written."""
-
-    writer: EpisodeWriter
-    ticks: int = 0
-    total_reward: float = 0.0
-    ended: bool = False  # its last tick was written
-    close_at_s: float | None = None  # steady clock
-
-    reason: str = 'another episode began before the last tick of this one'
-
-    @property
-    def open(self) -> bool:
-        """Whether it still takes messages."""
-        return self.writer.status == 'recording'
-
-    def finish(self, *, unreadable_ticks: int = 0, stopped: bool = False) -> None:
-        """Ask for the seal. Whole: its last tick was seen, or the recorder was asked to stop."""
-        if self.ended:
-            self.writer.close()
-        elif self.ticks and stopped:
-            self.writer.close('whole', RECORDER_STOPPED)
-        elif self.ticks or unreadable_ticks:
-            self.writer.close('incomplete', self.reason)
-        else:
-            self.writer.close('discarded', 'no tick happened in it')
-
-
-@dataclass
-class Totals:
-    """What has been recorded so far, for diagnostics."""
-
-    episodes: int = 0
-    incomplete: int = 0
-    messages: int = 0
-    bytes: int = 0
-    dropped: int = 0
-    unreadable_ticks: int = 0
-    refused: Counter[str] = field(default_factory=Counter)  # role -> messages that cannot be used
-    refusal: str = ''  # the newest of these, with its topic
-    refused_s: float = -math.inf  # steady clock
-    last_episode: str = ''
-    last_return: float = float('nan')
-    error: str = ''
 
 
 @dataclass
