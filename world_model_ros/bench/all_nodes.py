@@ -60,7 +60,7 @@ def measure(
     figures_file = folder / 'demo.json'
     environment = {'ROS_DOMAIN_ID': str(random.randint(1, 101)), **os.environ}
     control = _start(['world_model_ros.bench.measure', str(contract.period_s), '1e9'], environment)
-    probe = _start(['world_model_ros.nodes.timing_probe'], environment)
+    probe = _start(['world_model_ros.nodes.load.timing_probe'], environment)
     line = ['--robot', robot, '--minutes', str(minutes), '--no-learn', '--reality', 'nominal']
     line += ['--bundle', bundle, '--directory', str(folder)]
     rows: dict[int, dict[str, Any]] = {}

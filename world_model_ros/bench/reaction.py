@@ -27,7 +27,7 @@ from world_model_ros.deploy.supervisor import Child, Supervisor
 from world_model_ros.evaluation.rows import git_state
 
 if TYPE_CHECKING:
-    from world_model_ros.nodes._reaction import ReactionEars
+    from world_model_ros.nodes.load.reaction_ears import ReactionEars
 
 
 ARM = 'unfriendly_arm'
@@ -96,7 +96,7 @@ class Run:
         figures: dict[str, Any],
         say: Callable[[str], object],
     ) -> None:
-        from world_model_ros.nodes._reaction import ReactionEars
+        from world_model_ros.nodes.load.reaction_ears import ReactionEars
 
         self._contract, self._say = contract, say
         self._settings = Settings(

@@ -3,7 +3,7 @@
 """How soon the safe action began, from the commands that were heard, and what it is held to.
 
 Pure: times of arrival and sources in, durations out. Processes and topics are bench_reaction's
-and nodes/_reaction.py's.
+and nodes/load/reaction_ears.py's.
 """
 
 from __future__ import annotations

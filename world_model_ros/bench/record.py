@@ -45,7 +45,7 @@ def measure(
         [*python, 'world_model_ros.nodes.recorder', '--ros-args', *arguments], env=environment
     )
     publisher = subprocess.Popen(
-        [*python, 'world_model_ros.nodes.recorder_load', json.dumps(load)],
+        [*python, 'world_model_ros.nodes.load.recorder_load', json.dumps(load)],
         env=environment if stock_dds else {**environment, **large_messages(environment)},
         stdout=subprocess.PIPE,
         text=True,

@@ -227,7 +227,8 @@ class Store:
             self._connection.do(key, lambda: obstore.put(backend, key, content, **options))
         except StoreMissing as error:  # not an object: the file to be stored
             raise StoreError(self.url, key, f'{content!r} cannot be read') from error
-        if self.folder is not None:
+        folder = self.folder
+        if folder is not None:
             # obstore renames but does not sync: without this a power loss could keep a pointer
             # and lose what it points at.
-            self._connection.do(key, lambda: sync(self.folder, key))
+            self._connection.do(key, lambda: sync(folder, key))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which robots `chaos guard` attacks, and with what: robot files and random sequences of events.
 
-Pure: the same numbers make the same sequence. Playing it is nodes/_guard_stage.py's.
+Pure: the same numbers make the same sequence. Playing it is nodes/load/guard_stage.py's.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from world_model_ros.bench.domain import bench_domain
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
-    from world_model_ros.nodes._guard_stage import GuardStage
+    from world_model_ros.nodes.load.guard_stage import GuardStage
 
 # A guard that was killed stays in the graph until its lease ends; until then it may be refused.
 RECOVER_S = 30.0
@@ -108,7 +108,7 @@ class Player:
     """Plays sequences on one robot, whose processes stay up."""
 
     def __init__(self, robot: str) -> None:
-        from world_model_ros.nodes._guard_stage import GuardStage
+        from world_model_ros.nodes.load.guard_stage import GuardStage
 
         self.robot = robot
         self._folder = tempfile.TemporaryDirectory(prefix='chaos_guard_')

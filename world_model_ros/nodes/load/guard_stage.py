@@ -37,7 +37,7 @@ from std_srvs.srv import SetBool, Trigger
 from world_model_ros.contract import load_contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._common import NANOSECONDS
-from world_model_ros.nodes._guard_stage_agent import StageAgent
+from world_model_ros.nodes.load.guard_stage_agent import StageAgent
 from world_model_ros.parent import PARENT_ENV
 
 FOREIGN_NODE = 'other_controller'
