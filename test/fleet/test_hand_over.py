@@ -40,7 +40,7 @@ class Stage:
     def rollback(self):
         return SLOT
 
-    def begin_anew(self):
+    def start_over(self):
         return 'forgotten'
 
     def says(self, acting=A, candidate=None, left=None, speakers=1):
@@ -172,8 +172,8 @@ def test_what_cannot_be_read_changes_nothing(stage):
     assert stage.hand_over.problem.startswith("the agent's ~/release: cannot be read")
 
 
-def test_after_begin_anew_the_agents_word_is_written_down_again(stage):
+def test_after_start_over_the_agents_word_is_written_down_again(stage):
     stage.says()
-    assert stage.hand_over.begin_anew() == 'forgotten'
+    assert stage.hand_over.start_over() == 'forgotten'
     assert stage.hand_over.held(A) is Held.NOT
     assert stage.hand_over.take_in() and stage.heard == [('swapped', A)] * 2

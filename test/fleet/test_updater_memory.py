@@ -90,21 +90,21 @@ def test_with_both_copies_lost_nothing_is_offered_until_the_operator_says_so(liv
         damage(lived.slots / name)
     before = {path.name for path in lived.slots.iterdir() if path.is_dir()}
     updater = lived.updater()
-    assert 'begin_anew' in updater.notice
+    assert 'start_over' in updater.notice
     status = updater.poll()
-    assert status.state == 'refused' and 'begin_anew' in status.reason and status.wrong
+    assert status.state == 'refused' and 'start_over' in status.reason and status.wrong
     assert updater.offered is None
     updater.swapped(lived.third.bundle_sha)  # the agent's word changes nothing
     updater.acts_on_nothing()
     updater.rolled_back(lived.third.bundle_sha, 'x')
-    with pytest.raises(SlotsError, match='begin_anew'):
+    with pytest.raises(SlotsError, match='start_over'):
         updater.rollback()
     assert updater.offered is None and lived.folders() == before
     updater.close()
 
     updater = lived.updater()  # nor does another start
     assert updater.poll().state == 'refused' and updater.offered is None
-    assert 'empty bad list' in updater.begin_anew()
+    assert 'empty bad list' in updater.start_over()
     assert updater.notice == ''
     point(lived, 1)  # the slots themselves remember the newest number
     status = updater.poll()
@@ -156,7 +156,7 @@ def test_the_operator_may_begin_with_another_store(lived):
     record = json.loads(lived.store.get(record_key(lived.interface, 2)))
     lived.store.put(record_key(lived.interface, 1), to_json({**record, 'number': 1}))
     point(lived, 1)
-    assert 'newest was' in updater.begin_anew()
+    assert 'newest was' in updater.start_over()
     status = updater.poll()
     assert status.state == 'refused' and status.reason == 'action is not finite'  # still bad
 
@@ -188,7 +188,7 @@ def test_a_slot_whose_marker_is_damaged_is_not_offered_and_set_aside(lived, dama
     assert 'acting slot' in updater.notice
     assert updater.state.acting is None
     updater.swapped(lived.first.bundle_sha)
-    updater.begin_anew()
+    updater.start_over()
     state = updater.state
     assert lived.third.bundle_sha in state.bad
     updater.close()
@@ -266,7 +266,7 @@ def test_a_full_bad_list_forgets_nothing_and_takes_nothing_new(fleet):
     updater._memory.save(state)
     fleet.publish(0)
     status = updater.poll()
-    assert status.state == 'refused' and 'begin_anew' in status.reason
+    assert status.state == 'refused' and 'start_over' in status.reason
     assert fleet.folders() == set()
 
 

@@ -12,10 +12,10 @@ pytest.importorskip('mujoco')
 pytest.importorskip('onnxruntime')
 
 from world_model_ros.bench.circle import Arms, stock_arm
-from world_model_ros.bench.circle_curve import FIELDS, lived_rows, write_curve
+from world_model_ros.bench.circle_curve import FIELDS, curve_rows, write_curve
 from world_model_ros.cli.bench import app
 
-LIVED = [
+RECORDED = [
     {'time': 1000.0, 'return': 20.0, 'release': 0, 'eval': False},
     {'time': 1030.0, 'return': 300.0, 'release': 1, 'eval': True},
 ]
@@ -39,15 +39,15 @@ def test_arms_say_what_was_regained_and_forgotten_and_keep_every_return():
     assert 'regained' not in arms.figures()
 
 
-def test_curve_has_a_row_per_lived_episode_and_a_picture_beside_it(tmp_path):
+def test_curve_has_a_row_per_recorded_episode_and_a_picture_beside_it(tmp_path):
     path = tmp_path / 'new' / 'curve.csv'
-    write_curve(path, lived_rows(LIVED, seed=3), {'frozen': 20.0, 'oracle': 700.0})
+    write_curve(path, curve_rows(RECORDED, seed=3), {'frozen': 20.0, 'oracle': 700.0})
     with path.open() as file:
         head, *rows = list(csv.reader(file))
     assert tuple(head) == FIELDS
     assert rows == [['3', '0.0', '20.0', '0', 'False'], ['3', '0.5', '300.0', '1', 'True']]
     assert path.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
-    write_curve(tmp_path / 'none.csv', lived_rows([], 0), {})
+    write_curve(tmp_path / 'none.csv', curve_rows([], 0), {})
     assert not (tmp_path / 'none.png').exists()
 
 
@@ -67,7 +67,7 @@ def run(seed, adapted, **other):
         'minutes': 30.0,
         'from_scratch': False,
         'seed': seed,
-        'returns': LIVED,
+        'returns': RECORDED,
         'late_ticks': seed,
         'late_share': seed / 1000,
         'releases': [{'number': 1}],

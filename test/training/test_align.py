@@ -205,7 +205,7 @@ def test_a_camera_that_shows_something_else_is_named_and_not_held_on_to(shipped,
     )
     [(event, fields)] = said
     assert not understood and event == 'camera_not_understood'
-    assert 'learned anew' in fields['reason']
+    assert 'learned again from scratch' in fields['reason']
     theirs = shipped.state_dict()
     assert all(torch.equal(theirs[k], v) for k, v in model.state_dict().items())
 
@@ -215,7 +215,7 @@ def test_the_picture_nets_learn_the_new_view_keep_the_old_one_and_only_commands_
     shipped, lived, simulator, monkeypatch
 ):
     def told(model, draw, config, say):
-        yield 'finding the camera'
+        yield 'estimating the camera shift'
         motors = MotorGains(model.contract).requires_grad_(False)
         motors.log_gains.fill_(math.log(WEAK))
         return Guess(motors, {'camera': shifted()}), True
@@ -226,7 +226,9 @@ def test_the_picture_nets_learn_the_new_view_keep_the_old_one_and_only_commands_
     known = lambda count: plain(count, 1) if simulator else None  # noqa: E731
     steps = align(model, drawing(lived, 4, shifted()), known, QUICK, lambda *a, **k: None)
     done, understood = run(steps)
-    assert understood and done[0] == 'finding the camera' and done[-1] == 'aligning pictures'
+    assert (
+        understood and done[0] == 'estimating the camera shift' and done[-1] == 'aligning pictures'
+    )
     was = pictures(lived)
     now = shifted().apply_to(was)
 

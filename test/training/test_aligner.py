@@ -35,7 +35,7 @@ MARK = 0.123
 
 def marked(model, *_):
     """An alignment that understands: it marks an encoder, which must be free to learn."""
-    yield 'finding the camera'
+    yield 'estimating the camera shift'
     weight = model.encoders['camera'].out.bias
     assert weight.requires_grad
     weight.data.fill_(MARK)
@@ -66,10 +66,10 @@ def test_nothing_is_learned_before_enough_was_lived_and_a_strange_camera_is_a_fa
     service = serve(store.url, tmp_path / 'out', learner_file, told, ALIGNING)
     service.run()
     doings = [status['doing'] for status in told.statuses]
-    assert doings.index('finding the camera') < doings.index('learning')
+    assert doings.index('estimating the camera shift') < doings.index('learning')
     [fault] = told.of('camera_not_understood')
     assert told.statuses[-1]['faults']['camera_not_understood']['reason'] == fault['reason']
-    assert service.learner.teacher is None  # its pictures are learned anew
+    assert service.learner.teacher is None  # its pictures are learned again from scratch
     assert not (tmp_path / 'out' / TEACHER).exists()
 
 
@@ -115,7 +115,7 @@ def test_it_is_aligned_once_more_with_what_was_lived_since_and_keeps_what_was_le
     passes = []
 
     def marks(model, draw, *_):
-        yield 'finding the camera'
+        yield 'estimating the camera shift'
         assert torch.all(model.encoders['camera'].out.bias != MARK)  # from the start again
         assert draw(8, 4)['reward'].shape == (8, 4)
         passes.append(model)
@@ -158,7 +158,7 @@ def test_what_a_full_disk_keeps_from_being_saved_is_saved_later(
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill_up(service, status):
-        if status['doing'] == 'finding the camera':
+        if status['doing'] == 'estimating the camera shift':
             resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
             return True
         return False
@@ -188,7 +188,7 @@ def test_a_checkpoint_alone_that_does_not_fit_costs_no_second_alignment(
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill_up(service, status):
-        if status['doing'] != 'finding the camera':
+        if status['doing'] != 'estimating the camera shift':
             return False
         # A checkpoint holds the weights twice, the teacher once.
         room = (out / ORIGIN).stat().st_size * 3 // 2
@@ -218,7 +218,7 @@ def test_saving_what_was_aligned_is_not_tried_at_every_turn(
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill_up(service, status):
-        if status['doing'] == 'finding the camera':
+        if status['doing'] == 'estimating the camera shift':
             resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
             return True
         return False

@@ -12,48 +12,48 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-# From SIGINT to the last process gone the demo promises 5 s; it then asks the store once more.
+# From SIGINT to the last process gone the demo ends within 5 s; it then asks the store once more.
 END_WITHIN_SEC = 20.0
 COMMAND = [sys.executable, '-m', 'world_model_ros.cli.main', 'demo', '--headless']
 
 
 def run_demo(
     arguments: list[str],
-    told: Path,
+    figures: Path,
     wait: Callable[[subprocess.Popen], object],
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run it until it ends or `wait` returns or raises; its figures.
 
-    An interrupt is raised again only after the figures are in the file `told`: read them there.
+    An interrupt is raised again only after the figures are in the file `figures`: read them there.
 
     Args:
         arguments: of the demo, without --json.
-        told: where it writes its figures.
+        figures: where it writes its figures.
         wait: waits for its end, as long as it may take.
         environment: of the process; this one's by default.
 
     Raises:
         FileNotFoundError: it wrote no figures; its last words are in the text.
     """
-    words = told.with_name('demo.log')
+    words = figures.with_name('demo.log')
     with words.open('wb') as log:
         demo = subprocess.Popen(
-            [*COMMAND, *arguments, '--json', str(told)], stdout=log, stderr=log, env=environment
+            [*COMMAND, *arguments, '--json', str(figures)], stdout=log, stderr=log, env=environment
         )
         try:
             wait(demo)
         finally:
             end(demo)
-    if not told.is_file():
+    if not figures.is_file():
         text = words.read_text(errors='replace')[-2000:]
         raise FileNotFoundError(f'the demo ended with {demo.returncode} and no figures: {text}')
-    return read(told)
+    return read(figures)
 
 
-def read(told: Path) -> dict[str, Any]:
+def read(figures: Path) -> dict[str, Any]:
     """What a demo wrote; {} if it has not."""
-    return dict(json.loads(told.read_text(encoding='utf-8'))) if told.is_file() else {}
+    return dict(json.loads(figures.read_text(encoding='utf-8'))) if figures.is_file() else {}
 
 
 def end(demo: subprocess.Popen) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from world_model_ros.bench.child_demo import read, run_demo
-from world_model_ros.bench.circle_curve import lived_rows, write_curve
+from world_model_ros.bench.circle_curve import curve_rows, write_curve
 
 ARMS = Path(__file__).parents[2] / 'benchmarks' / 'bundles'  # of a source checkout
 STARTING_S = 180.0  # beyond the minutes asked for: starting, sealing, saving
@@ -35,7 +35,7 @@ def written(figures: dict[str, Any], arms: Arms, curve: Path | None, seed: int) 
         figures['arms_left_out'] = [name for name in left if name not in arms.returns]
         if curve is not None and 'returns' in figures:
             means = {name: sum(values) / len(values) for name, values in arms.returns.items()}
-            write_curve(curve, lived_rows(figures['returns'], seed), means)
+            write_curve(curve, curve_rows(figures['returns'], seed), means)
 
 
 class MildShift(ValueError):
@@ -143,19 +143,19 @@ class Arms:
 
 def _demo(setup: Setup, folder: Path, figures: dict[str, Any]) -> None:
     """Run the demo in real time and add its figures, also those of one that is interrupted."""
-    told = folder / 'demo.json'
+    demo_figures = folder / 'demo.json'
     line = ['--robot', setup.robot, '--minutes', str(setup.minutes), '--reality', setup.reality]
     line += ['--seed', str(setup.seed)]
     line += ['--directory', str(folder / 'episodes'), '--store', str(folder / 'store')]
     line += ['--from-scratch'] if setup.from_scratch else ['--bundle', setup.bundle]
     setup.say(f'the robot runs for {setup.minutes:g} minutes on {setup.reality}')
     try:
-        run_demo(line, told, lambda demo: demo.wait(setup.minutes * 60.0 + STARTING_S))
+        run_demo(line, demo_figures, lambda demo: demo.wait(setup.minutes * 60.0 + STARTING_S))
     finally:
-        figures |= _lived(read(told))
+        figures |= _of_demo(read(demo_figures))
 
 
-def _lived(figures: dict[str, Any]) -> dict[str, Any]:
+def _of_demo(figures: dict[str, Any]) -> dict[str, Any]:
     if not figures:
         return {}
     ticks = figures['ticks']

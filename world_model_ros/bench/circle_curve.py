@@ -1,6 +1,9 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The lived episodes of `bench circle` as rows and as a picture. Imports neither ROS nor torch."""
+"""The recorded episodes of `bench circle` as rows and as a picture.
+
+Imports neither ROS nor torch.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ ARM_COLORS = {'frozen': '#c63d3d', 'randomised': '#8a63c9', 'oracle': '#2f9e63'}
 SEED_COLORS = ('#2f6fb3', '#e08a1e', '#5b5f66', '#b04a8f', '#3aa6a0')
 
 
-def lived_rows(returns: Sequence[Mapping[str, Any]], seed: int) -> list[tuple[Any, ...]]:
-    """Return one row per lived episode; minutes count from the end of the first."""
+def curve_rows(returns: Sequence[Mapping[str, Any]], seed: int) -> list[tuple[Any, ...]]:
+    """Return one row per recorded episode; minutes count from the end of the first."""
     return [
         (
             seed,
@@ -48,8 +51,8 @@ def draw(path: Path, rows: Sequence[tuple[Any, ...]], arms: Mapping[str, float])
     """Draw return over minutes: evaluation episodes full, exploring ones faint."""
     figure, axes = _axes()
     for evaluated, marker, alpha, label in (
-        (False, 'x', 0.4, 'lived, exploring'),
-        (True, 'o', 1.0, 'lived, evaluation'),
+        (False, 'x', 0.4, 'recorded, exploring'),
+        (True, 'o', 1.0, 'recorded, evaluation'),
     ):
         some = [row for row in rows if row[4] == evaluated]
         x, y = [row[1] for row in some], [row[2] for row in some]
@@ -67,7 +70,7 @@ def draw(path: Path, rows: Sequence[tuple[Any, ...]], arms: Mapping[str, float])
 def draw_seeds(
     path: Path, seeds: Sequence[Sequence[tuple[Any, ...]]], arms: Mapping[str, float]
 ) -> None:
-    """Draw the evaluation episodes of several runs, ``lived_rows`` each, into one picture."""
+    """Draw the evaluation episodes of several runs, ``curve_rows`` each, into one picture."""
     figure, axes = _axes()
     for rows, color in zip(seeds, itertools.cycle(SEED_COLORS)):
         some = [row for row in rows if row[4]]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from world_model_ros.bench.circle_curve import draw_seeds, lived_rows
+from world_model_ros.bench.circle_curve import curve_rows, draw_seeds
 
 SAME = ('bench', 'robot', 'reality', 'minutes', 'from_scratch')  # else no seeds of one experiment
 NEEDED = (
@@ -95,7 +95,7 @@ def draw(path: Path, runs: Sequence[dict[str, Any]]) -> None:
         for name, values in runs[0]['arm_returns'].items()
         if not name.startswith('adapted')
     }
-    draw_seeds(path, [lived_rows(run['returns'], run['seed']) for run in runs], means)
+    draw_seeds(path, [curve_rows(run['returns'], run['seed']) for run in runs], means)
 
 
 def _read(path: Path) -> dict[str, Any]:

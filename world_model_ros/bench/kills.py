@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`bench kills`: the whole circle, each of its processes killed again and again at random moments.
+"""`bench kills`: the whole learning loop, its processes killed again and again at random moments.
 
 What `demo` starts is killed and started again, as a robot's service manager would start it.
 Episodes are short and the trainer publishes often. Owns processes and the moments of the kills.
@@ -245,11 +245,15 @@ class Run:
     def _figures(self, monitor: Monitor) -> dict[str, Any]:
         counts = self.counts
         self.sealed.look()
-        lived = episode_figures(list_episodes(self.episodes), self.contract)
+        recorded = episode_figures(list_episodes(self.episodes), self.contract)
         lost = self.sealed.lost()
         acting = monitor.view.acting_s
         wrong = unverified(
-            acting, lived['releases_in_ticks'], bundle_sha(self.model), self.store, self.interface
+            acting,
+            recorded['releases_in_ticks'],
+            bundle_sha(self.model),
+            self.store,
+            self.interface,
         )
         if problem := pointer_problem(self.store, self.interface):
             counts.wrong['partial_releases'].append(problem)
@@ -263,7 +267,7 @@ class Run:
         return {
             **counts.figures(),
             **{name: len(rows) for name, rows in found.items()},
-            **lived,
+            **recorded,
             'sealed': len(self.sealed.on_disk),
             'stored': len(self.sealed.stored),
             'releases': len(self.circle.releases),

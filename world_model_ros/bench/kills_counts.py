@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What `bench kills` counts while the circle lives. Imports neither rclpy nor torch."""
+"""What `bench kills` counts while the learning loop runs. Imports neither rclpy nor torch."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 """What the benchmarks share: percentiles, the machine they ran on, and a bare sleeping loop.
 
 The sleeping loop is the control: it shows how late a process that does nothing wakes up on this
-machine at this moment. Run as a module it prints its figures after being told to stop.
+machine at this moment. Run as a module it prints its figures after it is asked to stop.
 """
 
 from __future__ import annotations

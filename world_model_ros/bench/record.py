@@ -52,7 +52,7 @@ def measure(
     )
     try:
         used = use_between_lines(publisher, recorder.pid)
-        published = json.loads(used.pop('told'))
+        published = json.loads(used.pop('report'))
         path = target / published['uuid']
         deadline = time.monotonic() + PATIENCE_S
         while not path.is_dir() and recorder.poll() is None and time.monotonic() < deadline:
@@ -87,13 +87,13 @@ def use_between_lines(publisher: subprocess.Popen, recorder: int) -> dict[str, A
     if not begin:
         raise FileNotFoundError('the publisher ended before it began; see its message above')
     began_s, began_cpu = time.monotonic(), sum(process.cpu_times()[:2])
-    told = publisher.stdout.readline()
-    if not told:
+    report = publisher.stdout.readline()
+    if not report:
         raise FileNotFoundError('the publisher ended early; see its message above')
     lasted_s = time.monotonic() - began_s
     cores = (sum(process.cpu_times()[:2]) - began_cpu) / lasted_s
     return {
-        'told': told,
+        'report': report,
         'seconds': round(lasted_s, 2),
         'cores': round(cores, 4),
         'memory_mb': round(process.memory_info().rss / 1e6, 1),

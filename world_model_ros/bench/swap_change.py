@@ -6,7 +6,7 @@ A bundle is swapped for itself in the middle of episodes: the incoming belief is
 the last k ticks, the planner's noise is the same and both plans start cold, as at a real swap.
 What differs is what k ticks cannot tell of the episode before them. `as_done` is the swap as the
 agent does it: a bundle that filters alike, as this one does, goes on from the acting belief. With
---returns whole episodes are lived with burned-in beliefs again and again, and without: what such
+--returns whole episodes run with burned-in beliefs again and again, and without: what such
 a swap costs.
 """
 
@@ -78,7 +78,7 @@ def measure(
 
     contract = bundle.contract
     half = (contract.high - contract.low) / 2.0
-    lived, kept, incoming = (Brain(contract, bundle, plan=plan) for _ in range(3))
+    undisturbed, kept, incoming = (Brain(contract, bundle, plan=plan) for _ in range(3))
     acting, candidate = (Model(b, bundle.digest, bundle=bundle) for b in (kept, incoming))
 
     def change(expected: Decision, found: Decision) -> float:
@@ -89,7 +89,7 @@ def measure(
         for episode in range(episodes):
             step = env.reset(SEED + episode)
             history = History()
-            for brain in (lived, kept):
+            for brain in (undisturbed, kept):
                 brain.reset(episode)
             for tick in range(ticks):
                 now = (step.observation, step.action_sent, step.pending, step.is_first, step.tick)
@@ -105,7 +105,7 @@ def measure(
                 else:
                     kept.burn_in([(step.observation, step.action_sent, step.is_first)])
                 history.add(step.observation, step.action_sent, step.is_first)
-                step = env.step(lived.step(*now, math.inf).chunk)
+                step = env.step(undisturbed.step(*now, math.inf).chunk)
                 if step.terminal or step.truncated:
                     break
     finally:

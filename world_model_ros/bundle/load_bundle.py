@@ -98,8 +98,8 @@ class Bundle:
     @property
     def filter_hash(self) -> str:
         """What names how `observe` makes beliefs; '' for bundles that do not say."""
-        told = self.manifest['provenance'].get('filter_sha256', '')
-        return told if isinstance(told, str) else ''
+        given = self.manifest['provenance'].get('filter_sha256', '')
+        return given if isinstance(given, str) else ''
 
     def run(self, graph: str, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run one graph and return its outputs by name."""
@@ -140,7 +140,7 @@ def load_bundle(
         provider: what the graphs shall run on, the CPU by default.
         graphs: the graphs to make sessions of, all that the bundle has by default.
         without: graphs to leave out where the bundle has them.
-        progress: is told of what takes long, in one line.
+        progress: receives what takes long, in one line.
 
     Raises:
         BundleError: with everything that is wrong.

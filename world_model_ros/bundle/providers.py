@@ -106,7 +106,7 @@ def choose(settings: ProviderSettings, runtime: Any) -> Taken:
     for name in AUTO if asked == 'auto' else (asked,):
         if name == 'cpu':
             return Taken(instead='; '.join(reasons))
-        if asked == 'auto' and _load_error(DRIVER):  # nobody wants to be told of wheels here
+        if asked == 'auto' and _load_error(DRIVER):  # no message about wheels is of use here
             reason = 'no NVIDIA driver'
         else:
             reason = _unusable(runtime, name, device_id)

@@ -45,7 +45,7 @@ def check(
         raise typer.Exit(1) from error
     warnings = contract_warnings(loaded)
     if as_json:
-        told = {
+        report = {
             'file': str(path),
             'valid': True,
             'problems': [],
@@ -53,7 +53,7 @@ def check(
             'interface_hash': interface_hash(loaded),
             'contract_hash': contract_hash(loaded),
         }
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(report))
         return
     typer.echo(f'{path} is valid. {loaded.name}:')
     for what, text in meaning(loaded):

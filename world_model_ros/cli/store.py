@@ -31,10 +31,12 @@ def create(url: URL, as_json: AS_JSON = False) -> None:
 
     try:
         store = open_store(url, create=True)
-        told = {'url': store.url, 'format': store.layout.format}
+        report = {'url': store.url, 'format': store.layout.format}
     except StoreError as error:
         raise typer.BadParameter(str(error)) from error
-    print(json.dumps(told) if as_json else f'{told["url"]}: a store of format {told["format"]}')
+    print(
+        json.dumps(report) if as_json else f'{report["url"]}: a store of format {report["format"]}'
+    )
 
 
 @app.command()

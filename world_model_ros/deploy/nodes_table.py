@@ -3,7 +3,7 @@
 """What runs where: the one table of processes, and what a user chooses when starting a robot.
 
 The launch files and the `demo` supervisor both build their processes from here, so that they
-cannot drift apart; the parameters themselves stand in node_parameters.py. A node is told only what
+cannot drift apart; the parameters themselves stand in node_parameters.py. A node gets only what
 the user gave or what differs from its default: a setting that nobody touched must not override
 the user's own parameter file. Plain Python: imports neither rclpy nor launch.
 """

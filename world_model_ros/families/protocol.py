@@ -274,7 +274,7 @@ class Aligns(Protocol):
             robot: draws windows that the changed robot recorded.
             known: draws so many single ticks as the robot was, from a simulator, or gives None.
             settings: of ``align_settings``.
-            say: told what was found.
+            say: receives what was found.
         """
 
     def adopt(self, algorithm: Any, aligned: Any, again: bool) -> None:

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which bundles an agent loads when it is told to: those for which somebody vouches.
+"""Which bundles an agent loads when it is asked to: those for which somebody vouches.
 
 Any node on the robot can set parameters. So a bundle must be a slot that the updater has tried, or
 the directory given at start; the operator may allow others (`allow_other_bundles`). The agent

@@ -35,7 +35,7 @@ _OF_CANDIDATES = {held.value: held for held in (Held.LOADING, Held.READY, Held.R
 
 
 @dataclass(frozen=True)
-class Told:
+class NamedBundle:
     """One bundle of which the agent speaks."""
 
     bundle_sha: str
@@ -48,9 +48,9 @@ class Told:
 class AgentWord:
     """One message; None for what the agent does not have."""
 
-    acting: Told | None = None
-    candidate: Told | None = None
-    rolled_back: Told | None = None
+    acting: NamedBundle | None = None
+    candidate: NamedBundle | None = None
+    rolled_back: NamedBundle | None = None
 
     def held(self, bundle_sha: str) -> Held:
         """What the agent does with a bundle."""
@@ -76,13 +76,13 @@ def read_word(text: str) -> AgentWord:
     if 'acting' not in content:
         raise ValueError('acting is missing')
     return AgentWord(
-        _told('acting', content['acting']),
-        _told('candidate', content.get('candidate')),
-        _told('rolled_back', content.get('rolled_back')),
+        _named('acting', content['acting']),
+        _named('candidate', content.get('candidate')),
+        _named('rolled_back', content.get('rolled_back')),
     )
 
 
-def _told(name: str, content: Any) -> Told | None:
+def _named(name: str, content: Any) -> NamedBundle | None:
     if content is None:
         return None
     if not isinstance(content, dict):
@@ -102,4 +102,4 @@ def _told(name: str, content: Any) -> Told | None:
         if not isinstance(state, str) or state not in _OF_CANDIDATES:
             raise ValueError(f'{name}: state: expected one of {", ".join(_OF_CANDIDATES)}')
         held = _OF_CANDIDATES[state]
-    return Told(str(sha), release, held, short(reason))
+    return NamedBundle(str(sha), release, held, short(reason))

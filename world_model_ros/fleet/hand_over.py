@@ -41,12 +41,12 @@ class HandOver:
     """The updater's side, for one agent."""
 
     def __init__(self, updater: Updater, log: Callable[[str], None]) -> None:
-        """`log` is told what the agent does not do."""
+        """`log` receives what the agent does not do."""
         self.updater, self._log = updater, log
         self.doubted = False  # whether others spoke in the agent's name
         self.call: Call | None = None
-        self._told = AgentWord()  # the agent's newest ~/release
-        self._untold: AgentWord | None = None  # one that the updater could not take in yet
+        self._word = AgentWord()  # the agent's newest ~/release
+        self._new_word: AgentWord | None = None  # one that the updater could not take in yet
         self._word_problem = self._call_problem = ''  # with its topic, with its services
         self._handed = ''  # bundle_sha that the agent has taken or is being asked to
         self._hand_s = self._swap_s = self._give_up_s = 0.0  # steady: not to ask again before
@@ -61,14 +61,14 @@ class HandOver:
 
     def held(self, bundle_sha: str) -> Held:
         """What the agent does with a bundle."""
-        return self._told.held(bundle_sha) if bundle_sha else Held.NOT
+        return self._word.held(bundle_sha) if bundle_sha else Held.NOT
 
     # What the agent says.
 
     def hear(self, text: str, speakers: int) -> bool:
         """A message of ~/release, and how many nodes publish there; whether it was taken in."""
         try:
-            told = read_word(text)
+            word = read_word(text)
         except ValueError as error:
             self._word_problem = f'cannot be read: {short(str(error))}'
             return False
@@ -76,14 +76,14 @@ class HandOver:
             # One of them is not the agent, or has died a moment ago. Nobody knows whose word this
             # is: no bundle is bad for it. It is asked for again once only one is left.
             self.doubted = True
-            told = AgentWord(told.acting, told.candidate)
+            word = AgentWord(word.acting, word.candidate)
             self._word_problem = (
                 f'{speakers} nodes publish it, and one is expected: bundles that it calls bad '
                 'are not believed to be'
             )
-            if told.candidate is not None and told.candidate.state is Held.REFUSED:
-                told = AgentWord(told.acting)
-        self._untold = told
+            if word.candidate is not None and word.candidate.state is Held.REFUSED:
+                word = AgentWord(word.acting)
+        self._new_word = word
         return self.take_in()
 
     def believe_again(self) -> None:
@@ -92,26 +92,26 @@ class HandOver:
 
     def take_in(self) -> bool:
         """What the agent said, into the state on disk; tried again while the disk fails."""
-        told, before = self._untold, self._told
-        if told is None:
+        word, before = self._new_word, self._word
+        if word is None:
             return False
         try:
-            left, candidate = told.rolled_back, told.candidate
+            left, candidate = word.rolled_back, word.candidate
             if left is not None and left != before.rolled_back:
                 self.updater.rolled_back(left.bundle_sha, f'the agent left it: {left.reason}')
             refused = candidate is not None and candidate.state is Held.REFUSED
             if candidate is not None and refused and candidate != before.candidate:
                 reason = f'the agent refused it: {candidate.reason}'
                 self.updater.rolled_back(candidate.bundle_sha, reason)
-            if told.acting is None:
+            if word.acting is None:
                 self.updater.acts_on_nothing()
             else:
-                self.updater.swapped(told.acting.bundle_sha)
+                self.updater.swapped(word.acting.bundle_sha)
         except OSError as error:
             self._word_problem = f'cannot be written down: {error}'
             return False
         had = self.held(self._handed)
-        self._told, self._untold = told, None
+        self._word, self._new_word = word, None
         if not self.doubted:
             self._word_problem = ''
         if had is not Held.NOT and self.held(self._handed) is Held.NOT:
@@ -188,13 +188,13 @@ class HandOver:
         self._now_sha, self._handed, self._swap_s = slot.bundle_sha, '', 0.0
         return slot
 
-    def begin_anew(self) -> str:
+    def start_over(self) -> str:
         """Forget what was tried, after a loss or for another store; in words what was forgotten.
 
         Raises:
             OSError: the state cannot be written; nothing changed.
         """
-        text = self.updater.begin_anew()
-        if self._told != AgentWord():  # it was not written down so far
-            self._untold, self._told = self._told, AgentWord()
+        text = self.updater.start_over()
+        if self._word != AgentWord():  # it was not written down so far
+            self._new_word, self._word = self._word, AgentWord()
         return text

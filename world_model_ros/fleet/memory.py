@@ -19,7 +19,7 @@ from world_model_ros.fleet.slots import STATE, Slots
 from world_model_ros.fleet.slots_format1 import adopt
 from world_model_ros.fleet.updater_state import Newest, Slot, State, StateError, parse_state
 
-_REMEDY = 'nothing is offered to the agent: call updater/begin_anew to go on without the bad list'
+_REMEDY = 'nothing is offered to the agent: call updater/start_over to go on without the bad list'
 
 
 class Memory:
@@ -64,7 +64,7 @@ class Memory:
             return None
         return Slot(bundle_sha, release, str(self.slots.bundle(bundle_sha)))
 
-    def begin_anew(self) -> str:
+    def start_over(self) -> str:
         """Go on without what was lost, or without the newest number; what was forgotten."""
         if not self.lost:
             state = parse_state(self.state.to_json())

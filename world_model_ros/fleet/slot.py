@@ -61,19 +61,19 @@ def marker_of(folder: Path) -> dict[str, Any]:
     if not is_folder(folder):
         raise OSError(f'{folder}: not a folder of ours; move it away')
     try:
-        told = read_marker(folder / SLOT_MARKER)
+        marker = read_marker(folder / SLOT_MARKER)
     except (OSError, ValueError) as error:
         raise OSError(f'{folder}: not ours ({SLOT_MARKER}: {error}); move it away') from None
-    release = told.get('release')
+    release = marker.get('release')
     if (
-        told.get('format') != SLOTS_FORMAT
-        or told.get('bundle_sha') != folder.name
-        or not isinstance(told.get('passed'), bool)
+        marker.get('format') != SLOTS_FORMAT
+        or marker.get('bundle_sha') != folder.name
+        or not isinstance(marker.get('passed'), bool)
         or not isinstance(release, int)
         or not 0 <= release < 1 << 52
     ):
         raise OSError(f'{folder}: {SLOT_MARKER} is not of this slot; move the folder away')
-    return told
+    return marker
 
 
 def slot_problems(folder: Path, bundle_sha: str) -> list[str]:

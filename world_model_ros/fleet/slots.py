@@ -81,15 +81,15 @@ class Slots:
         names = set(os.listdir(self.root))
         if MARKER in names:
             try:
-                told = read_marker(self.root / MARKER)
+                marker = read_marker(self.root / MARKER)
             except (OSError, ValueError) as error:
                 # Somebody's file, or a broken disk: our own states tell which.
                 if not names & {f'{STATE}.{number}.json' for number in (0, 1)}:
                     raise SlotsError(_foreign(self.root, f'{MARKER} ({error})')) from None
                 return True
-            if told.get('format') != SLOTS_FORMAT:
+            if marker.get('format') != SLOTS_FORMAT:
                 raise SlotsError(
-                    f'{self.root / MARKER}: format {str(told.get("format"))[:20]}: this version '
+                    f'{self.root / MARKER}: format {str(marker.get("format"))[:20]}: this version '
                     f'reads format {SLOTS_FORMAT} only; update world_model_ros, or name another '
                     'folder in parameter slots'
                 )
@@ -148,8 +148,8 @@ class Slots:
         found = {}
         for name in sorted(os.listdir(self.root)):
             with contextlib.suppress(OSError, ValueError):
-                if is_sha256(name) and (told := marker_of(self.root / name))['passed']:
-                    found[name] = int(told['release'])
+                if is_sha256(name) and (marker := marker_of(self.root / name))['passed']:
+                    found[name] = int(marker['release'])
         return found
 
     def remove_unused(self, used: Collection[str]) -> None:

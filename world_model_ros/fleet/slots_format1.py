@@ -49,7 +49,7 @@ def read_format1(root: Path) -> dict[str, Any] | None:
         return None
     remedy = (
         'if bundles of an older version are here, move this file away and call '
-        'updater/begin_anew; else name an empty folder in parameter slots'
+        'updater/start_over; else name an empty folder in parameter slots'
     )
     try:
         content = strict_json(read_regular(path, 1 << 20))

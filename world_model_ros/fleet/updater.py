@@ -57,7 +57,7 @@ class Updater:
             shipped: directory of the bundle that came with the robot, '' for none. The agent
                 may go back to it.
             preflight: tries a bundle; run_preflight with this contract by default.
-            on_status: is told of every change of `status`, in the thread of poll().
+            on_status: receives every change of `status`, in the thread of poll().
             now_ns: the wall clock.
             clock: a steady one in seconds, for pauses.
 
@@ -179,21 +179,21 @@ class Updater:
             state.bad.pop(state.previous.bundle_sha, None)
             if state.acting is not None:
                 if state.full:
-                    raise SlotsError('the bad list is full; call updater/begin_anew first')
+                    raise SlotsError('the bad list is full; call updater/start_over first')
                 state.bad[state.acting.bundle_sha] = "rolled back: the operator's word"
             state.candidate, state.pinned = state.previous, True
         assert state.candidate is not None
         self._say(_ready(state.candidate))
         return state.candidate
 
-    def begin_anew(self) -> str:
+    def start_over(self) -> str:
         """The operator's word after a loss, or for another store; what was forgotten.
 
         Raises:
             OSError: the state cannot be written; nothing changed.
         """
         with self._mutex:
-            return self._memory.begin_anew()
+            return self._memory.start_over()
 
     def _follow(self) -> Status:
         if self._memory.lost:
@@ -218,7 +218,7 @@ class Updater:
             self._withdraw(number, sha)
             return Status(UpdaterState.ACTING, number, sha)
         if state.full:
-            reason = f'{MAX_BAD} bundles are on the bad list: call updater/begin_anew'
+            reason = f'{MAX_BAD} bundles are on the bad list: call updater/start_over'
             return Status(UpdaterState.REFUSED, number, sha, reason)
         if slot not in state.slots():
             self._fetching = sha

@@ -107,7 +107,7 @@ class State:
         what = 'is another bundle than' if release == newest.release else 'is older than'
         return (
             f'release {release} {what} release {newest.release}, which was here: numbers only '
-            'grow; publish it again, or call updater/begin_anew if this is another store'
+            'grow; publish it again, or call updater/start_over if this is another store'
         )
 
     def seen(self, interface: str, release: int, bundle_sha: str) -> None:

@@ -33,7 +33,7 @@ class Boundary:
     def wrap(self, topic: str, callback: Callable[[Any], object]) -> Callable[[Any], None]:
         """`callback` for create_subscription; whatever it raises ends nothing.
 
-        ValueError and its kind are a message's fault and are told in one line; anything else may
+        ValueError and its kind are a message's fault and are logged in one line; anything else may
         be ours and is logged with its traceback.
         """
 
@@ -55,8 +55,8 @@ class Boundary:
             text = f'{text}\n{"".join(traceback.format_exception(reason)[-4:])}'
         line = f'{topic}: a message was refused: {text[:MAX_TEXT]}'
         self._newest = (line, time.monotonic())
-        told = line if expected else f'{line}{text[MAX_TEXT:]}'
-        self._node.get_logger().warning(told, throttle_duration_sec=1.0)
+        logged = line if expected else f'{line}{text[MAX_TEXT:]}'
+        self._node.get_logger().warning(logged, throttle_duration_sec=1.0)
 
     @property
     def problem(self) -> str:

@@ -3,7 +3,7 @@
 """The robot's time in nanoseconds for a thread that must not wait for the executor.
 
 A simulator's /clock comes in steps and is carried on between them by the steady clock, so that
-lateness can be told finer than a step.
+lateness can be measured finer than a step.
 """
 
 from __future__ import annotations

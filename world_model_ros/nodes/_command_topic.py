@@ -3,8 +3,8 @@
 """The topic that moves the robot: our publisher, while there is one, and everybody else's.
 
 Owns the rule that nobody but the active guard commands. The publisher exists only between open()
-and close(). Other publishers are found in the graph, by node name; their messages are told from
-our own by content: a message that we did not publish is somebody else's.
+and close(). Other publishers are found in the graph, by node name; their messages are kept apart
+from our own by content: a message that we did not publish is somebody else's.
 """
 
 from __future__ import annotations

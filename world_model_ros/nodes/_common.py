@@ -227,7 +227,7 @@ def make_executor(context: rclpy.Context | None = None) -> Executor:
 
 
 def end_listener(thread: threading.Thread, node: Node) -> None:
-    """Destroy a node that a thread of its own spins, once that thread has been told to end.
+    """Destroy a node that a thread of its own spins, once that thread was asked to end.
 
     A call into DDS may wait for seconds for a process that was killed. To destroy the node under
     such a call ends this process with a segmentation fault; then it is left to the end of it.

@@ -53,7 +53,7 @@ class GuardLink:
         self._heard: Heard | None = None
         self._active_s = -float('inf')  # when the guard was last heard to be active
         self.problem = ''  # why the newest status could not be read
-        self.role = Role.SHADOW  # what the guard is told of the agent
+        self.role = Role.SHADOW  # what agent/alive says of the agent
         self._node = Node(
             f'{owner.get_name()}_guard_link',
             namespace=owner.get_namespace(),
@@ -130,7 +130,7 @@ class GuardLink:
             time.sleep(0.1)
 
     def deactivate(self, timeout_s: float = REST_SEC) -> str:
-        """Let the robot come to rest and the guard leave; why that cannot be told, or ''."""
+        """Let the robot come to rest and the guard leave; why that cannot be sent, or ''."""
         if self.lost():
             return self.lost()
         status = self.status

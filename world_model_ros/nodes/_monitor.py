@@ -92,12 +92,12 @@ class Monitor:
             self._from_first = False
 
     def _on_release(self, message: String) -> None:
-        told = message_json(message.data)
-        candidate, acting = told.get('candidate') or {}, told.get('acting') or {}
+        release = message_json(message.data)
+        candidate, acting = release.get('candidate') or {}, release.get('acting') or {}
         for slot in (candidate, acting):
             if not isinstance(slot, dict) or not isinstance(slot.get('bundle_sha', ''), str):
                 raise MessageError(f'a release of the agent cannot be read: {slot!r}')
-        self.view.release = told
+        self.view.release = release
         if candidate.get('state') == 'ready':
             self.view.ready_s.setdefault(candidate.get('bundle_sha', ''), time.time())
         if acting.get('bundle_sha'):

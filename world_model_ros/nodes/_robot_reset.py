@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The driver's reset service, as the worker calls it: waits, and can be told to wait no longer."""
+"""The driver's reset service, as the worker calls it: it waits, until it is asked not to."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class UpdaterNode(Node):
         self._boundary = Boundary(self)
         self._listen()
         self.create_service(Trigger, '~/rollback', self._on_rollback)
-        self.create_service(Trigger, '~/begin_anew', self._on_begin_anew)
+        self.create_service(Trigger, '~/start_over', self._on_start_over)
         self.create_service(Trigger, '~/check', self._on_check)
         self._diagnostics = _common.Diagnostics(self, robot_id)
         steady = _common.STEADY_CLOCK
@@ -162,9 +162,9 @@ class UpdaterNode(Node):
         response.success, response.message = True, text
         return response
 
-    def _on_begin_anew(self, _request: Any, response: Any) -> Any:
+    def _on_start_over(self, _request: Any, response: Any) -> Any:
         try:
-            text = self._hand_over.begin_anew()
+            text = self._hand_over.start_over()
         except OSError as error:
             response.success, response.message = False, str(error)
             return response

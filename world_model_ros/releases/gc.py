@@ -100,13 +100,13 @@ def _episodes(store: Store, before: datetime, garbage: Garbage) -> None:
 
 def _bundles(store: Store, before: datetime, garbage: Garbage) -> None:
     try:
-        told = _told_by_robots(store)
+        named = _named_by_robots(store)
     except StoreError as error:
         garbage.kept.append(f'all bundles: a status cannot be read: {error}')
         return
     for interface in store.folders(RELEASES):
         try:
-            needed = _newest(store, interface) | told
+            needed = _newest(store, interface) | named
         except (StoreError, ValueError) as error:
             garbage.kept.append(f'{RELEASES}/{interface}: a record cannot be read: {error}')
             continue
@@ -137,7 +137,7 @@ def _newest(store: Store, interface: str) -> set[str]:
     return {each.bundle_sha for each in found[-KEEP_RELEASES:]} | ahead
 
 
-def _told_by_robots(store: Store) -> set[str]:
+def _named_by_robots(store: Store) -> set[str]:
     """Every sha256 in a robot's status: what acts, acted, or is on its way there."""
     layout = store.layout
     if layout.format == 1:

@@ -4,7 +4,7 @@
 
 Owns `releases/…` of the store. A publisher killed at any point leaves the pointer where it was or
 at a whole release. A bundle is a folder with manifest.json here; what is in it is bundle's. One
-publisher per interface is expected; of two, the slower one is refused and told so: records are
+publisher per interface is expected; of two, the slower one is refused with the reason: records are
 created once, and the pointer moves only forward, by compare-and-swap.
 """
 

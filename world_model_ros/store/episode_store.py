@@ -139,10 +139,10 @@ def _is_there(store: Store, prefix: str, files: Mapping[str, Any]) -> bool:
     if not store.exists(key):
         return False
     try:
-        told = files_of(from_json(store.get(key)))
+        stored = files_of(from_json(store.get(key)))
     except (RecordError, StoreDamaged):
         return False
-    same = told == files
+    same = stored == files
     return same and all(
         store.size(f'{prefix}/{name}') == each['size'] for name, each in files.items()
     )

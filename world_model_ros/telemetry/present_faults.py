@@ -69,12 +69,15 @@ def _last(child: Child) -> str:
 
 
 def _said_by_nodes(view: RobotView) -> list[Fault]:
-    found, told = [], {(name, known.message): known for (name, _), known in view.errors.items()}
+    found, remaining = (
+        [],
+        {(name, known.message): known for (name, _), known in view.errors.items()},
+    )
     for name, status in view.nodes.items():
         if status.level in (_WARN, _ERROR):
-            known = told.pop((name, status.message), None)
+            known = remaining.pop((name, status.message), None)
             found.append(Fault(name, status.message, known.count if known else 1, now=True))
-    found += [Fault(name, message, known.count) for (name, message), known in told.items()]
+    found += [Fault(name, message, known.count) for (name, message), known in remaining.items()]
     agent = view.status('agent')
     for kind in AGENT:
         if count := agent.number(kind.name, 0.0):

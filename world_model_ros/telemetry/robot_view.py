@@ -42,7 +42,7 @@ class NodeStatus:
 
 @dataclass
 class Errors:
-    """One kind of error that a node told of."""
+    """One kind of error that a node reported."""
 
     count: int  # how often it began
     message: str  # the newest

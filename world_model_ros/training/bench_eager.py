@@ -40,9 +40,11 @@ def load_model(folder: Path) -> tuple[FamilyModel, Contract, dict]:
         model = read_shipped(beside, contract).build(contract)
     else:
         family = find_family(manifest.get('family', DEFAULT))
-        told = manifest['provenance']
-        # Older bundles tell the rule of their imagination alone.
-        sizes = told.get('model') or {k: told[k] for k in ('imagine_rule',) if k in told}
+        provenance = manifest['provenance']
+        # Older bundles hold the rule of their imagination alone.
+        sizes = provenance.get('model') or {
+            k: provenance[k] for k in ('imagine_rule',) if k in provenance
+        }
         model = family.build(contract, family.config_from_json(sizes))
     if model.belief_dim != manifest['belief_dim']:
         raise ValueError(

@@ -134,7 +134,7 @@ def _damage_both_states(case: Case) -> None:
             case.wrong('offered without a memory', repr(case.updater.offered))
         case.poll()
         if case.rng.random() < 0.7:
-            case.updater.begin_anew()
+            case.updater.start_over()
             case.bad.clear()  # the operator's word
             case.newest = 0
 

@@ -39,8 +39,8 @@ def _row_forged_release(case: Case) -> None:
     case.publish()
     _until_ready(case)
     for number in (1, 2):
-        told = {'bundle_sha': f'{number:064x}', 'release': 9, 'bundle': str(case.folder)}
-        case.hear(json.dumps({'format': 1, 'acting': told, 'rolled_back': told}))
+        named = {'bundle_sha': f'{number:064x}', 'release': 9, 'bundle': str(case.folder)}
+        case.hear(json.dumps({'format': 1, 'acting': named, 'rolled_back': named}))
         case.poll()
     case.hear(json.dumps({'format': 1, 'acting': None}))
     case.poll()

@@ -213,7 +213,7 @@ class Case:
         if self.updater._memory.lost:
             if self.updater.poll().state != 'refused':
                 self.wrong('no word of the loss', repr(self.updater.status))
-            self.updater.begin_anew()
+            self.updater.start_over()
         release = publish_release(self.store, self.bundle(), self.interface)
         self.updater._preflight = self.passes
         for _ in range(3):

@@ -72,7 +72,7 @@ class EpisodeFigures:
 
     @property
     def whole(self) -> bool:
-        """Whether its return is that of all it lived: recorded from the first tick to the last."""
+        """Whether its return is that of the complete episode, from the first tick to the last."""
         recorded = self.status == 'whole' and self.ended and not self.lost
         return recorded and not self.cut_short and self.measured > 0
 

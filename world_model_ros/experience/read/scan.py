@@ -115,7 +115,7 @@ class Contents:
         """Messages per topic."""
         totals = {channel.topic: 0 for channel in self.channels.values()}
         for channel_id, count in self.counts.items():
-            # The chunk that told of a channel may be the damaged one.
+            # The chunk that described a channel may be the damaged one.
             if channel_id in self.channels:
                 totals[self.channels[channel_id].topic] += count
         return totals

@@ -31,7 +31,7 @@ class AlignConfig:
     """How much of what; a step takes 0.1 to 0.3 s on one thread."""
 
     ticks: int = 2_000  # of the robot before it begins: fewer hold too few poses
-    again_ticks: int = 4_000  # lived with the aligned weights, and it is aligned once more
+    again_ticks: int = 4_000  # recorded with the aligned weights, and it is aligned once more
     fit: FitConfig = field(default_factory=FitConfig)
     retrain_steps: int = 1500  # fewer leave a belief noisier: a pole falls now and then
     pictures: int = 96  # recorded in each step, and as many as they were
@@ -59,7 +59,7 @@ def align(
         known: draws pictures as the camera was, from a simulator; where it gives None recorded
             ones, undone, stand in.
         config: sizes.
-        say: told ``camera_shifted``, ``camera_unchanged`` or ``camera_not_understood``, then
+        say: receives ``camera_shifted``, ``camera_unchanged`` or ``camera_not_understood``, then
             ``motors_shifted`` or ``motors_unchanged``.
     """
     frozen = copy.deepcopy(model).requires_grad_(False).eval()

@@ -23,7 +23,7 @@ from world_model_ros.families.protocol import Draw
 TURNS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, math.pi / 2, -math.pi / 2, math.pi)
 NOT_UNDERSTOOD = (
     'what the camera shows is neither what the weights know nor a turned, tilted, zoomed or '
-    'tinted view of it: its pictures are learned anew'
+    'tinted view of it: its pictures are learned again from scratch'
 )
 
 
@@ -74,15 +74,19 @@ def _find_camera(
     unmoved = CameraShift().requires_grad_(False)
     none = Guess(MotorGains(contract), {**found, name: unmoved})
     # What motors alone explain is no shift of a camera.
-    yield from _descend(search, none, config.try_steps, config.tries, 'finding the camera')
+    yield from _descend(
+        search, none, config.try_steps, config.tries, 'estimating the camera shift'
+    )
     best, least = none, math.inf
     for turn in config.turns:
         guess = Guess(MotorGains(contract), {**found, name: CameraShift(turn)})
-        yield from _descend(search, guess, config.try_steps, config.tries, 'finding the camera')
+        yield from _descend(
+            search, guess, config.try_steps, config.tries, 'estimating the camera shift'
+        )
         [error] = search.errors([guess], config.tries)
         if error < least:
             best, least = guess, error
-    yield from _descend(search, best, config.steps, config.best, 'finding the camera')
+    yield from _descend(search, best, config.steps, config.best, 'estimating the camera shift')
     before, after = search.errors([none, best], config.tries)
     gained = after < (1.0 - config.least_gain) * before
     explained = search.explained(best if gained else none, name, config.tries)

@@ -4,7 +4,7 @@
 
 Publishes serialised messages whose stamps alone change, so that its own cost is small, and says on
 stdout when it begins and what it sent. One episode: announced before, ended by a last tick; then
-it stays until it is told to end.
+it stays until it is asked to end.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def main() -> None:
         sys.stdout.write('begin\n')
         sys.stdout.flush()
         seconds = node.run()
-        told = {'uuid': node.uuid, 'counts': node.counts, 'seconds': seconds}
-        sys.stdout.write(json.dumps(told) + '\n')
+        report = {'uuid': node.uuid, 'counts': node.counts, 'seconds': seconds}
+        sys.stdout.write(json.dumps(report) + '\n')
         sys.stdout.flush()
         node.end(0)
         rclpy.spin(node)  # what is reliable may have to be sent again

@@ -19,7 +19,7 @@ RETRY_SEC = 1.0  # with autostart, between tries to act
 
 
 class Role(Enum):
-    """What the agent does, as the guard is told on agent/alive."""
+    """What the agent does, as agent/alive reports it to the guard."""
 
     SHADOW = 'shadow'  # thinks, reports, commands nothing
     ACTIVE = 'active'

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent has told the guard: chunks that are under way, and inputs fresh enough to send.
+"""What the agent has sent to the guard: chunks under way, and inputs fresh enough to send.
 
 Owns when a chunk may go out and when it is given up. At a tick an input counts as the tick used
 it; between ticks, by what has arrived since. Runs in the tick's thread. Holds no ROS entity.

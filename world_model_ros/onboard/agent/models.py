@@ -47,7 +47,7 @@ class Models:
         settings: ModelSettings,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the settings; `say` is told what runs where, and of what takes long."""
+        """Take the settings; `say` receives what runs where, and of what takes long."""
         self._contract, self._settings, self._say = contract, settings, say
 
     def first(self, path: str, release: int) -> Model:

@@ -67,14 +67,14 @@ class Thinking:
     def begin(self, episode: Episode) -> None:
         """Begin an episode with the initial belief."""
         self._swap.acting.mind.reset(episode.noise_key)
-        self._explore_anew(episode)
+        self._restart_exploring(episode)
 
     def go_on(self, episode: Episode) -> None:
         """Begin a segment: other numbers, the same belief."""
         self._swap.acting.mind.rekey(episode.noise_key)
-        self._explore_anew(episode)
+        self._restart_exploring(episode)
 
-    def _explore_anew(self, episode: Episode) -> None:
+    def _restart_exploring(self, episode: Episode) -> None:
         self._noise.reset(episode.noise_key)
         if self._wander is not None:
             self._wander.rekey(episode.noise_key)

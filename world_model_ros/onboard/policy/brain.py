@@ -111,7 +111,7 @@ class Brain:
             observation: of this tick; when invalid, one step is imagined instead.
             action_sent: [A], what the guard sent over the past interval.
             pending: [n, A], actions committed until the new chunk starts.
-            is_first: the episode begins here; belief and plan start anew.
+            is_first: the episode begins here; belief and plan start again.
             tick: index of the tick, for the random numbers.
             deadline_s: on the clock; None is now + budget, infinity runs all iterations.
         """

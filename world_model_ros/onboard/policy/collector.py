@@ -4,7 +4,7 @@
 
 Efforts and velocities get coloured noise around zero; positions wander smoothly around a home
 position, or around where the robot is. Stands where a Brain stands: same steps, same decisions, no
-belief. Gentle unless told otherwise. Must not import ROS, torch or a bundle.
+belief. Gentle by default. Must not import ROS, torch or a bundle.
 """
 
 from __future__ import annotations

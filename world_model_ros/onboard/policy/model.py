@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A mind, what it came from, and who may move its belief: the tick's thread or a following one.
+"""A loaded policy, its provenance, and who may move its belief: the tick's thread or another.
 
 Owns the hand-over of one model between the two. Must not import ROS or torch.
 """
@@ -38,7 +38,7 @@ class Mind(Protocol):
         """Pass over a tick."""
 
     def burn_in(self, history: Iterable[tuple[Observation, np.ndarray, bool]]) -> None:
-        """Form the belief from what was lived."""
+        """Form the belief from the ticks of a history."""
 
     def step(
         self,
@@ -54,7 +54,7 @@ class Mind(Protocol):
 
 @dataclass(eq=False)
 class Model:
-    """A mind, and what it came from."""
+    """A loaded policy and its provenance."""
 
     mind: Mind
     digest: str = ''  # of the bundle; '' for the collector
@@ -88,17 +88,17 @@ class Model:
 
     def follow(self, history: History) -> None:
         """Bring the belief up to the newest tick, one tick at a time, unless it acts by then."""
-        for number, lived in history.since(self.held):
+        for number, past in history.since(self.held):
             with self.lock:
                 if self.acts:
                     return
-                self.mind.burn_in((lived,))
+                self.mind.burn_in((past,))
                 self.held = number + 1
 
     def take(self, history: History) -> None:
         """The tick's thread takes it: nobody else moves its belief from now on."""
         with self.lock:
-            self.mind.burn_in(lived for _, lived in history.since(self.held))
+            self.mind.burn_in(past for _, past in history.since(self.held))
             self.held = history.count
             self.acts = True
 
@@ -113,6 +113,6 @@ class Model:
             mine.go_on_from(theirs.belief)
 
     def leave(self, history: History) -> None:
-        """The tick's thread lets it go; its belief holds everything lived so far."""
+        """The tick's thread lets it go; its belief holds every tick so far."""
         self.held = history.count
         self.acts = False

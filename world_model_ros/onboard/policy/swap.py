@@ -5,7 +5,7 @@
 A candidate is loaded, warmed and burned in from the history in threads of their own and kept
 current until the tick's thread takes it, at a safe point, by one assignment. The model before it
 is kept current too: the acting model's first number that is not finite brings it back at that
-tick. docs/explanation/swap.md says why. Input: what was lived, tick by tick. Must not import ROS
+tick. docs/explanation/swap.md says why. Input: every tick of the robot. Must not import ROS
 or torch.
 """
 
@@ -183,7 +183,7 @@ class Swap:
         try:
             model.follow(self.history)
         except Exception as error:  # noqa: BLE001 - whatever a graph raises here, it is not fit
-            return f'it cannot observe what was lived: {error}'
+            return f'it cannot observe the ticks so far: {error}'
         if model.mind.failure and not model.acts:
             return f'{model.mind.failure} gave numbers that are not finite'
         return ''
@@ -207,7 +207,7 @@ class Swap:
     # The tick's thread
 
     def note(self, observation: Observation, action_sent: np.ndarray, is_first: bool) -> None:
-        """A tick was lived."""
+        """A tick ran."""
         self.history.add(observation, action_sent, is_first)
         if self._candidate is not None or self._previous is not None:
             self._news.set()
@@ -258,12 +258,12 @@ class Swap:
     def roll_back(self, reason: str) -> bool:
         """Give the robot back to the model before this one; False if there is none."""
         bad = self.acting
-        told = {'bundle_sha': bad.digest, 'release': bad.release, 'reason': reason}
+        left = {'bundle_sha': bad.digest, 'release': bad.release, 'reason': reason}
         with self._mutex:
             previous = self._previous
-            if previous is None and self._rolled_back == told:
+            if previous is None and self._rolled_back == left:
                 return False  # said once
-            self._rolled_back = told
+            self._rolled_back = left
         if previous is not None:
             previous.take(self.history)
             with self._mutex:

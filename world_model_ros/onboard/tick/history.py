@@ -17,7 +17,7 @@ from world_model_ros.onboard.tick.assembly import Observation
 HISTORY_TICKS = 64
 
 
-class Lived(NamedTuple):
+class PastTick(NamedTuple):
     """One tick, in the order that Brain.burn_in takes."""
 
     observation: Observation
@@ -29,20 +29,20 @@ class History:
     """A ring of the last ticks, numbered from 0 without end."""
 
     def __init__(self, size: int = HISTORY_TICKS) -> None:
-        self._slots: list[tuple[int, Lived] | None] = [None] * size
+        self._slots: list[tuple[int, PastTick] | None] = [None] * size
         self.count = 0  # ticks ever added
 
     def add(self, observation: Observation, action_sent: np.ndarray, is_first: bool) -> None:
         """Take in one tick; arrays must not be written to afterwards."""
-        lived = Lived(observation, action_sent, is_first)
-        self._slots[self.count % len(self._slots)] = (self.count, lived)
+        past = PastTick(observation, action_sent, is_first)
+        self._slots[self.count % len(self._slots)] = (self.count, past)
         self.count += 1
 
     def add_skipped(self, action: np.ndarray) -> None:
         """Take in a tick that was passed over under this action: nothing was seen."""
         self.add(Observation(0, {}, np.zeros(0, np.float32), {}, False), action, False)
 
-    def since(self, number: int) -> list[tuple[int, Lived]]:
+    def since(self, number: int) -> list[tuple[int, PastTick]]:
         """Numbers and ticks from `number` on, oldest first; at most as many as the ring holds."""
         held = [slot for slot in tuple(self._slots) if slot is not None and slot[0] >= number]
         return sorted(held, key=lambda slot: slot[0])

@@ -21,7 +21,7 @@ from world_model_ros.training.data.replay import Replay
 from world_model_ros.training.data.windows import as_batch, draw_from
 
 LEAST_NOMINAL = 2_000  # ticks before nominal pictures count: fewer show too few poses
-OLD_SHARE = 0.25  # of a second alignment's windows: what was lived before the first
+OLD_SHARE = 0.25  # of a second alignment's windows: ticks from before the first
 
 
 class Aligned(Enum):
@@ -35,8 +35,8 @@ class Aligned(Enum):
 class Aligner:
     """Aligns the weights that ``state`` began with to what the robot recorded, twice.
 
-    Before anything is learned, with what a robot lived that could not do much, and once more when
-    it has lived with the result: it sees now what it is good for.
+    Before anything is learned, with the ticks of a robot that could not do much yet, and once more
+    when ticks with the result are recorded: they show how good it is.
 
     Args:
         state: has the weights.
@@ -71,7 +71,7 @@ class Aligner:
 
     @property
     def due(self) -> bool:
-        """Tell whether there is a step to take; there is none where too little was lived."""
+        """Tell whether there is a step to take; there is none where too few ticks are recorded."""
         if self.config is None:
             return False
         if self._steps is not None:  # also where only saving it is left
@@ -81,10 +81,10 @@ class Aligner:
         # A replay that never holds so many must not wait for them.
         if self.state.unaligned:
             return self.robot.held >= min(self.config.ticks, self.robot.capacity)
-        return self._lived >= min(self.config.again_ticks, self.robot.capacity)
+        return self._recorded >= min(self.config.again_ticks, self.robot.capacity)
 
     @property
-    def _lived(self) -> int:
+    def _recorded(self) -> int:
         """Ticks of the robot since the first alignment."""
         return self.robot.written - self.state.aligned_at
 
@@ -124,7 +124,7 @@ class Aligner:
 
         def draw(windows: int, length: int) -> Batch:
             old = int(self.rng.binomial(windows, OLD_SHARE))
-            new = self.robot.sample(self.rng, windows - old, length, newest=self._lived)
+            new = self.robot.sample(self.rng, windows - old, length, newest=self._recorded)
             parts = [new] if old == 0 else [new, self.robot.sample(self.rng, old, length)]
             return as_batch(parts)
 

@@ -16,7 +16,7 @@ FAULTS = {kind.name for kind in TRAINER}
 
 
 class Faults:
-    """Stands before ``say``: told of every event, it passes all on and counts the faults."""
+    """Stands before ``say``: receives every event, passes all on and counts the faults."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say

@@ -53,7 +53,7 @@ class RunConfig:
 class Run:
     """One run folder: replay, checkpoint, curve.csv, TensorBoard events.
 
-    ``realities`` draws the body of each episode lived, ``scored_in`` is the one of the curve;
+    ``realities`` draws the body of each simulated episode, ``scored_in`` is the one of the curve;
     ``start`` gives the first weights, and then the policy acts from the first decision on.
     """
 
@@ -107,16 +107,16 @@ class Run:
 
     @property
     def decisions(self) -> int:
-        """Return the ticks lived so far, all lanes together."""
+        """Return the ticks simulated so far, all lanes together."""
         return self.replay.written * self.config.lanes
 
     @property
     def frames(self) -> int:
-        """Return the control steps lived so far."""
+        """Return the control steps simulated so far."""
         return self.decisions * self.contract.frames_per_tick
 
     def go(self, on_progress: Callable[[dict[str, float | None]], None] | None = None) -> None:
-        """Train until the frames are lived; ``on_progress`` gets the newest figures."""
+        """Train until the frames are simulated; ``on_progress`` gets the newest figures."""
         meta = {
             'run': asdict(self.config),
             'family': self.family.name,

@@ -3,8 +3,8 @@
 """The trainer as a service: follow the store, learn, pass the gate, publish; killed, go on.
 
 Owns the loop and its clock. One thread: what it does at any moment is what its status says. A
-store that vanished, an episode that cannot be used and a loss that is not finite are said, counted
-and lived with. Must not import ROS; works without a simulator.
+store that vanished, an episode that cannot be used and a loss that is not finite are reported and
+counted, and it goes on. Must not import ROS; works without a simulator.
 """
 
 from __future__ import annotations

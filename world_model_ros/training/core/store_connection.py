@@ -19,7 +19,7 @@ Doing = Literal['look', 'tell', 'publish']
 
 
 class Link:
-    """A store by URL that may come and go. ``say`` is told when it is lost and when it is back.
+    """A store by URL that may come and go. ``say`` hears when it is lost and back.
 
     It is back when everything that failed worked again.
     """

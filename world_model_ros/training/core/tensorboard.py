@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 class Board:
-    """Curves in a folder. ``say`` is told once when they stop; ``reopen`` goes on with them."""
+    """Curves in a folder. ``say`` hears once when they stop; ``reopen`` goes on with them."""
 
     def __init__(self, folder: Path, say: Callable[..., None]) -> None:
         self.folder, self.say = folder, say

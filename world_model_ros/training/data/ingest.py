@@ -49,7 +49,7 @@ Say = Callable[..., None]
 class Ingest:
     """Follows a store for one contract; ``folder`` holds replay, held-out episodes and ledger.
 
-    ``say(event, **fields)`` is told what happened, once per event. ``parser`` is for tests; it is
+    ``say(event, **fields)`` receives what happened, once per event. ``parser`` is for tests; it is
     made and owned otherwise. ``stop`` breaks off the reading of an episode, which is taken later.
 
     Raises:

@@ -26,7 +26,7 @@ EPISODE_TICKS = 125  # as in training in simulation: more beginnings for the sam
 class Nominal:
     """A few lanes of the nominal robot and their own replay of ``cap`` ticks.
 
-    ``say`` is told when the disk keeps it from simulating.
+    ``say`` receives an event when the disk keeps it from simulating.
     """
 
     def __init__(
