@@ -70,6 +70,15 @@ def pytest_runtest_setup(item):
         os.nice(max(0, NICE - os.getpriority(os.PRIO_PROCESS, 0)))
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _shared_traces(tmp_path_factory):
+    """Where all workers of this run and their processes share traces of graphs."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base) / 'traces'
+    folder.mkdir(exist_ok=True)
+    os.environ['WORLD_MODEL_TEST_TRACES'] = str(folder)
+
+
 @pytest.fixture
 def domain(monkeypatch):
     """A DDS domain of this test's own, also of the processes and benchmarks that it starts."""

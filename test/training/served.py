@@ -14,11 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import recorded
+from shared_traces import shared_traces
 
 from world_model_ros.training.core.service import Service
 from world_model_ros.training.core.settings import ServiceConfig
 from world_model_ros.training.core.trainer_state import Start
-from world_model_ros.training.export.onnx_cache import Traced
 
 TICKS = 40
 PATIENCE_SEC = 180.0  # for anything to happen on a busy machine
@@ -27,7 +27,7 @@ QUIET = ServiceConfig(
     status_every_s=0.0, align=False,
 )  # fmt: skip
 
-TRACED = Traced()  # the graphs of one small model for all services here: tracing takes seconds
+TRACED = shared_traces()
 
 
 def fill(store, bags, *uuids: str) -> None:

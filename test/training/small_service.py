@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The trainer service at the smallest size, as a process: STORE OUT LEARNER_FILE SETTINGS(JSON).
 
-With `"blocked"` among the settings neither ROS nor a simulator can be imported. Prints every event
-and status as a line of JSON.
+With `"blocked"` among the settings neither ROS nor a simulator can be imported, with
+`"traces_itself"` its graphs are not those that another process has traced. Prints every event and
+status as a line of JSON.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def main() -> None:
     settings = json.loads(sys.argv[4])
     if settings.pop('blocked', False):
         sys.meta_path.insert(0, Blocker())
+    from shared_traces import shared_traces
+
     from world_model_ros.contract import parse_contract
     from world_model_ros.families.dreamer.algorithm import LearnerConfig
     from world_model_ros.families.dreamer.net import DreamerConfig
@@ -40,6 +43,7 @@ def main() -> None:
     contract = parse_contract(Path(settings.pop('contract')).read_text())
     recipe = LearnerConfig(**settings.pop('recipe'))
     sizes = settings.pop('sizes', None)
+    traces_itself = settings.pop('traces_itself', False)
     sizes = DreamerConfig(**{**sizes, 'widths': tuple(sizes['widths'])}) if sizes else None
     # What is tested is the service; how strict the gate is has tests of its own.
     lenient = GateConfig(open_loop=1e3, part=1e3, calibration=1e3)
@@ -58,6 +62,8 @@ def main() -> None:
         sizes=sizes,
         recipe=recipe,
     )
+    if not traces_itself:
+        service.publisher.traced = shared_traces()
     signal.signal(signal.SIGTERM, lambda *_: service.leave())
     service.run()
     loaded = [name for name in sys.modules if name.split('.')[0] in ('rclpy', 'mujoco')]

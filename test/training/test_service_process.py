@@ -85,7 +85,10 @@ def test_killed_twice_without_ros_or_simulator_it_learns_and_publishes(
 def test_asked_to_leave_while_exporting_it_saves_and_goes(tmp_path, bags, store, learner_file):
     fill(store, bags, recorded.TRAINED[0], recorded.HELD_OUT)
     out = tmp_path / 'out'
-    child = Child(store, out, learner_file, publish_updates=5, checkpoint_every_s=1e9)
+    # To trace takes seconds: it is still at it when it is asked.
+    child = Child(
+        store, out, learner_file, publish_updates=5, checkpoint_every_s=1e9, traces_itself=True
+    )
     child.status(lambda s: s['phase'] == 'exporting')
     child.process.send_signal(signal.SIGTERM)
     child.wait()

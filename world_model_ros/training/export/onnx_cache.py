@@ -8,9 +8,13 @@ the folding of constants, is done again each time, on a copy.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import logging
 import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import onnx
 import torch
@@ -23,7 +27,11 @@ OPSET = 18
 class Traced:
     """The traces of one bundle's graphs; ``shape`` says what they hang on beside weights."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, trace: Callable[[str, Graph, object], torch.onnx.ONNXProgram] | None = None
+    ) -> None:
+        """Hold no traces yet; ``trace`` makes one from name, graph and shape, by default here."""
+        self._trace = trace or (lambda name, graph, shape: trace_graph(graph))
         self._programs: dict[str, torch.onnx.ONNXProgram] = {}
         self._shape: object = None
 
@@ -42,7 +50,7 @@ class Traced:
             self._programs.clear()
             self._shape = shape
         if name not in self._programs:
-            self._programs[name] = _trace(graph)
+            self._programs[name] = self._trace(name, graph, shape)
         traced = self._programs[name]
         program = copy.copy(traced)
         program.model = traced.model.clone()
@@ -55,11 +63,12 @@ class Traced:
         return proto
 
 
-def _trace(graph: Graph) -> torch.onnx.ONNXProgram:
+def trace_graph(graph: Graph) -> torch.onnx.ONNXProgram:
+    """Return the trace of a graph, constants not folded yet."""
     logging.getLogger('onnxscript').setLevel(logging.ERROR)
     logging.getLogger('onnx_ir').setLevel(logging.ERROR)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _one_registry():
         # torch warns of its own internals at every export.
         warnings.simplefilter('ignore', FutureWarning)
         program = torch.onnx.export(
@@ -74,6 +83,37 @@ def _trace(graph: Graph) -> torch.onnx.ONNXProgram:
         )
     assert program is not None, 'the exporter gave nothing'
     return program
+
+
+@functools.cache
+def _registry_of(build: Callable[..., Any], *settings: tuple[str, Any]) -> Any:
+    return build(**dict(settings))
+
+
+@contextlib.contextmanager
+def _one_registry() -> Iterator[None]:
+    """Meanwhile torch takes the table of operators that it built for the graph before.
+
+    It builds one of all operators for every graph, which is a quarter of the time of a trace, and
+    has no argument to give it one. A version of torch without this class builds its own.
+    """
+    try:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        build = ONNXRegistry.from_torchlib
+    except (ImportError, AttributeError):
+        yield
+        return
+
+    def built(opset_version: int = OPSET) -> Any:
+        return _registry_of(build, ('opset_version', opset_version))
+
+    holder: Any = ONNXRegistry
+    holder.from_torchlib = staticmethod(built)
+    try:
+        yield
+    finally:
+        holder.from_torchlib = build
 
 
 def _check_inputs_matter(name: str, proto: onnx.ModelProto, may_ignore: frozenset[str]) -> None:
