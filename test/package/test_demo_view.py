@@ -14,7 +14,7 @@ pytest.importorskip('rich')
 pytest.importorskip('rclpy')
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.deploy.supervisor import Child
-from world_model_ros.telemetry.learning_loop import Circle, folders, prepare
+from world_model_ros.telemetry.learning_loop import LearningLoop, folders, prepare
 from world_model_ros.telemetry.present_faults import (
     NODE_SILENT_SEC,
     SILENT_SEC,
@@ -83,13 +83,13 @@ def test_faults_that_hold_now_come_first_and_good_news_is_none():
 )
 def test_a_trainer_that_no_longer_reaches_the_store_is_said(tmp_path, age_s, phase, silent):
     robot = load_contract(find_robot('reacher'))
-    circle = Circle(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
-    circle.trainer = {
+    loop = LearningLoop(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
+    loop.trainer = {
         'time_ns': time.time_ns() - int(age_s * 1e9),
         'phase': phase,
         'doing': 'what people read',
     }
-    said = [str(fault).partition(' → ')[0] for fault in find_faults(RobotView(), [], circle)]
+    said = [str(fault).partition(' → ')[0] for fault in find_faults(RobotView(), [], loop)]
     assert any('has not reached the store' in text for text in said) == silent
 
 
@@ -137,7 +137,7 @@ def test_each_robot_and_each_beginning_learns_in_a_folder_of_its_own(tmp_path):
         recorded.add(episodes)
         made.append(prepare(load_contract(robot), robot, learner, '', learning))
     assert len(recorded) == 3
-    assert len({circle.store for circle in made}) == len({circle.out for circle in made}) == 3
+    assert len({loop.store for loop in made}) == len({loop.out for loop in made}) == 3
     first = made[0]
     assert first.found() == '' and not first.resumed
     (first.out / 'checkpoint').mkdir(parents=True)
@@ -162,9 +162,9 @@ def test_a_node_that_never_spoke_is_said(tmp_path):
 
 def test_the_newest_refused_bundle_is_told(tmp_path):
     robot = load_contract(find_robot('reacher'))
-    circle = Circle(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
-    circle.updater = {'bad': {'0a': 'too slow', 'ff': 'of yesterday'}, 'newest_bad': '0a'}
-    assert [str(fault).partition(' → ')[0] for fault in find_faults(RobotView(), [], circle)] == [
+    loop = LearningLoop(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
+    loop.updater = {'bad': {'0a': 'too slow', 'ff': 'of yesterday'}, 'newest_bad': '0a'}
+    assert [str(fault).partition(' → ')[0] for fault in find_faults(RobotView(), [], loop)] == [
         'updater: bundles refused 2×: 0a: too slow'
     ]
 
@@ -176,11 +176,11 @@ def test_a_figure_that_is_not_finite_is_no_number_to_show():
 
 
 def test_a_store_that_hangs_holds_up_no_figures(tmp_path):
-    class Hanging(Circle):
+    class Hanging(LearningLoop):
         def poll(self):
             threading.Event().wait()
 
     robot = load_contract(find_robot('reacher'))
-    circle = Hanging(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
-    circle.start()
-    assert circle.figures(RobotView()) == []
+    loop = Hanging(str(tmp_path), tmp_path / 'robot.yaml', robot, 'r', tmp_path, None)
+    loop.start()
+    assert loop.figures(RobotView()) == []

@@ -27,7 +27,7 @@ from world_model_ros.deploy.supervisor import Supervisor
 from world_model_ros.fleet.updater import Updater
 from world_model_ros.releases import publish_release
 from world_model_ros.store import open_store
-from world_model_ros.telemetry.learning_loop import Circle
+from world_model_ros.telemetry.learning_loop import LearningLoop
 from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.telemetry.terminal import draw
 from world_model_ros.training.data.ingest import UPLOAD_SEC
@@ -35,16 +35,16 @@ from world_model_ros.training.data.ingest import UPLOAD_SEC
 pytestmark = pytest.mark.usefixtures('one_thread')
 
 
-def circle_of(store, tmp_path, contract=None) -> Circle:
+def loop_of(store, tmp_path, contract=None) -> LearningLoop:
     contract = contract or recorded.robot()
-    return Circle(store.url, tmp_path / 'robot.yaml', contract, 'r', tmp_path / 'out', None)
+    return LearningLoop(store.url, tmp_path / 'robot.yaml', contract, 'r', tmp_path / 'out', None)
 
 
-def shown(circle: Circle, children=()) -> str:
+def shown(loop: LearningLoop, children=()) -> str:
     """The whole view, as a wide terminal shows it now."""
-    circle.poll()
+    loop.poll()
     console = Console(width=600, file=io.StringIO())
-    console.print(draw('demo', RobotView(), children, 1.0, 'episodes', 0.04, circle))
+    console.print(draw('demo', RobotView(), children, 1.0, 'episodes', 0.04, loop))
     return console.file.getvalue()
 
 
@@ -59,12 +59,12 @@ def train(store, tmp_path, learner_file, *steps, config=QUIET):
 def test_nothing_is_said_where_nothing_is_wrong(tmp_path, bags, store, learner_file):
     fill(store, bags, recorded.TRAINED[0])
     train(store, tmp_path, learner_file, reach(2))
-    assert 'faults' not in shown(circle_of(store, tmp_path))
+    assert 'faults' not in shown(loop_of(store, tmp_path))
 
 
 def test_a_store_that_vanished_and_returned(tmp_path, bags, store, learner_file):
     fill(store, bags, recorded.TRAINED[0])
-    folder, away, circle = Path(store.url), tmp_path / 'away', circle_of(store, tmp_path)
+    folder, away, loop = Path(store.url), tmp_path / 'away', loop_of(store, tmp_path)
     texts = []
 
     def vanish(service, status):
@@ -73,7 +73,7 @@ def test_a_store_that_vanished_and_returned(tmp_path, bags, store, learner_file)
 
     def lost(service, status):
         if status['store_error']:
-            texts.append(shown(circle))
+            texts.append(shown(loop))
         return status['store_error']
 
     def come_back(service, status):
@@ -86,7 +86,7 @@ def test_a_store_that_vanished_and_returned(tmp_path, bags, store, learner_file)
     told = train(store, tmp_path, learner_file, reach(1), vanish, lost, come_back, back)
     assert f'store: cannot be read: store {folder}' in texts[0]
     count = told.statuses[-1]['store_errors']
-    text = shown(circle)
+    text = shown(loop)
     assert count >= 1 and f'trainer: store lost {count}×' in text and 'no such folder' in text
     assert 'cannot be read' not in text
 
@@ -98,7 +98,7 @@ def test_a_half_copied_episode(tmp_path, bags, store, learner_file):
     complete = next(Path(store.url).rglob(f'{name}/complete.json'))
     kept = complete.read_bytes()
     complete.unlink()
-    circle = circle_of(store, tmp_path)
+    loop = loop_of(store, tmp_path)
 
     def begun(service, status):
         return status['episodes']['ingested'] == 1
@@ -112,7 +112,7 @@ def test_a_half_copied_episode(tmp_path, bags, store, learner_file):
         return status['episodes']['half_copied'] == 1
 
     def whole(service, status):
-        text = shown(circle)
+        text = shown(loop)
         assert f'trainer: episodes half copied: {name}: robots/' in text
         assert 'no complete.json yet' in text
         complete.write_bytes(kept)
@@ -125,7 +125,7 @@ def test_a_half_copied_episode(tmp_path, bags, store, learner_file):
     steps = (begun, not_yet, said, lambda *_: True, whole, ingested)
     told = train(store, tmp_path, learner_file, *steps)
     assert len(told.of('half_copied')) == 1 and told.statuses[-1]['half_copied'] == []
-    assert 'trainer: episodes half copied 1×' in shown(circle)  # it was; nothing was lost
+    assert 'trainer: episodes half copied 1×' in shown(loop)  # it was; nothing was lost
 
 
 def test_an_episode_that_cannot_serve_the_contract(tmp_path, bags, store, learner_file):
@@ -135,7 +135,7 @@ def test_an_episode_that_cannot_serve_the_contract(tmp_path, bags, store, learne
     recorded.upload(store, bogus)
     fill(store, bags, recorded.TRAINED[0])
     train(store, tmp_path, learner_file, reach(2))
-    assert 'trainer: episodes refused 1×: bogus: ' in shown(circle_of(store, tmp_path))
+    assert 'trainer: episodes refused 1×: bogus: ' in shown(loop_of(store, tmp_path))
 
 
 def test_losses_that_are_not_finite(tmp_path, bags, store, learner_file):
@@ -156,7 +156,7 @@ def test_losses_that_are_not_finite(tmp_path, bags, store, learner_file):
     config = replace(QUIET, bad_in_row=4)
     told = train(store, tmp_path, learner_file, spoil, back, config=config)
     bad = told.statuses[-1]['bad_updates']
-    text = shown(circle_of(store, tmp_path))
+    text = shown(loop_of(store, tmp_path))
     assert bad >= 4 and f'trainer: updates not finite {bad}×: not finite: ' in text
     assert 'trainer: went back to a checkpoint 1×: 4 updates in a row' in text
 
@@ -174,7 +174,7 @@ def test_a_disk_of_the_trainer_that_is_full(tmp_path, bags, store, learner_file)
         return True
 
     train(store, tmp_path, learner_file, reach(2), full, reach(4))
-    text = shown(circle_of(store, tmp_path))
+    text = shown(loop_of(store, tmp_path))
     assert 'trainer: not saved 1×: ' in text and 'too large' in text
 
 
@@ -188,7 +188,7 @@ def test_a_bundle_that_fails_preflight(tmp_path):
     release = publish_release(store, bundle, interface_hash(contract))
     updater = Updater(store.url, path, tmp_path / 'slots', robot_id='r')
     assert updater.poll().state == 'refused'
-    text = shown(circle_of(store, tmp_path, contract))
+    text = shown(loop_of(store, tmp_path, contract))
     assert f'updater: bundles refused 1×: {release.bundle_sha[:12]}: policy: action_mean' in text
 
 
@@ -197,11 +197,11 @@ def test_a_learner_file_of_another_version(tmp_path, store, learner_file):
     save_file(load_file(learner_file), path, metadata={'format': '99'})
     (tmp_path / 'robot.yaml').write_text(recorded.robot().text)
     supervisor = Supervisor(tmp_path / 'logs')
-    circle = replace(circle_of(store, tmp_path), start_from=path)
-    supervisor.start_module('trainer', circle.trainer_line())
+    loop = replace(loop_of(store, tmp_path), start_from=path)
+    supervisor.start_module('trainer', loop.trainer_line())
     try:
         supervisor.children[0].process.wait(120.0)
-        text = shown(circle, supervisor.children)
+        text = shown(loop, supervisor.children)
     finally:
         supervisor.stop()
     assert 'trainer: ended: status 1: ' in text and path.name in text

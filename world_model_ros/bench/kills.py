@@ -34,7 +34,7 @@ from world_model_ros.experience import list_episodes
 from world_model_ros.releases import latest_release
 from world_model_ros.store import StoreError, open_store
 from world_model_ros.telemetry.demo_run import demo_settings
-from world_model_ros.telemetry.learning_loop import Circle
+from world_model_ros.telemetry.learning_loop import LearningLoop
 
 if TYPE_CHECKING:
     from world_model_ros.nodes._monitor import Monitor
@@ -73,7 +73,7 @@ ZERO = (
 
 
 class Run:
-    """One circle in one folder."""
+    """One loop in one folder."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Run:
         self.store = open_store(str(self.store_folder), create=True)
         self.sealed = Sealed(self.episodes, self.store)
         learner = model.with_name(f'{model.name}.learner.safetensors')
-        self.circle = Circle(
+        self.loop = LearningLoop(
             store=str(self.store_folder),
             contract_file=contract,
             contract=self.contract,
@@ -100,7 +100,7 @@ class Run:
             start_from=learner if learner.is_file() else None,
         )
         self.settings = demo_settings(
-            self.contract, contract, model, self.episodes, folder, self.circle, autostart=True
+            self.contract, contract, model, self.episodes, folder, self.loop, autostart=True
         )
         self.supervisor = Supervisor(folder / 'logs')
         self.counts = Counts()
@@ -132,7 +132,7 @@ class Run:
 
     def _start(self, name: str) -> None:
         if name == TRAINER:
-            self.supervisor.start_module(name, [*self.circle.trainer_line(), *PUBLISHES_OFTEN])
+            self.supervisor.start_module(name, [*self.loop.trainer_line(), *PUBLISHES_OFTEN])
         else:
             self.supervisor.start([NODES[name]], self.settings)
 
@@ -257,12 +257,12 @@ class Run:
         )
         if problem := pointer_problem(self.store, self.interface):
             counts.wrong['partial_releases'].append(problem)
-        self.circle.poll()
+        self.loop.poll()
         found: dict[str, Any] = {
             **counts.wrong,
             'sealed_lost': lost,
             'unverified_acting': wrong,
-            'ledger_problems': ledger_problems(self.circle.out, self.sealed.stored),
+            'ledger_problems': ledger_problems(self.loop.out, self.sealed.stored),
         }
         return {
             **counts.figures(),
@@ -270,7 +270,7 @@ class Run:
             **recorded,
             'sealed': len(self.sealed.on_disk),
             'stored': len(self.sealed.stored),
-            'releases': len(self.circle.releases),
+            'releases': len(self.loop.releases),
             'acted': len(acting),
             'problems': {name: rows for name, rows in found.items() if rows},
         }

@@ -24,7 +24,7 @@ from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.telemetry.demo_run import Ears, default_reality, demo_settings, run
 from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
-    Circle,
+    LearningLoop,
     folders,
     missing_for_training,
     prepare,
@@ -72,7 +72,7 @@ def demo_command(
     # A bundle of another robot the agent would refuse, and the robot stand still.
     model = None if from_scratch else known_bundle(bundle or contract.name, contract)
     recorded, learning = folders(contract.name, directory, from_scratch=from_scratch)
-    circle = _learns(contract, find_robot(robot), model, store, learning) if learn else None
+    loop = _learns(contract, find_robot(robot), model, store, learning) if learn else None
     logs = Path(tempfile.mkdtemp(prefix='world_model_demo_'))
     settings = demo_settings(
         contract,
@@ -80,7 +80,7 @@ def demo_command(
         model,
         recorded,
         logs,
-        circle,
+        loop,
         autostart=not shadow,
         plan=plan,
         tick_source='lockstep' if lockstep else '',
@@ -107,10 +107,10 @@ def demo_command(
                 if not headless:
                     title, children = f'world_model_ros: {contract.name}', supervisor.children
                     directory, period_s = settings.directory, contract.period_s
-                    drawn = draw(title, view, children, running_s, directory, period_s, circle)
+                    drawn = draw(title, view, children, running_s, directory, period_s, loop)
                     live.update(drawn, refresh=True)
 
-            figures = run(contract, settings, supervisor, stop, minutes, circle, listen, show)
+            figures = run(contract, settings, supervisor, stop, minutes, loop, listen, show)
     finally:
         supervisor.stop()
     console.print(_summary(figures, recorded))
@@ -137,7 +137,7 @@ def _end(figures: dict[str, Any], logs: Path, console: Console, *, ended_early: 
 
 def _learns(
     contract: Contract, contract_file: Path, model: Path | None, store: str, folder: Path
-) -> Circle | None:
+) -> LearningLoop | None:
     """What learns beside the robot; None, said in one line, where training is not installed."""
     if missing := missing_for_training():
         typer.echo(
@@ -146,10 +146,10 @@ def _learns(
         )
         return None
     learner = None if model is None else known_learner(model)
-    circle = prepare(contract, contract_file, learner, store, folder)
-    if found := circle.found():
+    loop = prepare(contract, contract_file, learner, store, folder)
+    if found := loop.found():
         typer.echo(f'world-model: {found}', err=True)
-    return circle
+    return loop
 
 
 def _path_if_file(name: str) -> str:

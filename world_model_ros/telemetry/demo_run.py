@@ -22,7 +22,7 @@ from world_model_ros.telemetry.learning_loop import (
     EXPLORE_AMPLITUDE,
     EXPLORE_STD,
     EXPLORE_TICKS,
-    Circle,
+    LearningLoop,
     robot_id,
 )
 from world_model_ros.telemetry.present_faults import find_faults
@@ -47,7 +47,7 @@ def demo_settings(
     model: Path | None,
     recorded: Path,
     logs: Path,
-    circle: Circle | None,
+    loop: LearningLoop | None,
     **others: Any,
 ) -> Settings:
     """Settings of the demo's nodes.
@@ -58,21 +58,21 @@ def demo_settings(
         model: the bundle's folder; None: the robot explores first.
         recorded: for episodes.
         logs: for logs and state: a stop of this demo does not stop the next one.
-        circle: the learning half, where there is one.
+        loop: the learning half, where there is one.
         others: what the user chose besides.
     """
     return Settings(
         contract=str(contract_file.resolve()),
         bundle='' if model is None else str(model),
-        explore=circle is not None,
+        explore=loop is not None,
         explore_std=EXPLORE_STD,
         explore_amplitude=EXPLORE_AMPLITUDE,
         explore_ticks=EXPLORE_TICKS,
-        evaluate_every=EVALUATE_EVERY if circle is not None else 0,
-        robot_id=robot_id(contract) if circle is None else circle.robot_id,
+        evaluate_every=EVALUATE_EVERY if loop is not None else 0,
+        robot_id=robot_id(contract) if loop is None else loop.robot_id,
         directory=str(recorded.resolve()),
-        store='' if circle is None else circle.store,
-        slots='' if circle is None else str(circle.out.with_name('slots')),
+        store='' if loop is None else loop.store,
+        slots='' if loop is None else str(loop.out.with_name('slots')),
         state_directory=str(logs / 'state'),
         use_sim_time=True,
         **others,
@@ -94,7 +94,7 @@ def run(
     supervisor: Supervisor,
     stop: StopRequest,
     minutes: float,
-    circle: Circle | None,
+    loop: LearningLoop | None,
     listen: Callable[[], Ears],
     show: Callable[[RobotView, float], None],
 ) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def run(
         supervisor: starts the processes; stopped at the end.
         stop: asked for by a signal.
         minutes: how long.
-        circle: the learning half, where there is one.
+        loop: the learning half, where there is one.
         listen: called once the processes have been started.
         show: called every REFRESH_SEC with the view and the seconds since the beginning.
 
@@ -114,10 +114,10 @@ def run(
         The figures, as `demo --json` writes them.
     """
     # Children first: a process that already runs threads should not fork.
-    supervisor.start(SIM if circle is None else (*SIM, UPDATER), settings)
-    if circle is not None:
-        supervisor.start_module('trainer', circle.trainer_line())
-        circle.start()
+    supervisor.start(SIM if loop is None else (*SIM, UPDATER), settings)
+    if loop is not None:
+        supervisor.start_module('trainer', loop.trainer_line())
+        loop.start()
     ears = listen()
     begun_s = time.monotonic()
     try:
@@ -129,17 +129,17 @@ def run(
             show(ears.view, running_s)
             stop.asked.wait(REFRESH_SEC)
         figures = _figures(ears.view)
-        faults = find_faults(ears.view, supervisor.children, circle)
+        faults = find_faults(ears.view, supervisor.children, loop)
         figures['faults'] = [asdict(fault) for fault in faults]
         supervisor.stop()  # before the store is asked once more
         figures['died'] = {
             child.name: [child.ending, *child.last_lines()] for child in supervisor.died()
         }
-        if circle is not None:
-            figures |= {'reality': settings.reality, 'store': circle.store}
-            figures['resumed'] = circle.resumed
-            figures['releases'] = circle.figures(ears.view)
-            figures['trainer'], figures['updater'] = circle.trainer, circle.updater
+        if loop is not None:
+            figures |= {'reality': settings.reality, 'store': loop.store}
+            figures['resumed'] = loop.resumed
+            figures['releases'] = loop.figures(ears.view)
+            figures['trainer'], figures['updater'] = loop.trainer, loop.updater
         return figures
     finally:
         supervisor.stop()

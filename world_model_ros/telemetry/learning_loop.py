@@ -43,7 +43,7 @@ def missing_for_training() -> list[str]:
 
 
 @dataclass
-class Circle:
+class LearningLoop:
     """What is known of store and trainer; asked every POLL_SEC once start() was called."""
 
     store: str
@@ -143,7 +143,7 @@ def folders(robot: str, given: Path | None, *, from_scratch: bool) -> tuple[Path
 
 def prepare(
     contract: Contract, contract_file: Path, learner: Path | None, store: str, folder: Path
-) -> Circle:
+) -> LearningLoop:
     """What learns beside the robot, from the weights in `learner` on; None: from none.
 
     Makes the store where it is not there yet. `folder` is for what the trainer keeps, and for a
@@ -152,7 +152,7 @@ def prepare(
     url = open_store(store or folder / 'store', create=True).url
     folder.mkdir(parents=True, exist_ok=True)  # the updater makes its slots, not what is above
     out = folder / 'trainer'
-    return Circle(url, contract_file.resolve(), contract, robot_id(contract), out, learner)
+    return LearningLoop(url, contract_file.resolve(), contract, robot_id(contract), out, learner)
 
 
 def learner_beside(model: Path) -> Path:

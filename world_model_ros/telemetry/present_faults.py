@@ -18,7 +18,7 @@ from world_model_ros.fault_table import AGENT, RECORDER, TRAINER
 
 if TYPE_CHECKING:
     from world_model_ros.deploy.supervisor import Child
-    from world_model_ros.telemetry.learning_loop import Circle
+    from world_model_ros.telemetry.learning_loop import LearningLoop
     from world_model_ros.telemetry.robot_view import RobotView
 
 _WARN, _ERROR = 1, 2  # levels of diagnostics
@@ -47,7 +47,7 @@ class Fault:
 
 
 def find_faults(
-    view: RobotView, children: Sequence[Child], circle: Circle | None = None
+    view: RobotView, children: Sequence[Child], loop: LearningLoop | None = None
 ) -> list[Fault]:
     """Everything that is or went wrong, what holds now first."""
     found = [
@@ -57,10 +57,10 @@ def find_faults(
     ]
     gone = {child.name for child in children if child.died}
     found += _said_by_nodes(view) + _silent(view, children, gone)
-    if circle is not None:
-        if circle.error:
-            found.append(Fault('store', 'cannot be read', 1, circle.error, True))
-        found += _of_updater(circle.updater) + _of_trainer(circle.trainer)
+    if loop is not None:
+        if loop.error:
+            found.append(Fault('store', 'cannot be read', 1, loop.error, True))
+        found += _of_updater(loop.updater) + _of_trainer(loop.trainer)
     return sorted(found, key=lambda fault: not fault.now)
 
 

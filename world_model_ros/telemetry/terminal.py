@@ -21,7 +21,7 @@ from world_model_ros.telemetry.present_faults import Fault, find_faults
 
 if TYPE_CHECKING:
     from world_model_ros.deploy.supervisor import Child
-    from world_model_ros.telemetry.learning_loop import Circle
+    from world_model_ros.telemetry.learning_loop import LearningLoop
     from world_model_ros.telemetry.robot_view import RobotView, Score
 
 _LEVELS = ('green', 'yellow', 'red', 'dim')  # diagnostic levels OK, WARN, ERROR, STALE
@@ -38,19 +38,19 @@ def draw(
     running_s: float,
     folder: str,
     period_s: float,
-    circle: Circle | None = None,
+    loop: LearningLoop | None = None,
 ) -> RenderableType:
-    """The whole picture; with `circle` also what is being learned."""
+    """The whole picture; with `loop` also what is being learned."""
     minutes, seconds = divmod(int(running_s), 60)
-    doing = '' if circle is None else circle.trainer.get('doing', '')
+    doing = '' if loop is None else loop.trainer.get('doing', '')
     parts: list[RenderableType] = [
         _processes(view, children, doing),
         Text(),
         _figures(view, period_s),
     ]
-    if circle is not None:
-        parts += [Text(), _learning(view, circle)]
-    if faults := find_faults(view, children, circle):
+    if loop is not None:
+        parts += [Text(), _learning(view, loop)]
+    if faults := find_faults(view, children, loop):
         parts += [Text(), _faults(faults)]
     return Panel(
         Group(*parts),
@@ -127,15 +127,15 @@ def _figures(view: RobotView, period_s: float) -> Table:
     return table
 
 
-def _learning(view: RobotView, circle: Circle) -> Table:
-    trainer = circle.trainer
+def _learning(view: RobotView, loop: LearningLoop) -> Table:
+    trainer = loop.trainer
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style='bold', min_width=16)
     table.add_column()
     table.add_row('trainer', trainer_line(trainer) if trainer else 'starting')
     if verdict := trainer.get('gate'):
         table.add_row('gate', gate_line(verdict))
-    table.add_row('release', release_line(view.release, len(circle.releases)))
+    table.add_row('release', release_line(view.release, len(loop.releases)))
     if view.returns:
         bars, marks = history(view.returns[-_HISTORY:])
         table.add_row('return over time', bars)

@@ -3,7 +3,7 @@
 """What alignment alone is worth: one policy before and after, on the changed and the old robot.
 
 Recordings come from the changed robot under the weights that were not aligned, exploring, as the
-circle's do; nothing but the picture nets learns. Policy returns in lockstep, no planner.
+learning loop's do; nothing but the picture nets learns. Policy returns in lockstep, no planner.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def world_model(*words):
     return done.stdout
 
 
-def test_a_robot_of_plugins_alone_goes_round_the_whole_circle(toy, tmp_path, domain):
+def test_a_robot_of_plugins_alone_goes_through_the_whole_learning_loop(toy, tmp_path, domain):
     path, bundle, episodes = tmp_path / 'toy.yaml', tmp_path / 'bundle', tmp_path / 'episodes'
     path.write_text(CONTRACT)
     contract = load_contract(path)
