@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The whole learning loop, small and real: processes with a folder between them, from no weights on.
+"""The whole learning loop, small and real: processes with a folder between them, from no weights.
 
 A robot without a model explores, its episodes go to the store, a trainer that can import neither
 ROS nor a simulator learns from them, and its releases act on the robot while it lives.
