@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of every test, before anything is imported, and what each worker runs.
 
-With several workers (`pytest -n 2`) tests that start nodes run in one of them, one after the
-other, and what only computes runs in the others at a lower priority. So nodes wait and compute as
-on a machine of their own, and their waiting time is used.
+With several workers (`pytest -n 3`) the nodes that act in real time run in one of them, one test
+after the other, and everything else in the others at a lower priority. So these nodes run as on a
+machine of their own, and their waiting time is used.
 """
 
 import os
@@ -38,8 +38,10 @@ settings.register_profile('ci', deadline=None, derandomize=True)
 settings.load_profile('ci' if os.environ.get('CI') else 'default')
 
 # Groups of pytest-xdist; one worker runs all of a group. Every other file is a group of its own.
-NODES, LEARNING = 'ros', 'learning'  # learning: nodes beside a trainer, at no given pace
-NICE = 10  # of whatever is not in the group of the nodes
+# A test with nodes is of the first, unless it is marked xdist_group('patient'): it waits for what
+# happens, however long that takes, and its robot keeps no time or simulated time.
+REAL_TIME, PATIENT = 'ros', 'patient'
+NICE = 10  # of whatever is not in the first group
 
 
 def group_of(item: pytest.Item) -> str:
@@ -47,13 +49,13 @@ def group_of(item: pytest.Item) -> str:
     given = item.get_closest_marker('xdist_group')
     if given is not None:
         return given.args[0]
-    return NODES if item.get_closest_marker('ros') else item.nodeid.split('::')[0]
+    return REAL_TIME if item.get_closest_marker('ros') else item.nodeid.split('::')[0]
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """Give every test its group; the groups that take longest begin first."""
-    first = {NODES: 0, LEARNING: 1}
+    first = {REAL_TIME: 0, PATIENT: 1}
 
     def turn(item: pytest.Item) -> int:
         return first.get(group_of(item), 2 if 'test/training/' in item.nodeid else 3)
@@ -65,8 +67,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_setup(item):
-    """A worker that computes gives way to the nodes; it gets none of their tests after that."""
-    if 'PYTEST_XDIST_WORKER' in os.environ and group_of(item) != NODES:
+    """Other workers give way to the nodes in real time; they get none of those after that."""
+    if 'PYTEST_XDIST_WORKER' in os.environ and group_of(item) != REAL_TIME:
         os.nice(max(0, NICE - os.getpriority(os.PRIO_PROCESS, 0)))
 
 

@@ -24,7 +24,7 @@ from world_model_ros.experience import (
 )
 from world_model_ros.experience.read.rebuild import read_ticks
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 TICKS = 40
 
 

@@ -88,7 +88,7 @@ def recording(demo, tmp_path):
 
 
 def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle, domain):
-    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.15')
+    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.08')
     said, _ = demo.communicate(timeout=40.0)
     assert demo.returncode == 0, said
     figures = json.loads((tmp_path / 'figures.json').read_text())
@@ -132,6 +132,7 @@ def test_node_that_dies_ends_the_demo_and_is_named(tmp_path, bundle, domain):
     assert list(json.loads((tmp_path / 'figures.json').read_text())['died']) == ['guard']
 
 
+@pytest.mark.xdist_group('patient')
 def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path, domain):
     pytest.importorskip('torch')
     started_ns = time.time_ns()
@@ -170,6 +171,7 @@ def test_demo_from_scratch_runs_a_trainer_that_learns_from_its_episodes(tmp_path
     assert not [fault for fault in figures['faults'] if fault['who'] in ('trainer', 'updater')]
 
 
+@pytest.mark.xdist_group('patient')
 def test_a_trainer_that_cannot_begin_is_shown_and_the_robot_acts_on(tmp_path, domain, bundle):
     pytest.importorskip('torch')
     model = Path(shutil.copytree(bundle, tmp_path / 'model'))

@@ -31,7 +31,7 @@ from world_model_ros.contract import find_robot, interface_hash, load_contract
 from world_model_ros.releases import fetch_release, latest_release, read_release, releases
 from world_model_ros.store import complete_episodes, open_store
 
-pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('learning')]
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 TICKS = 25
 LEARNS_WITHIN_SEC = 240.0  # the first export alone takes 10 s of processor time
 SETTINGS = {

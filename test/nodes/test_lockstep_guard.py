@@ -16,7 +16,7 @@ from trajectory_msgs.msg import JointTrajectory
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.nodes import _common, _wire
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 CONTRACT = load_contract(find_robot('reacher'))
 START_NS = 1_000_000_000_000
 

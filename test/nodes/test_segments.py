@@ -27,7 +27,7 @@ from world_model_ros.experience import EpisodeReader, check_episode
 from world_model_ros.experience.read.rebuild import rebuild
 from world_model_ros.onboard.policy.brain import Brain
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 SEGMENTS, TICKS = 3, 20
 
 

@@ -28,7 +28,7 @@ from world_model_ros.store.episode_store import episode_record
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
 INTERFACE = interface_hash(load_contract(find_robot('reacher')))
 

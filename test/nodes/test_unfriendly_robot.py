@@ -30,7 +30,7 @@ from world_model_ros.experience import check_episode, list_episodes, to_arrays
 from world_model_ros.nodes import _common
 from world_model_ros.store import open_store
 
-pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('learning')]
+pytestmark = pytest.mark.ros
 ROOT = Path(__file__).resolve().parents[2]
 CHUNKS = {'chunk', 'chunk_rest'}
 LEARN_SEC = 180.0

@@ -31,7 +31,7 @@ from world_model_ros.store import complete_episodes, open_store
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 
 
 @pytest.fixture(scope='module')

@@ -159,7 +159,7 @@ def test_a_ledger_must_agree_with_replay_and_store(tmp_path):
 
 
 @pytest.mark.ros
-@pytest.mark.xdist_group('learning')
+@pytest.mark.xdist_group('patient')
 def test_kills_of_what_the_robot_can_do_without_cost_nothing(tmp_path):
     for name in ('rclpy', 'torch', 'mujoco', 'onnxruntime'):
         pytest.importorskip(name)

@@ -18,7 +18,7 @@ from test_lockstep import in_env, through_nodes
 
 from world_model_ros.contract import load_contract
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 EPISODES, TICKS, SEED = 2, 30, 5
 
 

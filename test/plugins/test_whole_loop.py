@@ -25,7 +25,7 @@ from world_model_ros.contract import load_contract
 from world_model_ros.experience import check_episode, list_episodes, to_arrays
 from world_model_ros.reward_function import reward_function
 
-pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('learning')]
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 FRAMES, TICKS = 4_400, 40
 CONTRACT = (
     toy_package.CONTRACT.replace('kind: effort', 'kind: velocity_array')
