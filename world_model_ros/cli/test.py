@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-# One worker for tests with nodes, which mostly wait, and one for what computes (test/conftest.py).
+# Three for two cores: one for nodes in real time, which mostly wait, one for other nodes and one
+# for what computes (test/conftest.py).
 # No test needs rerunfailures, which opens a port for every worker.
-WORKERS = ('-n', '2', '--dist', 'loadgroup', '--no-loadscope-reorder', '-p', 'no:rerunfailures')
+WORKERS = ('-n', '3', '--dist', 'loadgroup', '--no-loadscope-reorder', '-p', 'no:rerunfailures')
 CHECKS = (
     ('ruff check', ('ruff', 'check', '.')),
     ('ruff format', ('ruff', 'format', '--check', '.')),
