@@ -39,7 +39,7 @@ class Trial:
             say: is given every status on the way.
         """
         self._store, self._slots = store, slots
-        self._preflight, self._say = preflight, say
+        self.preflight, self._say = preflight, say
 
     def of(self, release: Release, slot: Slot) -> Verdict:
         """Bring a release into its slot and try it.
@@ -58,7 +58,7 @@ class Trial:
         if problems:
             return Verdict(problems)
         self._say(Status(UpdaterState.PREFLIGHT, *about))
-        verdict = self._preflight(folder)
+        verdict = self.preflight(folder)
         if verdict.ok:
             problems = slot_problems(folder, slot.bundle_sha)
             if problems:  # somebody was at it meanwhile

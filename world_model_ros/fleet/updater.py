@@ -73,7 +73,7 @@ class Updater:
         self._memory = Memory(slots, self.interface_hash, shipped)
         self._slots = self._memory.slots
         try_it = preflight or (lambda bundle: run_preflight(bundle, self._file))
-        self._trial = Trial(self._store, self._slots, try_it, self._say)
+        self.trial = Trial(self._store, self._slots, try_it, self._say)
         self._report = StatusReport(self._store, robot_id)
         self.status = Status(UpdaterState.IDLE)
         self._attempts = Attempts(clock)
@@ -225,7 +225,7 @@ class Updater:
             waits, reason = self._attempts.waiting(sha)
             if waits:
                 return Status(waits, number, sha, reason)
-            verdict = self._trial.of(release, slot)
+            verdict = self.trial.of(release, slot)
             if not verdict.ok:
                 return self._failed(slot, verdict)
         with self._changed() as state:

@@ -167,9 +167,9 @@ def _row_hostile(name: str) -> Callable[[Case], None]:
 
 def _until_ready(case: Case) -> None:
     assert case.updater is not None
-    case.updater._preflight = case.passes
+    case.updater.trial.preflight = case.passes
     case.poll()
-    case.updater._preflight = case.preflight
+    case.updater.trial.preflight = case.preflight
 
 
 ROWS: dict[str, Callable[[Case], None]] = {

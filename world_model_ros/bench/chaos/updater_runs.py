@@ -215,7 +215,7 @@ class Case:
                 self.wrong('no word of the loss', repr(self.updater.status))
             self.updater.start_over()
         release = publish_release(self.store, self.bundle(), self.interface)
-        self.updater._preflight = self.passes
+        self.updater.trial.preflight = self.passes
         for _ in range(3):
             status = self.updater.poll()
             if status.state == 'ready' and self.updater.state.pinned:

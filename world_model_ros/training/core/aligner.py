@@ -81,10 +81,10 @@ class Aligner:
         # A replay that never holds so many must not wait for them.
         if self.state.unaligned:
             return self.robot.held >= min(self.config.ticks, self.robot.capacity)
-        return self._recorded >= min(self.config.again_ticks, self.robot.capacity)
+        return self._new_ticks >= min(self.config.again_ticks, self.robot.capacity)
 
     @property
-    def _recorded(self) -> int:
+    def _new_ticks(self) -> int:
         """Ticks of the robot since the first alignment."""
         return self.robot.written - self.state.aligned_at
 
@@ -124,7 +124,7 @@ class Aligner:
 
         def draw(windows: int, length: int) -> Batch:
             old = int(self.rng.binomial(windows, OLD_SHARE))
-            new = self.robot.sample(self.rng, windows - old, length, newest=self._recorded)
+            new = self.robot.sample(self.rng, windows - old, length, newest=self._new_ticks)
             parts = [new] if old == 0 else [new, self.robot.sample(self.rng, old, length)]
             return as_batch(parts)
 
