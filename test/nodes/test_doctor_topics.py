@@ -14,6 +14,7 @@ import rclpy
 from sensor_msgs.msg import JointState
 from typer.testing import CliRunner
 
+from world_model_ros.bringup.live_topics import Wanted
 from world_model_ros.cli import main
 from world_model_ros.contract import load_contract
 from world_model_ros.nodes import _common
@@ -21,7 +22,6 @@ from world_model_ros.nodes._loss import LossWatch
 from world_model_ros.nodes._probe import measure
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.tick.clock import WallTime
-from world_model_ros.telemetry.live_topics import Wanted
 from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 CONTRACT = load_contract('reacher')

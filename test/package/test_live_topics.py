@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from onboard_messages import image_cdr, joints_cdr
 
+from world_model_ros.bringup.live_topics import Expected, Measured, expected_of, judge
 from world_model_ros.contract import load_contract
-from world_model_ros.telemetry.live_topics import Expected, Measured, expected_of, judge
 from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 CONTRACT = load_contract('reacher')

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     'fleet': {'contract', 'wire', 'bundle', 'onboard', 'store', 'releases'},
     'deploy': {'contract', 'bundle'},
     'report': {'contract', 'experience', 'onboard', 'store', 'releases'},
+    'bringup': {'contract', 'wire', 'onboard', 'deploy'},
     'telemetry': {'contract', 'wire', 'experience', 'onboard', 'store', 'releases', 'deploy'},
 }
 MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'families', 'planning', 'training', 'report'}

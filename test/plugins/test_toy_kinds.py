@@ -13,6 +13,7 @@ import toy_robot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from world_model_ros.bringup.live_topics import expected_of
 from world_model_ros.contract import contract_hash, interface_hash, load_contract, parse_contract
 from world_model_ros.contract.meaning import meaning
 from world_model_ros.experience import check_episode, to_arrays
@@ -20,7 +21,6 @@ from world_model_ros.experience.read.rebuild import parity
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.tick.assembly import Assembler
 from world_model_ros.robots import BodyError, make_env
-from world_model_ros.telemetry.live_topics import expected_of
 from world_model_ros.wire import cdr
 from world_model_ros.wire.cdr import FLOATS, decode, typestore
 from world_model_ros.wire.command_codec import CommandError, command_decoder, encoder

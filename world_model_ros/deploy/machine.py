@@ -8,14 +8,19 @@ import ctypes
 import importlib.metadata
 import importlib.util
 import os
+import shutil
 import sys
-from dataclasses import dataclass
+from pathlib import Path
 
 from world_model_ros.bundle import BundleError
 from world_model_ros.bundle.providers import FLAVOURS, ProviderSettings, choose
 from world_model_ros.bundle.runtime import has_runtime, import_runtime
+from world_model_ros.deploy.finding import Finding, warn
+from world_model_ros.deploy.network import discovery_finding
+from world_model_ros.deploy.node_parameters import RECORDER
 from world_model_ros.plugins import PluginError, Plugins
 
+MIB = 1 << 20
 PLUGIN_GROUPS = {
     'world_model_ros.families': 'world-model family',
     'world_model_ros.kinds': 'kind',
@@ -23,13 +28,9 @@ PLUGIN_GROUPS = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line: `ok` None means that it is optional and absent."""
-
-    what: str
-    ok: bool | None
-    text: str
+MIN_FREE_MB = int(RECORDER['min_free_mb'].default)
+# A person who starts the recordings of a day looks at the disk no more often.
+ROOM_HOURS = 1.0
 
 
 def python_finding() -> Finding:
@@ -61,12 +62,12 @@ def onnxruntime_finding(installed: set[str] | None = None) -> Finding:
     )
 
 
-def provider_finding() -> Finding:
-    """What `provider: auto` takes here, and why no better one."""
+def provider_finding(provider: str = 'auto') -> Finding:
+    """What this `provider` takes here, and why no better one."""
     if not has_runtime():
         return Finding('provider', None, 'none without onnxruntime')
     try:
-        return Finding('provider', True, choose(ProviderSettings(), import_runtime()).text)
+        return Finding('provider', True, choose(ProviderSettings(provider), import_runtime()).text)
     except BundleError as error:
         return Finding('provider', False, error.problems[0])
 
@@ -75,13 +76,12 @@ def ros_findings() -> list[Finding]:
     """Is ROS importable, which DDS, and how far discovery reaches."""
     distro = os.environ.get('ROS_DISTRO')
     origin = f'sourced {distro}' if distro else 'wheels'
-    reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET (ROS default)')
     if importlib.util.find_spec('rclpy') is None:
         return [Finding('ros', False, 'rclpy is missing: source ROS 2, or use ./world-model')]
     return [
         Finding('ros', True, f'rclpy found ({origin})'),
         Finding('dds', True, os.environ.get('RMW_IMPLEMENTATION', 'rmw_fastrtps_cpp (default)')),
-        Finding('discovery', True, reach),
+        discovery_finding(os.environ),
         _module_finding('launch_ros', 'launch files need it; world-model itself does not'),
     ]
 
@@ -99,13 +99,48 @@ def rendering_findings() -> list[Finding]:
     return findings
 
 
-def examine() -> list[Finding]:
-    """Collect everything, quickest first."""
+def disk_finding(
+    folder: Path, min_free_mb: int = MIN_FREE_MB, bytes_per_sec: float = 0.0
+) -> Finding:
+    """Whether recordings fit on the disk of a folder.
+
+    Args:
+        folder: of the recordings; it need not exist yet.
+        min_free_mb: the recorder's parameter.
+        bytes_per_sec: what the streams send, 0 where that is not known.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        free_bytes = shutil.disk_usage(there).free
+    except OSError as error:
+        return Finding('disk', False, f'{there}: {error.strerror}: choose another folder')
+    text = f'{there}: {free_bytes / 1e9:.1f} GB free'
+    spare_bytes = free_bytes - min_free_mb * MIB
+    if spare_bytes <= 0:
+        return Finding(
+            'disk',
+            False,
+            f'{text}; the recorder stops below {min_free_mb} MiB (its parameter min_free_mb): '
+            'make room, or record into a folder of another disk (its parameter directory)',
+        )
+    if bytes_per_sec <= 0.0:
+        return Finding('disk', True, text)
+    hours = spare_bytes / bytes_per_sec / 3600.0
+    text += f'; the streams send {bytes_per_sec / 1e6:.1f} MB/s: room for at least {hours:.1f} h'
+    if hours < ROOM_HOURS:
+        return warn('disk', f'{text}: make room, or write record: model_input for the cameras')
+    return Finding('disk', True, text)
+
+
+def robot_findings(provider: str = 'auto') -> list[Finding]:
+    """What a robot needs of its computer, causes first."""
+    return [*ros_findings(), python_finding(), onnxruntime_finding(), provider_finding(provider)]
+
+
+def examine(provider: str = 'auto') -> list[Finding]:
+    """Collect everything about this computer, causes first."""
     return [
-        python_finding(),
-        onnxruntime_finding(),
-        provider_finding(),
-        *ros_findings(),
+        *robot_findings(provider),
         *rendering_findings(),
         _module_finding('mujoco', 'simulated robots need it (extra sim)'),
         _module_finding('gymnasium', 'bodies of Gymnasium environments need it (extra sim)'),

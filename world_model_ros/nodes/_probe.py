@@ -7,9 +7,11 @@ Owns a ROS context of its own. Decodes nothing but stamps.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import rclpy
 from rclpy.context import Context
@@ -17,23 +19,42 @@ from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rosgraph_msgs.msg import Clock
 
+from world_model_ros.bringup.live_topics import Measured, Wanted
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._publishers import publishers_text
-from world_model_ros.telemetry.live_topics import Measured, Wanted
 from world_model_ros.wire.cdr import IMAGE, has_header
 
 DISCOVERY_SEC = 5.0  # on a busy machine more than 3
+# A topic that has publishers, all of another type, gets no other ones within this time.
+OTHER_TYPE_SEC = 1.5
+AtEnd = Callable[[Node, Callable[[float], None]], None]
+Tap = Callable[[str, str, int, bytes], None]  # resolved topic, type, time of arrival, message
+
+
+class _SimulatedTime:
+    """The newest time on /clock, for drivers that stamp with it."""
+
+    def __init__(self, node: Node) -> None:
+        self.now_ns = 0
+        node.create_subscription(Clock, '/clock', self._receive, _common.SENSOR_QOS)
+
+    def _receive(self, message: Clock) -> None:
+        self.now_ns = _common.to_ns(message.clock)
 
 
 class _Listener:
     """Counts on one topic."""
 
-    def __init__(self, node: Node, topic: str, kind: str) -> None:
+    def __init__(
+        self, node: Node, topic: str, kind: str, clock: _SimulatedTime, tap: Tap | None
+    ) -> None:
         self.measured = Measured(topic, kind)
-        self._stamped = has_header(kind)
+        self._simulated: list[float] = []  # as `offsets`, against /clock
+        self._stamped, self._clock, self._tap = has_header(kind), clock, tap
         self._first_s = 0.0
         self._lost_before: int | None = None
         node.create_subscription(
@@ -52,8 +73,20 @@ class _Listener:
         measured.newest.append(cdr)
         measured.seconds = now_s - self._first_s
         measured.largest_bytes = max(measured.largest_bytes, len(cdr))
+        measured.bytes += len(cdr)
+        now_ns = time.time_ns()
         if self._stamped:
-            measured.offsets.append((time.time_ns() - _common.cdr_stamp_ns(cdr)) * 1e-9)
+            stamp_ns = _common.cdr_stamp_ns(cdr)
+            measured.offsets.append((now_ns - stamp_ns) * 1e-9)
+            if self._clock.now_ns:
+                self._simulated.append((self._clock.now_ns - stamp_ns) * 1e-9)
+        if self._tap is not None:
+            self._tap(measured.topic, measured.type, self._clock.now_ns or now_ns, cdr)
+
+    def offset_s(self) -> float:
+        """Median of arrival - stamp, by the clock that the driver seems to use; NaN: no stamps."""
+        found = [statistics.median(row) for row in (self.measured.offsets, self._simulated) if row]
+        return min(found, key=abs, default=math.nan)
 
     def _lost(self, event: QoSMessageLostInfo) -> None:
         if self.measured.messages:  # what was lost before the first is discovery
@@ -61,19 +94,38 @@ class _Listener:
 
 
 def measure(
-    wanted: Sequence[Wanted], seconds: float, namespace: str = '', domain: int | None = None
+    wanted: Sequence[Wanted],
+    seconds: float,
+    namespace: str = '',
+    domain: int | None = None,
+    at_end: AtEnd | None = None,
+    tap: Tap | None = None,
 ) -> list[Measured]:
     """Listen to all topics at once; one result for each, in their order.
 
-    `domain` is the DDS domain, None for that of the environment.
+    `domain` is the DDS domain, None for that of the environment. `at_end` gets the node, and what
+    turns its executor, when all is measured: for what else the graph says. `tap` gets every
+    message.
     """
+    with listening_node(namespace, domain) as (node, executor):
+        found = _measure(node, executor, wanted, seconds, tap)
+        if at_end is not None:
+            at_end(node, lambda seconds: executor.spin_once(timeout_sec=seconds))
+        return found
+
+
+@contextlib.contextmanager
+def listening_node(
+    namespace: str = '', domain: int | None = None
+) -> Iterator[tuple[Node, SingleThreadedExecutor]]:
+    """A node with a context and an executor of its own."""
     context = Context()
     rclpy.init(context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node('doctor', context=context, namespace=namespace or None)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     try:
-        return _measure(node, executor, wanted, seconds)
+        yield node, executor
     finally:
         executor.shutdown(timeout_sec=1.0)
         node.destroy_node()
@@ -81,30 +133,42 @@ def measure(
 
 
 def _measure(
-    node: Node, executor: SingleThreadedExecutor, wanted: Sequence[Wanted], seconds: float
+    node: Node,
+    executor: SingleThreadedExecutor,
+    wanted: Sequence[Wanted],
+    seconds: float,
+    tap: Tap | None,
 ) -> list[Measured]:
     listeners: dict[int, _Listener] = {}
+    clock, other_since_s = _SimulatedTime(node), dict[int, float]()
     give_up_s = time.monotonic() + DISCOVERY_SEC
-    while len(listeners) < len(wanted) and time.monotonic() < give_up_s:
+    while time.monotonic() < give_up_s:
         for i, item in enumerate(wanted):
             topic = node.resolve_topic_name(item.topic)
             types = {info.topic_type for info in node.get_publishers_info_by_topic(topic)}
             kind = item.type or next(iter(sorted(types)), '')
             if i not in listeners and kind in types:
-                listeners[i] = _Listener(node, topic, kind)
+                listeners[i] = _Listener(node, topic, kind, clock, tap)
+            elif types:
+                other_since_s.setdefault(i, time.monotonic())
+        settled_s = time.monotonic() - OTHER_TYPE_SEC
+        if all(
+            i in listeners or other_since_s.get(i, math.inf) < settled_s
+            for i in range(len(wanted))
+        ):
+            break
         executor.spin_once(timeout_sec=0.05)
     end_s = time.monotonic() + (seconds if listeners else 0.0)
     while time.monotonic() < end_s:
         executor.spin_once(timeout_sec=max(0.0, min(0.05, end_s - time.monotonic())))
-    simulated = node.count_publishers('/clock') > 0
-    return [_result(node, item, listeners.get(i), simulated) for i, item in enumerate(wanted)]
+    return [_result(node, item, listeners.get(i)) for i, item in enumerate(wanted)]
 
 
-def _result(node: Node, item: Wanted, listener: _Listener | None, simulated: bool) -> Measured:
+def _result(node: Node, item: Wanted, listener: _Listener | None) -> Measured:
     topic = node.resolve_topic_name(item.topic)
     measured = listener.measured if listener else Measured(topic, item.type)
-    if not measured.messages:
+    if listener is None or not measured.messages:
         measured.absence = publishers_text(node, topic, item.type or measured.type or IMAGE)
-    elif measured.offsets and not simulated:
-        measured.offset_s = statistics.median(measured.offsets)
+    else:
+        measured.offset_s = listener.offset_s()
     return measured

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from world_model_ros.contract import Contract, Stream
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.deploy.dds import segment_remedy
-from world_model_ros.deploy.machine import Finding
+from world_model_ros.deploy.finding import Finding
 from world_model_ros.onboard.tick.heard import CLOCKS, span
 from world_model_ros.wire.cdr import IMAGE
 from world_model_ros.wire.decode import StreamError, decode_stream
@@ -45,7 +45,8 @@ class Measured:
     seconds: float = 0.0  # from the first to the last
     lost: int = 0  # as DDS counts
     largest_bytes: int = 0
-    offset_s: float = math.nan  # median of arrival - stamp; NaN: no stamps, or simulated time
+    bytes: int = 0  # of all messages
+    offset_s: float = math.nan  # median of arrival - stamp; NaN: no stamps
     absence: str = ''  # why nothing came
     offsets: list[float] = field(default_factory=list, repr=False)
     newest: deque[bytes] = field(default_factory=lambda: deque(maxlen=KEPT), repr=False)
@@ -54,6 +55,11 @@ class Measured:
     def rate_hz(self) -> float:
         """Messages per second that arrived; NaN for fewer than two."""
         return (self.messages - 1) / self.seconds if self.seconds > 0.0 else math.nan
+
+    @property
+    def bytes_per_sec(self) -> float:
+        """What arrived, 0 where it is not known."""
+        return self.bytes / self.seconds if self.seconds > 0.0 else 0.0
 
     @property
     def lost_share(self) -> float:

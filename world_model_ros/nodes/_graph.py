@@ -1,0 +1,159 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at the ROS graph around a robot, for `doctor`: nodes, endpoints, QoS, controllers.
+
+Counts also the endpoints that our nodes will have, so that a fault is seen before they run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+
+from world_model_ros.bringup.live_graph import (
+    MANAGER_TYPE,
+    Controller,
+    GraphSeen,
+    Mismatch,
+    TopicSeen,
+)
+from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
+from world_model_ros.nodes import _common
+from world_model_ros.wire.cdr import JOINT_STATE
+
+OURS = ('agent', 'guard', 'recorder')
+ANSWER_SEC = 3.0  # of a controller manager
+
+
+def look(node: Node, contract: Contract, spin: Callable[[float], None]) -> GraphSeen:
+    """What the graph says around the robot of a contract, in the node's namespace.
+
+    `spin` turns the node's executor for so many seconds.
+    """
+    me = node.get_fully_qualified_name()
+    nodes = tuple(
+        sorted(
+            name
+            for name in (f'{space.rstrip("/")}/{n}' for n, space in _node_names(node))
+            if name != me
+        )
+    )
+    streams = tuple(
+        _seen(node, s.topic, stream_kind(s.kind).message_type, hears=_common.SENSOR_QOS)
+        for s in {s.topic: s for s in contract.streams}.values()
+    )
+    action, reward = contract.action, contract.reward.topic
+    managers = tuple(
+        name for name, types in node.get_service_names_and_types() if MANAGER_TYPE in types
+    )
+    controllers, why = _controllers(node, managers, spin)
+    return GraphSeen(
+        nodes,
+        node.resolve_topic_name('guard'),
+        (_seen(node, action.topic, action.type, sends=_common.RELIABLE_QOS),),
+        _seen(node, reward, JOINT_STATE, hears=_common.RELIABLE_QOS) if reward else None,
+        streams,
+        managers,
+        controllers,
+        why,
+    )
+
+
+def _node_names(node: Node) -> list[tuple[str, str]]:
+    return [(str(name), str(space)) for name, space in node.get_node_names_and_namespaces()]
+
+
+def _seen(
+    node: Node,
+    topic: str,
+    kind: str,
+    hears: QoSProfile | None = None,
+    sends: QoSProfile | None = None,
+) -> TopicSeen:
+    """One topic; `hears`, `sends`: the QoS of an endpoint that our nodes have there."""
+    name = node.resolve_topic_name(topic)
+    me = node.get_fully_qualified_name()
+
+    def ends(infos: list[Any]) -> list[tuple[str, str, QoSProfile]]:
+        rows = [
+            (f'{info.node_namespace.rstrip("/")}/{info.node_name}', info.topic_type, info)
+            for info in infos
+        ]
+        return [(who, type_, info.qos_profile) for who, type_, info in rows if who != me]
+
+    out = ends(node.get_publishers_info_by_topic(name))
+    into = ends(node.get_subscriptions_info_by_topic(name))
+    others = sorted({type_ for _, type_, _ in (*out, *into)} - {kind})
+    senders = [(who, qos) for who, type_, qos in out if type_ == kind]
+    hearers = [(who, qos) for who, type_, qos in into if type_ == kind]
+    found = _mismatches(node, senders, hearers, hears, sends)
+    return TopicSeen(
+        name,
+        kind,
+        tuple(sorted({who for who, _ in senders})),
+        tuple(sorted({who for who, _ in hearers} - _ours(node))),
+        tuple(others),
+        tuple(dict.fromkeys(found)),
+    )
+
+
+def _ours(node: Node) -> set[str]:
+    return {node.resolve_topic_name(name) for name in OURS}
+
+
+def _mismatches(
+    node: Node,
+    senders: list[tuple[str, QoSProfile]],
+    hearers: list[tuple[str, QoSProfile]],
+    hears: QoSProfile | None,
+    sends: QoSProfile | None,
+) -> list[Mismatch]:
+    ours = _ours(node)
+    agent, guard = node.resolve_topic_name('agent'), node.resolve_topic_name('guard')
+    if hears is not None and all(who != agent for who, _ in hearers):
+        hearers = [*hearers, (agent, hears)]
+    if sends is not None and all(who != guard for who, _ in senders):
+        senders = [*senders, (guard, sends)]
+    found = []
+    for sender, offered in senders:
+        for hearer, asked in hearers:
+            fits, why = qos_check_compatible(offered, asked)
+            if fits == QoSCompatibility.ERROR:
+                mine = sender in ours or hearer in ours
+                found.append(Mismatch(sender, hearer, ' '.join(why.split()).rstrip('; '), mine))
+    return found
+
+
+def _controllers(
+    node: Node, managers: tuple[str, ...], spin: Callable[[float], None]
+) -> tuple[tuple[Controller, ...] | None, str]:
+    """The rows of every manager, or None and why they cannot be asked."""
+    if not managers:
+        return (), ''
+    try:
+        module = importlib.import_module('controller_manager_msgs.srv')
+    except ImportError:
+        return None, 'install the ROS package controller_manager_msgs, to ask it'
+    rows: list[Controller] = []
+    for service in managers:
+        client = node.create_client(module.ListControllers, service)
+        try:
+            future = client.call_async(module.ListControllers.Request())
+            give_up_s = time.monotonic() + ANSWER_SEC
+            while not future.done() and time.monotonic() < give_up_s:
+                spin(0.05)
+            if not future.done():
+                return None, f'it gave no answer within {ANSWER_SEC:g} s: is it hung?'
+            rows += [
+                Controller(row.name, row.state, tuple(row.claimed_interfaces))
+                for row in future.result().controller
+            ]
+        finally:
+            node.destroy_client(client)
+    return tuple(rows), ''
