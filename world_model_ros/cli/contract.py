@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from world_model_ros.cli._arguments import refuse
 from world_model_ros.contract import (
     ContractError,
     contract_hash,
@@ -60,3 +62,58 @@ def check(
         typer.echo(f'  {what:<10}{text}')
     for warning in warnings:
         typer.echo(f'warning: {warning}')
+
+
+@app.command()
+def init(
+    out: Annotated[Path, typer.Option(help='File to write; must not exist.')],
+    from_topics: Annotated[
+        bool, typer.Option('--from-topics', help='Listen to the live topics.')
+    ] = False,
+    bag: Annotated[
+        Path | None, typer.Option(help='Read this rosbag2 recording: a folder or a file.')
+    ] = None,
+    name: Annotated[str, typer.Option(help='Of the robot type.')] = 'my_robot',
+    namespace: Annotated[
+        str, typer.Option(help='Of the robot; topics are written relative to it.')
+    ] = '',
+    seconds: Annotated[
+        float, typer.Option(min=0.5, max=600.0, help='How long to listen; move the robot.')
+    ] = 10.0,
+    as_json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
+) -> None:
+    """Write a first robot file from live topics or from a bag; each guess is marked CHECK.
+
+    The limits are where the robot was seen: move it by hand or with its own controller meanwhile,
+    through all that it may do.
+    """
+    if from_topics == (bag is not None):
+        raise typer.BadParameter('give --from-topics or --bag BAG')
+    if out.exists():
+        refuse(f'{out} exists; give another --out, or remove it')
+    from world_model_ros.bringup.bag_topics import BagError, bag_topics
+    from world_model_ros.bringup.draft_contract import NothingHeard, draft_contract
+
+    try:
+        if bag is not None:
+            heard, source = bag_topics(bag), f'the bag {bag}'
+        else:
+            from world_model_ros.nodes._overhear import overhear
+
+            heard, source = overhear(seconds, namespace), f'{seconds:g} s of live topics'
+        draft = draft_contract(heard, source, name, namespace)
+    except (BagError, NothingHeard) as error:
+        refuse(str(error))
+    out.write_text(draft.text, encoding='utf-8')
+    missing = [str(problem) for problem in draft.problems]
+    if as_json:
+        told = {'file': str(out), 'streams': draft.streams, 'check': draft.doubts}
+        typer.echo(json.dumps({**told, 'problems': missing}))
+        return
+    typer.echo(
+        f'{out}: streams {", ".join(draft.streams)}; {len(draft.doubts)} places are marked CHECK: '
+        'correct them and delete the comments. Then:'
+    )
+    for problem in missing:
+        typer.echo(f'  - {problem}')
+    typer.echo(f'  world-model contract check {out}\n  world-model doctor --contract {out}')

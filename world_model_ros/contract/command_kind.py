@@ -60,3 +60,14 @@ class CommandKind(ABC):
     def stamp_ns(self, action: Action, cdr: bytes) -> int | None:
         """For which time a command was sent; None where the message has no stamp."""
         return None
+
+    def heard(self, type_name: str, cdr: bytes) -> tuple[tuple[str, ...], np.ndarray] | None:
+        """Names and numbers [A] of anybody's command, for a first robot file.
+
+        None where the kind sends no messages of this type, or this one says nothing in its unit.
+        The names are () where messages of the type have none.
+
+        Raises:
+            ValueError: the bytes are no such message.
+        """
+        return None

@@ -10,7 +10,8 @@ holds one kind; `kinds.py` has the table. Must not import any other folder of th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # What families can learn from: uint8 [height, width, 3], or float32 [n] in SI units.
 Form = Literal['picture', 'vector']
+DRAFT_SHAPE = (64, 64, 3)  # of a picture in a first robot file: what the networks learn from
 _DTYPES: dict[Form, np.dtype] = {'picture': np.dtype(np.uint8), 'vector': np.dtype(np.float32)}
 
 
@@ -51,6 +53,14 @@ class Sensors(Protocol):
 
     def read(self, stream: Stream) -> np.ndarray:
         """Any other stream, as its array."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Keys of one stream in a first robot file, and what of them a person must check, by key."""
+
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 class StreamKind(ABC):
@@ -137,6 +147,25 @@ class StreamKind(ABC):
     def simulated(self, stream: Stream, robot: Sensors, t_ns: int) -> bytes:
         """The message that a simulated robot publishes."""
         return self.encode(stream, robot.read(stream), t_ns)
+
+    def takes(self, type_name: str) -> bool:
+        """Whether a stream of this kind can have messages of a type."""
+        return type_name == self.message_type
+
+    def draft(self, type_name: str, messages: Sequence[bytes]) -> tuple[Draft, ...]:
+        """The kind's own keys for a first robot file, from messages that came on a topic.
+
+        Asked where the kind `takes` the type. Several where publishers share the topic, each with
+        a part; none where nothing can be said. What is guessed has a doubt.
+
+        Raises:
+            ValueError: the bytes are no such message.
+        """
+        if self.form != 'picture':
+            return (Draft(),)
+        fit = {'fit': 'crop'} if 'fit' in self.keys else {}
+        doubts = {'fit': 'the middle of the picture; fit: pad keeps all of it'} if fit else {}
+        return (Draft({'shape': list(DRAFT_SHAPE), **fit}, doubts),)
 
     # What a learner must know
 

@@ -108,7 +108,7 @@ def measure(
     message.
     """
     with listening_node(namespace, domain) as (node, executor):
-        found = _measure(node, executor, wanted, seconds, tap)
+        found = measure_with(node, executor, wanted, seconds, tap)
         if at_end is not None:
             at_end(node, lambda seconds: executor.spin_once(timeout_sec=seconds))
         return found
@@ -132,13 +132,14 @@ def listening_node(
         rclpy.try_shutdown(context=context)
 
 
-def _measure(
+def measure_with(
     node: Node,
     executor: SingleThreadedExecutor,
     wanted: Sequence[Wanted],
     seconds: float,
-    tap: Tap | None,
+    tap: Tap | None = None,
 ) -> list[Measured]:
+    """As `measure`, with a node and an executor that are there."""
     listeners: dict[int, _Listener] = {}
     clock, other_since_s = _SimulatedTime(node), dict[int, float]()
     give_up_s = time.monotonic() + DISCOVERY_SEC

@@ -9,14 +9,15 @@ every refusal names its remedy. Must not import ROS, torch or the bundle.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from world_model_ros.contract.problems import Problems, Section
-from world_model_ros.contract.stream_kind import Companion, Form, Sensors
-from world_model_ros.wire.cdr import IMAGE, typestore
+from world_model_ros.contract.stream_kind import DRAFT_SHAPE, Companion, Draft, Form, Sensors
+from world_model_ros.wire.cdr import IMAGE, decode, typestore
 from world_model_ros.wire.decode import StreamError
 from world_model_ros.wire.kinds.stamped import StampedKind
 
@@ -104,6 +105,18 @@ class ImageKind(StampedKind):
         flat = np.ascontiguousarray(array).reshape(-1)
         kind = typestore().types[IMAGE]
         return kind(header, height, width, 'rgb8', 0, width * channels, flat)
+
+    def draft(self, type_name: str, messages: Sequence[bytes]) -> tuple[Draft, ...]:
+        """With the size that the camera sends."""
+        if type_name != IMAGE or not messages:
+            return super().draft(type_name, messages)
+        picture = decode(IMAGE, messages[-1])
+        keys: dict[str, Any] = {'shape': list(DRAFT_SHAPE)}
+        if picture.width == picture.height:
+            return (Draft(keys),)
+        came = f'{picture.width}x{picture.height} {picture.encoding} pictures'
+        doubt = f'the middle of the {came}; fit: pad keeps all of it'
+        return (Draft({**keys, 'fit': 'crop'}, {'fit': doubt}),)
 
     def simulated(self, stream: Stream, robot: Sensors, t_ns: int) -> bytes:
         """What the camera sees."""

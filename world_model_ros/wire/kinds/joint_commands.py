@@ -65,6 +65,18 @@ class JointCommandKind(CommandKind):
             return None
         return values
 
+    def heard(self, type_name: str, cdr: bytes) -> tuple[tuple[str, ...], np.ndarray] | None:
+        """Names and numbers of anybody's command; None: another type, or the field is empty."""
+        if type_name not in self.message_types:
+            return None
+        message = _message(type_name, cdr)
+        if type_name == FLOATS:
+            return (), np.array(message.data, np.float64)
+        values = np.array(getattr(message, self.field), np.float64)
+        if not len(values) or len(values) != len(message.name):
+            return None
+        return tuple(message.name), values
+
     def stamp_ns(self, action: Action, cdr: bytes) -> int | None:
         """header.stamp; None for a message without a header."""
         return None if action.type == FLOATS else header_stamp_ns(cdr)

@@ -9,13 +9,21 @@ bundle.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from world_model_ros.contract.stream_kind import Sensors
-from world_model_ros.wire.cdr import JOINT_STATE, MessageError, encode, joint_names, typestore
+from world_model_ros.contract.stream_kind import Draft, Sensors
+from world_model_ros.wire.cdr import (
+    JOINT_STATE,
+    MessageError,
+    decode,
+    encode,
+    joint_names,
+    typestore,
+)
 from world_model_ros.wire.decode import StreamError
 from world_model_ros.wire.kinds.stamped import StampedKind, stamped_header
 
@@ -109,6 +117,15 @@ class JointsKind(StampedKind):
             return None
         return tuple(seen)
 
+    def draft(self, type_name: str, messages: Sequence[bytes]) -> tuple[Draft, ...]:
+        """One stream for each set of joints that comes in messages of its own."""
+        parts: dict[frozenset[str], list[Any]] = {}
+        for cdr in messages:
+            message = decode(type_name, cdr)
+            if len(message.name):
+                parts.setdefault(frozenset(message.name), []).append(message)
+        return tuple(_draft(part) for part in parts.values())
+
     def positions(self, stream: Stream, array: np.ndarray) -> dict[str, float]:
         """Positions by joint, if they are among the fields."""
         if 'position' not in stream.fields:
@@ -128,6 +145,40 @@ class JointsKind(StampedKind):
     def labels(self, stream: Stream) -> list[str]:
         """Field and joint of each number."""
         return [f'{field} {joint}' for field in stream.fields for joint in stream.names]
+
+
+def _draft(messages: Sequence[Any]) -> Draft:
+    """A stream of the joints of these messages, which all have the same ones."""
+    names = list(messages[0].name)
+    fields, lacking, doubts = [], [], {}
+    for field in FIELDS:
+        rows = [getattr(message, field) for message in messages]
+        if all(len(row) == len(names) and np.all(np.isfinite(row)) for row in rows):
+            fields.append(field)
+        elif any(len(row) for row in rows):
+            lacking.append(field)
+    wide = []
+    if 'position' in fields:
+        # By name: the order may change from message to message.
+        rows = [dict(zip(m.name, m.position, strict=True)) for m in messages]
+        wide = [name for name in names if max(abs(row[name]) for row in rows) > math.pi]
+    if fields == ['position', 'velocity', 'effort']:
+        fields = ['position', 'velocity']
+        doubts['fields'] = 'effort comes too: add it where it is measured and forces matter'
+    elif lacking:
+        doubts['fields'] = (
+            f'{" and ".join(lacking)} is not always a finite number for each joint: left out'
+        )
+    if 'velocity' in fields and not any(np.any(message.velocity) for message in messages):
+        moved = 'position' in fields and any(
+            not np.array_equal(messages[0].position, message.position) for message in messages
+        )
+        doubts['fields'] = 'velocity was always 0' + (
+            ' though the joints moved: take it out' if moved else ': does the driver measure it?'
+        )
+    if wide:
+        doubts['wrap'] = f'{", ".join(wide)} went beyond ±π: list here what turns without limit'
+    return Draft({'names': names, 'fields': fields, **({'wrap': []} if wide else {})}, doubts)
 
 
 def decode_joints(
