@@ -18,6 +18,7 @@ from typing import Any
 from world_model_ros.bundle.providers import PROVIDERS
 from world_model_ros.contract.names import check_robot_id
 from world_model_ros.contract.problems import did_you_mean
+from world_model_ros.deploy.placement import MAX_PRIORITY, read_cpus
 
 TICK_SOURCES = ('', 'timer', 'sim_time', 'stream', 'lockstep')
 
@@ -50,6 +51,10 @@ _PROVIDER = Parameter(
 _DEVICE_ID = Parameter(0, 'Number of the GPU', low=0)
 _ALLOW_CPU_FALLBACK = Parameter(
     False, 'Take the CPU where the provider cannot be used; false: refuse, with the reason'
+)
+_CPUS = Parameter('', 'CPU cores of the process, such as 2, 0,3 or 1-3; empty: any')
+_PRIORITY = Parameter(
+    0, 'Of the real-time class SCHED_FIFO; 0: an ordinary process', low=0, high=MAX_PRIORITY
 )
 _STORE = 'Folder or URL that episodes go to and releases come from; empty: none'
 
@@ -117,6 +122,8 @@ AGENT: dict[str, Parameter] = {
     ),
     'autoconfigure': Parameter(True, 'Load the bundle at start and think in shadow'),
     'autostart': Parameter(False, 'Act at once; false: think in shadow until activated'),
+    'cpus': _CPUS,
+    'priority': _PRIORITY,
 }
 
 GUARD: dict[str, Parameter] = {
@@ -136,6 +143,8 @@ GUARD: dict[str, Parameter] = {
         'Nodes that may have a publisher on the command topic, such as a multiplexer; '
         'they may not send while the guard is active',
     ),
+    'cpus': _CPUS,
+    'priority': _PRIORITY,
 }
 
 RECORDER: dict[str, Parameter] = {
@@ -149,6 +158,7 @@ RECORDER: dict[str, Parameter] = {
     'min_free_mb': Parameter(512, 'Recording stops when less than this many MiB are free', low=0),
     'record_clock': Parameter(False, 'Record /clock too'),
     'store': Parameter('', _STORE),
+    'cpus': _CPUS,
 }
 
 UPDATER: dict[str, Parameter] = {
@@ -162,6 +172,7 @@ UPDATER: dict[str, Parameter] = {
     'provider': _PROVIDER,
     'device_id': _DEVICE_ID,
     'allow_cpu_fallback': _ALLOW_CPU_FALLBACK,
+    'cpus': _CPUS,
 }
 
 SIM_ROBOT: dict[str, Parameter] = {
@@ -226,6 +237,8 @@ def _check_text(name: str, parameter: Parameter, value: str) -> None:
         raise ValueError(f'parameter {name} is empty; give it (-p {name}:=…): {parameter.meaning}')
     if name == 'robot_id':
         check_robot_id(value)
+    if name == 'cpus':
+        read_cpus(value)
     if parameter.choices and value not in parameter.choices:
         words = ', '.join(choice or "''" for choice in parameter.choices)
         raise ValueError(

@@ -30,6 +30,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.signals import SignalHandlerOptions
 
 from world_model_ros.deploy.node_parameters import Parameter, fitting
+from world_model_ros.deploy.placement import Placed, place
 from world_model_ros.nodes._only import AlreadyRunning, only_one
 from world_model_ros.nodes._participant_id import another_participant_id
 from world_model_ros.parent import follow_parent
@@ -53,6 +54,7 @@ _MENDABLE = (
 )
 # Names claimed by this process; None where nodes are made without run_node, as tests do.
 _claims: list[IO[str]] | None = None
+placed = Placed()  # cores and scheduling class of this process
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -122,7 +124,19 @@ def parameters(node: Node, table: Mapping[str, Parameter]) -> dict[str, Any]:
     """
     if _claims is not None and (claim := only_one(node)) is not None:
         _claims.append(claim)
-    return {name: _declared(node, name, parameter) for name, parameter in table.items()}
+    values = {name: _declared(node, name, parameter) for name, parameter in table.items()}
+    _place(node, values)
+    return values
+
+
+def _place(node: Node, values: Mapping[str, Any]) -> None:
+    """Take the process to its cores and its scheduling class, where it was asked for."""
+    global placed
+    placed = place(values.get('cpus', ''), values.get('priority', 0))
+    if placed.problem:
+        node.get_logger().error(placed.problem)
+    elif placed.text:
+        node.get_logger().info(f'runs with {placed.text}')
 
 
 def _declared(node: Node, name: str, parameter: Parameter) -> Any:
@@ -171,6 +185,8 @@ class Diagnostics:
 
     def publish(self, level: bytes, message: str, values: dict[str, object]) -> None:
         """Publish one status; numbers are written short."""
+        if placed.text:
+            values = {**values, 'scheduling': placed.text}
         status = DiagnosticStatus(
             level=level, name=self._name, message=message, hardware_id=self._hardware_id
         )
