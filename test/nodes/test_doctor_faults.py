@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`doctor --contract`: each of these faults is the first line that it prints, with its remedy."""
+"""Each of these faults is the first line of `doctor --contract`, with its remedy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from typer.testing import CliRunner
 
 from world_model_ros.cli import main
+from world_model_ros.contract import load_contract
 from world_model_ros.nodes import _common
 
+pytestmark = pytest.mark.ros
 DOMAIN, OTHER_DOMAIN = 88, 87
 HOURS_NS = 3 * 3600 * 10**9
 # Half of what the drivers send: a busy computer must not make them slow.
@@ -67,7 +69,7 @@ class Driver:
         joints = JointState(name=names, position=[0.0, 0.0])
         joints.header.stamp = _common.to_time(now_ns)
         self.joints.publish(joints)
-        if number % (20 if self.fault == 'slow' else 2):
+        if number % (10 if self.fault == 'slow' else 2):
             return
         if self.fault == 'wrong_type':
             picture = CompressedImage(format='jpeg', data=b'none')
@@ -192,3 +194,15 @@ def test_the_same_as_json(drivers, tmp_path):
     told = json.loads(shown.output)
     first = told['findings'][0]
     assert not told['well'] and first['mark'] == 'BAD' and first['what'] == 'driver'
+
+
+def test_a_first_contract_is_written_from_the_live_topics(drivers, tmp_path):
+    out = tmp_path / 'drafted.yaml'
+    line = ['contract', 'init', '--from-topics', '--out', str(out), '--json']
+    shown = CliRunner().invoke(main.app, [*line, '--namespace', 'sound', '--seconds', '2.5'])
+    told = json.loads(shown.output)
+    contract = load_contract(out)
+    assert told['problems'] == [] and told['streams'] == ['camera', 'joints']
+    assert contract.stream('camera').topic == 'camera/image_raw'
+    assert contract.stream('joints').names == ('a', 'b')
+    assert contract.action.topic == 'command' and 'action.topic' in told['check']

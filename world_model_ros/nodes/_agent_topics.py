@@ -29,6 +29,7 @@ from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._guard_link import GuardLink
 from world_model_ros.nodes._message_class import message_class
+from world_model_ros.nodes._qos import subscribe
 from world_model_ros.nodes._robot_reset import RobotReset
 from world_model_ros.onboard.agent.episode import Episode
 from world_model_ros.onboard.agent.episode_phase import EpisodePhase
@@ -92,7 +93,7 @@ class AgentTopics:
             others.append((JointState, contract.reward.topic, self._on_reward, node_qos))
         for kind, topic, callback, qos in others:
             self._subscriptions.append(
-                node.create_subscription(kind, topic, self.boundary.wrap(topic, callback), qos)
+                subscribe(node, kind, topic, self.boundary.wrap(topic, callback), qos)
             )
         # In shadow: what another controller commands is the action that happened.
         self._subscriptions.append(
@@ -145,7 +146,8 @@ class AgentTopics:
         def lost(event: QoSMessageLostInfo) -> None:
             self.lost[name] = event.total_count
 
-        return self._node.create_subscription(
+        return subscribe(
+            self._node,
             message_class(stream_kind(stream.kind).message_type),
             stream.topic,
             self.boundary.wrap(stream.topic, store),

@@ -13,12 +13,20 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from world_model_ros.nodes import _common
 
 SHOW_SEC = 10.0  # a refused message is the node's state for so long, then a count
 MAX_TEXT = 300
+
+
+class Watch(Protocol):
+    """Looks at something else of a node's topics."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong now, ''."""
 
 
 class Boundary:
@@ -27,6 +35,7 @@ class Boundary:
     def __init__(self, node: Any) -> None:
         """Report to the node's log, throttled; `node` needs get_logger() only."""
         self.refused: dict[str, int] = {}
+        self.watch: Watch | None = None  # shown where no message was refused
         self._node = node
         self._newest: tuple[str, float] = ('', 0.0)
 
@@ -60,9 +69,11 @@ class Boundary:
 
     @property
     def problem(self) -> str:
-        """The newest refusal, '' once it is older than SHOW_SEC."""
+        """The newest refusal until it is older than SHOW_SEC, else what the watch has seen."""
         line, at_s = self._newest
-        return line if line and time.monotonic() - at_s < SHOW_SEC else ''
+        if line and time.monotonic() - at_s < SHOW_SEC:
+            return line
+        return self.watch.problem if self.watch is not None else ''
 
     def values(self) -> dict[str, object]:
         """For diagnostics: `refused.TOPIC` with its count."""

@@ -26,6 +26,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._message_class import message_class
+from world_model_ros.nodes._qos import publisher
 
 # Of a DDS GID, the part that all endpoints of one process share.
 PARTICIPANT_BYTES = 12
@@ -84,7 +85,7 @@ class CommandTopic:
 
     def open(self) -> None:
         """Make the publisher."""
-        self._publisher = self._node.create_publisher(self._type, self.name, _common.RELIABLE_QOS)
+        self._publisher = publisher(self._node, self._type, self.name, _common.RELIABLE_QOS)
 
     def deliver(self) -> None:
         """Wait until what was sent has arrived: with its publisher the last command may go."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
-from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.qos import QoSProfile
 
 from world_model_ros.bringup.live_graph import (
     MANAGER_TYPE,
@@ -25,6 +24,7 @@ from world_model_ros.bringup.live_graph import (
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._qos import ends, unfit
 from world_model_ros.wire.cdr import JOINT_STATE
 
 OURS = ('agent', 'guard', 'recorder')
@@ -77,57 +77,34 @@ def _seen(
     sends: QoSProfile | None = None,
 ) -> TopicSeen:
     """One topic; `hears`, `sends`: the QoS of an endpoint that our nodes have there."""
-    name = node.resolve_topic_name(topic)
-    me = node.get_fully_qualified_name()
-
-    def ends(infos: list[Any]) -> list[tuple[str, str, QoSProfile]]:
-        rows = [
-            (f'{info.node_namespace.rstrip("/")}/{info.node_name}', info.topic_type, info)
-            for info in infos
-        ]
-        return [(who, type_, info.qos_profile) for who, type_, info in rows if who != me]
-
-    out = ends(node.get_publishers_info_by_topic(name))
-    into = ends(node.get_subscriptions_info_by_topic(name))
-    others = sorted({type_ for _, type_, _ in (*out, *into)} - {kind})
-    senders = [(who, qos) for who, type_, qos in out if type_ == kind]
-    hearers = [(who, qos) for who, type_, qos in into if type_ == kind]
-    found = _mismatches(node, senders, hearers, hears, sends)
+    name, me = node.resolve_topic_name(topic), node.get_fully_qualified_name()
+    agent, guard = node.resolve_topic_name('agent'), node.resolve_topic_name('guard')
+    ours = {node.resolve_topic_name(own) for own in OURS}
+    out, into = ([end for end in side if end[0] != me] for side in ends(node, name, kind))
+    others = {
+        info.topic_type
+        for info in (
+            *node.get_publishers_info_by_topic(name),
+            *node.get_subscriptions_info_by_topic(name),
+        )
+    }
+    senders, hearers = list(out), list(into)
+    if hears is not None and all(who != agent for who, _ in hearers):
+        hearers.append((agent, hears))
+    if sends is not None and all(who != guard for who, _ in senders):
+        senders.append((guard, sends))
+    found = [
+        Mismatch(sender, hearer, why, sender in ours or hearer in ours)
+        for sender, hearer, why in unfit(senders, hearers)
+    ]
     return TopicSeen(
         name,
         kind,
-        tuple(sorted({who for who, _ in senders})),
-        tuple(sorted({who for who, _ in hearers} - _ours(node))),
-        tuple(others),
+        tuple(sorted({who for who, _ in out})),
+        tuple(sorted({who for who, _ in into} - ours)),
+        tuple(sorted(others - {kind})),
         tuple(dict.fromkeys(found)),
     )
-
-
-def _ours(node: Node) -> set[str]:
-    return {node.resolve_topic_name(name) for name in OURS}
-
-
-def _mismatches(
-    node: Node,
-    senders: list[tuple[str, QoSProfile]],
-    hearers: list[tuple[str, QoSProfile]],
-    hears: QoSProfile | None,
-    sends: QoSProfile | None,
-) -> list[Mismatch]:
-    ours = _ours(node)
-    agent, guard = node.resolve_topic_name('agent'), node.resolve_topic_name('guard')
-    if hears is not None and all(who != agent for who, _ in hearers):
-        hearers = [*hearers, (agent, hears)]
-    if sends is not None and all(who != guard for who, _ in senders):
-        senders = [*senders, (guard, sends)]
-    found = []
-    for sender, offered in senders:
-        for hearer, asked in hearers:
-            fits, why = qos_check_compatible(offered, asked)
-            if fits == QoSCompatibility.ERROR:
-                mine = sender in ours or hearer in ours
-                found.append(Mismatch(sender, hearer, ' '.join(why.split()).rstrip('; '), mine))
-    return found
 
 
 def _controllers(

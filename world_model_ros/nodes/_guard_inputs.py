@@ -18,6 +18,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._guard_beat import Beat
+from world_model_ros.nodes._qos import subscribe
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.guard.joint_positions import JointPositions
 
@@ -47,7 +48,7 @@ class GuardInputs:
                 for topic in self._positions.topics
             ]
         for kind, topic, callback, quality in topics:
-            self._node.create_subscription(kind, topic, boundary.wrap(topic, callback), quality)
+            subscribe(self._node, kind, topic, boundary.wrap(topic, callback), quality)
 
     def measured(self) -> np.ndarray | None:
         """Where the joints are; None once nobody has said so for too long: not where they were."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from rclpy.node import Node
 
+from world_model_ros.nodes._qos import ends, unfit
 from world_model_ros.wire.cdr import IMAGE
 
 COMPRESSED_SUFFIX = '/compressed'
@@ -22,6 +23,14 @@ def publishers_text(node: Node, topic: str, wanted: str) -> str:
     topic = node.resolve_topic_name(topic)
     types = {info.topic_type for info in node.get_publishers_info_by_topic(topic)}
     if wanted in types:
+        me = node.get_fully_qualified_name()
+        for sender, hearer, why in unfit(*ends(node, topic, wanted)):
+            if hearer == me:
+                return (
+                    f'{topic}: nothing from {sender} reaches this node, their QoS do not fit '
+                    f'({why}): let the driver be reliable, or set qos_overrides.{topic}'
+                    '.subscription.reliability to best_effort'
+                )
         return (
             f'{topic} has a publisher, but no message came; check that the driver runs. If it '
             'does, start it again: after a kill, DDS can lose the shared memory between the two'

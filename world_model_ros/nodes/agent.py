@@ -36,6 +36,7 @@ from world_model_ros.nodes._guard_link import GuardLink
 from world_model_ros.nodes._lacking import Lacking
 from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
 from world_model_ros.nodes._pictures import Pictures
+from world_model_ros.nodes._qos import QosWatch
 from world_model_ros.nodes._swap_topics import SwapTopics
 from world_model_ros.onboard.agent.acting import Acting, Role, Step
 from world_model_ros.onboard.agent.episode import Options
@@ -77,6 +78,7 @@ class AgentNode(LifecycleNode):
         self._acting = Acting(self._value['autostart'])
         self._swaps = SwapTopics(self, self._value['slots'], self._value['allow_other_bundles'])
         self._report = AgentReport(self, self._value['robot_id'])
+        self._qos = QosWatch(self)
         self.create_timer(
             DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
         )
@@ -209,6 +211,7 @@ class AgentNode(LifecycleNode):
         self._topics = AgentTopics(
             self, contract, inputs, clock, value['robot_id'], source, self._link
         )
+        self._topics.boundary.watch = self._qos
         self._lacking = Lacking(self, contract, inputs, self._topics.lost)
         schedule = Schedule(contract, source, inputs, clock)
         swap = self._swaps.open(model, models.load)

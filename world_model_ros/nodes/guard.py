@@ -34,6 +34,7 @@ from world_model_ros.nodes._guard_report import GuardReport
 from world_model_ros.nodes._guard_switches import GuardSwitches
 from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_transitions
 from world_model_ros.nodes._no_shared_memory import avoid_shared_memory
+from world_model_ros.nodes._qos import QosWatch
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.guard.guard_status import (
@@ -74,6 +75,7 @@ class GuardNode(LifecycleNode):
         self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
         self._inputs.beat = self._output.beat = self._beat
         self._boundary = Boundary(self)
+        self._boundary.watch = self._qos = QosWatch(self)
         self._inputs.subscribe(self._boundary)
         on_agent = self._boundary.wrap('agent/alive', self._on_agent)
         self.create_subscription(Header, 'agent/alive', on_agent, _common.RELIABLE_QOS)
@@ -258,6 +260,8 @@ class GuardNode(LifecycleNode):
     def _problem(self) -> str:
         if self._latch.problem:
             return f'a stop cannot be kept over a restart: {self._latch.problem}'
+        if self._qos.problem:
+            return self._qos.problem
         if self._guard.active and not self._command.listeners:
             return f'nobody listens on {self._command.name}: is the driver running?'
         return self._beat.problem or self._boundary.problem
