@@ -22,7 +22,7 @@ from world_model_ros.bringup.draft_streams import (
     nice_rate,
     relative,
 )
-from world_model_ros.bringup.observed import CLOCK, Observed
+from world_model_ros.bringup.observed import CLOCK, Observed, stream_kinds
 from world_model_ros.contract import ContractError, Problem, contract_warnings, parse_contract
 from world_model_ros.wire.cdr import JOINT_STATE, MessageError, joint_names
 
@@ -232,11 +232,15 @@ def _unused(
 def _rate(sources: Sequence[Observed]) -> float:
     """Decisions per second: the slowest camera's, at most MAX_HZ; without one, the joints'."""
     rates = [row.rate_hz for row in sources if row.rate_hz]
-    cameras = [row.rate_hz for row in sources if 'Image' in row.type and row.rate_hz]
+    cameras = [row.rate_hz for row in sources if row.rate_hz and _is_camera(row)]
     found = nice_rate(min(cameras or [DEFAULT_HZ, *rates]))
     while found > MAX_HZ:
         found /= 2
     return max(1.0, found)
+
+
+def _is_camera(row: Observed) -> bool:
+    return any(kind.form == 'picture' for kind in stream_kinds(row.type))
 
 
 def _is_reward(row: Observed) -> bool:
@@ -251,7 +255,8 @@ def _is_reward(row: Observed) -> bool:
 def _packed_twins(rows: Sequence[Observed]) -> list[Observed]:
     """Compressed topics whose pictures come raw as well."""
     raw = {row.topic for row in rows if row.count}
-    return [row for row in rows if row.topic.rsplit('/', 1)[0] in raw]
+    packed = [row for row in rows if 'Compressed' in row.type]
+    return [row for row in packed if row.topic.rsplit('/', 1)[0] in raw]
 
 
 def _nothing(heard: Sequence[Observed], streams: Sequence[StreamDraft]) -> str:
