@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onboard_messages import image_cdr, joints_cdr
 from rosbags.rosbag2 import StoragePlugin, Writer
@@ -177,6 +177,7 @@ def test_nothing_to_make_a_stream_of_is_refused_with_what_is_there():
         drafted()
 
 
+@settings(max_examples=40)
 @given(
     names=st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=4, unique=True),
     topic=st.text(max_size=20),

@@ -7,12 +7,14 @@ Counts also the endpoints that our nodes will have, so that a fault is seen befo
 
 from __future__ import annotations
 
+import copy
 import importlib
 import time
 from collections.abc import Callable
 
+from rclpy.duration import Infinite
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import LivelinessPolicy, QoSProfile
 
 from world_model_ros.bringup.live_graph import (
     MANAGER_TYPE,
@@ -90,9 +92,9 @@ def _seen(
     }
     senders, hearers = list(out), list(into)
     if hears is not None and all(who != agent for who, _ in hearers):
-        hearers.append((agent, hears))
+        hearers.append((agent, _as_discovered(hears)))
     if sends is not None and all(who != guard for who, _ in senders):
-        senders.append((guard, sends))
+        senders.append((guard, _as_discovered(sends)))
     found = [
         Mismatch(sender, hearer, why, sender in ours or hearer in ours)
         for sender, hearer, why in unfit(senders, hearers)
@@ -105,6 +107,14 @@ def _seen(
         tuple(sorted(others - {kind})),
         tuple(dict.fromkeys(found)),
     )
+
+
+def _as_discovered(qos: QoSProfile) -> QoSProfile:
+    """A profile as the graph shows it: what it leaves open is endless there."""
+    found = copy.copy(qos)
+    found.deadline = found.lifespan = found.liveliness_lease_duration = Infinite
+    found.liveliness = LivelinessPolicy.AUTOMATIC
+    return found
 
 
 def _controllers(
