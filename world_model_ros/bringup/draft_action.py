@@ -94,7 +94,8 @@ def _sent(
     kinds = command_kinds(observed.type if observed else 'sensor_msgs/msg/JointState')
     kinds.sort(key=lambda kind: FIRST_KINDS.index(kind.name) if kind.name in FIRST_KINDS else 9)
     for kind in kinds:
-        names, rows = (), []
+        names: tuple[str, ...] = ()
+        rows: list[np.ndarray] = []
         for cdr in observed.messages if observed else ():
             try:
                 said = kind.heard(observed.type, cdr) if observed else None

@@ -141,7 +141,7 @@ def _try(draft: StreamDraft, kind: StreamKind, period_s: float) -> None:
     if not streams:
         return
     draft.stream = streams[0]
-    problem, tried = '', 0
+    reason, tried = '', 0
     for cdr in draft.observed.messages[-50:]:
         if kind.shared and kind.others(streams[0], cdr) is not None:
             continue
@@ -149,10 +149,10 @@ def _try(draft: StreamDraft, kind: StreamKind, period_s: float) -> None:
             decode_stream(streams[0], cdr)
             return
         except StreamError as error:
-            problem, tried = str(error), tried + 1
+            reason, tried = str(error), tried + 1
         if tried >= TRIED:
             break
-    draft.unusable = problem
+    draft.unusable = reason
 
 
 def joint_ranges(drafts: Sequence[StreamDraft]) -> dict[str, tuple[float, float]]:

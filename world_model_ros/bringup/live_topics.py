@@ -45,7 +45,7 @@ class Measured:
     seconds: float = 0.0  # from the first to the last
     lost: int = 0  # as DDS counts
     largest_bytes: int = 0
-    bytes: int = 0  # of all messages
+    total_bytes: int = 0
     offset_s: float = math.nan  # median of arrival - stamp; NaN: no stamps
     absence: str = ''  # why nothing came
     offsets: list[float] = field(default_factory=list, repr=False)
@@ -59,7 +59,7 @@ class Measured:
     @property
     def bytes_per_sec(self) -> float:
         """What arrived, 0 where it is not known."""
-        return self.bytes / self.seconds if self.seconds > 0.0 else 0.0
+        return self.total_bytes / self.seconds if self.seconds > 0.0 else 0.0
 
     @property
     def lost_share(self) -> float:

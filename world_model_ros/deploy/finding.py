@@ -24,7 +24,9 @@ class Finding:
     @property
     def mark(self) -> str:
         """How the line begins."""
-        return {True: 'ok', False: 'BAD'}.get(self.ok, 'WARN' if self.warning else '-')
+        if self.ok is None:
+            return 'WARN' if self.warning else '-'
+        return 'ok' if self.ok else 'BAD'
 
 
 _ORDER = ('BAD', 'WARN', 'ok', '-')

@@ -28,7 +28,7 @@ PLUGIN_GROUPS = {
 }
 
 
-MIN_FREE_MB = int(RECORDER['min_free_mb'].default)
+MIN_FREE_MB = int(str(RECORDER['min_free_mb'].default))
 # A person who starts the recordings of a day looks at the disk no more often.
 ROOM_HOURS = 1.0
 

@@ -73,7 +73,7 @@ class _Listener:
         measured.newest.append(cdr)
         measured.seconds = now_s - self._first_s
         measured.largest_bytes = max(measured.largest_bytes, len(cdr))
-        measured.bytes += len(cdr)
+        measured.total_bytes += len(cdr)
         now_ns = time.time_ns()
         if self._stamped:
             stamp_ns = _common.cdr_stamp_ns(cdr)

@@ -107,8 +107,9 @@ class QosWatch:
     def _look(self) -> None:
         """At one topic after the other, for the executor's thread has other work."""
         if not self._left:
-            entities = (*self._node.subscriptions, *self._node.publishers)
-            self._left = sorted({entity.topic_name for entity in entities})
+            topics = {entity.topic_name for entity in self._node.subscriptions}
+            topics |= {entity.topic_name for entity in self._node.publishers}
+            self._left = sorted(topics)
             self._unfit = {t: text for t, text in self._unfit.items() if t in self._left}
         topic, me = self._left.pop(), self._node.get_fully_qualified_name()
         self._unfit.pop(topic, None)
