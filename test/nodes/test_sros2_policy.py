@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from world_model_ros.contract import load_contract
 from world_model_ros.store import open_store
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 POLICY = Path(__file__).resolve().parents[2] / 'config' / 'sros2' / 'policy.xml'
 NODES = ('agent', 'guard', 'recorder', 'updater')
 DRIVER = (
