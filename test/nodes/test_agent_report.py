@@ -45,7 +45,8 @@ def published(
         stats=Stats(),
         alive=alive,
         failed=failed,
-        episodes=SimpleNamespace(acting=acting, ended=2),
+        episodes=SimpleNamespace(acting=acting, ended=2, episode=None),
+        delay_meter=SimpleNamespace(found=None),
         given_up=SimpleNamespace(counts={}),
         thinking=SimpleNamespace(model=model, swaps=0, rollbacks=0),
     )

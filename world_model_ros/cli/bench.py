@@ -17,6 +17,10 @@ VERBS = {
     'circle': Verb(f'{_HERE}.bench_circle', 'circle_command', 'Adapting to a changed robot.'),
     'circles': Verb(f'{_HERE}.bench_circles', 'circles_command', 'Its seeds, side by side.'),
     'align': Verb(f'{_HERE}.bench_align', 'align_command', 'Finding a changed camera, alone.'),
+    'latency': Verb(
+        f'{_HERE}.bench_latency', 'latency_command', 'From a picture to its chunk at the guard.'
+    ),
+    'delay': Verb(f'{_HERE}.bench_delay', 'delay_command', 'A slow driver, compensated.'),
     'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
     'kills': Verb(f'{_HERE}.bench_kills', 'kills_command', 'Each process killed at random.'),
     'reaction': Verb(

@@ -113,6 +113,13 @@ AGENT: dict[str, Parameter] = {
     'budget': Parameter(
         0.0, 'Seconds per tick for thinking; 0: 60 % of the period; less if late', low=0.0
     ),
+    'extra_delay': Parameter(
+        0.0,
+        'Seconds between command and effect beside command_offset, which the belief is imagined '
+        'forward over; -1: as measured, from the next episode on',
+        low=-1.0,
+        high=1.0,
+    ),
     'threads': _THREADS,
     'provider': _PROVIDER,
     'device_id': _DEVICE_ID,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from world_model_ros.bundle import Bundle, load_bundle
 from world_model_ros.bundle.providers import CPU_ONLY, ProviderSettings
-from world_model_ros.contract import parse_contract
+from world_model_ros.contract import Contract, parse_contract
 from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor
 from world_model_ros.robots import NOMINAL, Env, Reality, make_env
 
@@ -50,6 +50,7 @@ class Job:
     reality: Reality = NOMINAL
     iteration_count: int | None = None  # planner iterations per tick; None: the bundle's own
     provider: ProviderSettings = CPU_ONLY
+    extra_delay_s: float = 0.0  # that the actors take into account (onboard/tick/command_delay.py)
 
 
 def run_episode(env: Env, actor: Actor, seed: int, arm: str = '') -> EpisodeResult:
@@ -104,47 +105,56 @@ class _Worker:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._contract = parse_contract(job.contract_text)
-        self._env = make_env(self._contract, 0, job.reality)
+        self._env = make_env(self._contract, 0, job.reality, extra_delay_s=job.extra_delay_s)
         self._actors: dict[str, Actor] = {}
         self._bundle: Bundle | None = None
 
     def run(self, arm: str, seed: int) -> EpisodeResult:
         if arm not in self._actors:
-            self._actors[arm] = self._make(arm)
+            self._actors[arm] = make_actor(self._job, self._contract, arm, self._load)
         return run_episode(self._env, self._actors[arm], seed, arm)
 
     def close(self) -> None:
         self._env.close()
 
-    def _make(self, arm: str) -> Actor:
-        if arm == 'random':
-            return RandomActor(self._contract)
-        from world_model_ros.evaluation.bundle_actor import BundleActor, scrambled
-
-        bundle = self._load()
-        if NEEDED[arm] not in bundle.capabilities:
-            raise ValueError(
-                f'arm {arm} needs a bundle with {NEEDED[arm]}; {bundle.path} has '
-                f'{", ".join(bundle.capabilities)}; choose others with --arms'
-            )
-        if arm == 'scrambled':
-            bundle = scrambled(bundle)
-        actor = BundleActor(
-            self._contract, bundle, plan=arm != 'policy', iteration_count=self._job.iteration_count
-        )
-        return BlankedCamera(actor, self._contract) if arm == 'blanked' else actor
-
     def _load(self) -> Bundle:
         if self._bundle is None:
-            if self._job.bundle is None:
-                raise ValueError('this arm needs a bundle')
-            self._bundle = load_bundle(
-                self._job.bundle,
-                self._contract,
-                provider=self._job.provider,
-                without=NOT_FOR_ACTING,
-            )
+            self._bundle = load_for_acting(self._job, self._contract)
         return self._bundle
+
+
+def make_actor(
+    job: Job, contract: Contract, arm: str, load: Callable[[], Bundle] | None = None
+) -> Actor:
+    """Make the actor of an arm; `load` gives the bundle where it is loaded already.
+
+    Raises:
+        ValueError: the job has no bundle, or not one that this arm needs.
+        BundleError: the bundle cannot be used.
+    """
+    if arm == 'random':
+        return RandomActor(contract)
+    from world_model_ros.evaluation.bundle_actor import BundleActor, scrambled
+
+    bundle = load() if load is not None else load_for_acting(job, contract)
+    if NEEDED[arm] not in bundle.capabilities:
+        raise ValueError(
+            f'arm {arm} needs a bundle with {NEEDED[arm]}; {bundle.path} has '
+            f'{", ".join(bundle.capabilities)}; choose others with --arms'
+        )
+    if arm == 'scrambled':
+        bundle = scrambled(bundle)
+    actor = BundleActor(
+        contract, bundle, plan=arm != 'policy', iteration_count=job.iteration_count
+    )
+    return BlankedCamera(actor, contract) if arm == 'blanked' else actor
+
+
+def load_for_acting(job: Job, contract: Contract) -> Bundle:
+    """Load the bundle of a job without what only draws or judges."""
+    if job.bundle is None:
+        raise ValueError('this arm needs a bundle')
+    return load_bundle(job.bundle, contract, provider=job.provider, without=NOT_FOR_ACTING)
 
 
 _WORKER: list[_Worker] = []

@@ -61,8 +61,13 @@ class AgentReport:
                 'provider': thinking.model.provider,
                 'swaps': thinking.swaps,
                 'rollbacks': thinking.rollbacks,
-                'tick_ms.p50': stats.quantile_ms(0.5),
-                'tick_ms.p99': stats.quantile_ms(0.99),
+                'tick_ms.p50': stats.tick.quantile_ms(0.5),
+                'tick_ms.p99': stats.tick.quantile_ms(0.99),
+                'graph_ms.p50': stats.graphs.quantile_ms(0.5),
+                'graph_ms.p99': stats.graphs.quantile_ms(0.99),
+                'overhead_ms.p50': stats.overhead.quantile_ms(0.5),
+                'overhead_ms.p99': stats.overhead.quantile_ms(0.99),
+                **_delays(worker),
                 'iterations': stats.iterations / max(1, stats.ticks),
                 **{f'age.{name}': age for name, age in stats.ages.items()},
                 **{f'source.{name}': count for name, count in stats.sources.items()},
@@ -74,6 +79,20 @@ class AgentReport:
                 'input_error': stats.error,
             },
         )
+
+
+def _delays(worker: Worker) -> dict[str, float | str]:
+    """From the sensor to the command, and from there to what moves."""
+    seen, found = worker.stats.sensor_to_command, worker.delay_meter.found
+    episode = worker.episodes.episode
+    return {
+        'delay_ms.sensor_to_command.p50': seen.quantile_ms(0.5),
+        'delay_ms.sensor_to_command.p99': seen.quantile_ms(0.99),
+        'delay_ms.command_to_effect': 'unknown'
+        if found is None
+        else round(1e3 * found.delay_s, 1),
+        'delay_ms.compensated': 0.0 if episode is None else round(1e3 * episode.extra_delay_s, 1),
+    }
 
 
 def _role(worker: Worker) -> Role:

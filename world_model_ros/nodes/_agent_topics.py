@@ -256,6 +256,7 @@ class AgentTopics:
                         'bundle': {'name': episode.bundle_name, 'digest': episode.digest},
                         'release': episode.release,
                         'first_tick': episode.first_tick,
+                        'extra_delay_s': episode.extra_delay_s,
                         'marks': self._marks,
                         'clock': {
                             'source': self._source,

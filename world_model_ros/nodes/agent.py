@@ -50,6 +50,7 @@ from world_model_ros.wire.cdr import typestore
 
 DIAGNOSTICS_PERIOD_SEC = 1.0
 JOIN_SEC = 2.0  # longer than any tick
+DELAY_PERIOD_SEC = 5.0  # between measurements of the delay from command to effect
 WATCH_PERIOD_SEC = 0.1  # between looks at the guard
 TAKE_IN_SEC = 0.1
 GUARD_HEARS_SEC = 2.0
@@ -82,6 +83,7 @@ class AgentNode(LifecycleNode):
         self.create_timer(
             DIAGNOSTICS_PERIOD_SEC, self._publish_diagnostics, clock=_common.STEADY_CLOCK
         )
+        self.create_timer(DELAY_PERIOD_SEC, self._find_delay, clock=_common.STEADY_CLOCK)
         self.create_timer(WATCH_PERIOD_SEC, self._watch_guard, clock=_common.STEADY_CLOCK)
         if self._value['autoconfigure'] or self._value['autostart']:
             self._auto = self.create_timer(0.0, self._on_auto, clock=_common.STEADY_CLOCK)
@@ -255,6 +257,10 @@ class AgentNode(LifecycleNode):
             self._robot_clock,
             self._acting.problem,
         )
+
+    def _find_delay(self) -> None:
+        if self._worker is not None:
+            self._worker.delay_meter.find()
 
     @property
     def finished(self) -> bool:

@@ -18,6 +18,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
+from world_model_ros.onboard.tick.command_delay import Delay
 from world_model_ros.onboard.tick.sent import SentHistory
 from world_model_ros.reward_function import rewards
 from world_model_ros.robots.bodies import Body
@@ -34,10 +35,11 @@ class Step:
     terminal: bool
     truncated: bool
     action_sent: np.ndarray  # [A] float32 SI, mean of the guard's samples in [t_{k-1}, t_k)
+    # or, with an extra delay, in the interval that is earlier by it
     is_first: bool
     tick: int
     t_ns: int
-    pending: np.ndarray  # [offset_ticks, A] float32, decided but not yet in effect, next first
+    pending: np.ndarray  # [offset_ticks + extra, A] float32, decided but not yet in effect
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -63,8 +65,13 @@ class Env:
         seed: int,
         reality: Reality | None = None,
         body: Body | None = None,
+        extra_delay_s: float = 0.0,
     ) -> None:
-        """Build the robot and its guard; call `reset` before the first step."""
+        """Build the robot and its guard; call `reset` before the first step.
+
+        `extra_delay_s` is what is taken to pass between command and effect, beside the offset
+        (onboard/tick/command_delay.py); what really passes is the reality's.
+        """
         self.contract = contract
         self.robot = SimRobot(contract, seed, reality, body)
         self._seed: int | None = seed
@@ -72,6 +79,7 @@ class Env:
         self._command_ns = round(1e9 / contract.command_rate_hz)
         self._offset_ns = contract.command_offset_ns
         self._names = list(contract.action.names)
+        self._delay = Delay(contract.period_ns, extra_delay_s)
         self._assembler = Assembler(contract)
         self._streams = [(stream, stream_kind(stream.kind)) for stream in contract.streams]
         self._before: dict[str, np.ndarray] | None = None  # the tick that was rated last
@@ -99,9 +107,9 @@ class Env:
         safe = self.contract.safe_action
         rest: np.ndarray = (self._measured() if safe is None else safe).astype(np.float32)
         self._sent = SentHistory(rest)
-        self._pending = deque(
-            [rest] * self.contract.offset_ticks, maxlen=self.contract.offset_ticks
-        )
+        # Decided and not sent yet, up to the tick from which a chunk of this tick counts.
+        ahead = self.contract.offset_ticks + self._delay.ticks - self._delay.sent_ticks
+        self._pending = deque([rest] * ahead, maxlen=ahead)
         self._assembler.clear()
         self._before = None
         return self._step(0.0, is_first=True)
@@ -112,7 +120,8 @@ class Env:
             raise EnvError('the episode is over: call reset() before step()')
         chunk = np.atleast_2d(np.asarray(action, np.float64))  # [H, A]
         now_ns = self._tick * self._period_ns
-        times_ns = [now_ns + self._offset_ns + i * self._period_ns for i in range(len(chunk))]
+        start_ns = now_ns + self._offset_ns + self._delay.wait_ns
+        times_ns = [start_ns + i * self._period_ns for i in range(len(chunk))]
         refusal = self._guard.on_chunk(self._names, times_ns, chunk, now_ns * 1e-9)
         if refusal:
             raise EnvError(refusal)
@@ -137,7 +146,7 @@ class Env:
         truncated = ended and not terminal and not is_first
         self._over = terminal or truncated
         observation = self._observe(t_ns)
-        action_sent = self._sent.mean(t_ns - self._period_ns, t_ns)
+        action_sent = self._delay.executed(self._sent, t_ns - self._period_ns, t_ns)
         if self.contract.reward.function:
             reward = self._rated(observation, action_sent, is_first=is_first)
         return Step(
@@ -149,7 +158,7 @@ class Env:
             is_first=is_first,
             tick=self._tick,
             t_ns=t_ns,
-            pending=np.stack(self._pending),
+            pending=np.stack([*self._delay.on_the_way(self._sent, t_ns), *self._pending]),
         )
 
     def _rated(
@@ -185,6 +194,7 @@ def make_env(
     seed: int,
     reality: Reality | None = None,
     body: Body | None = None,
+    extra_delay_s: float = 0.0,
 ) -> Env:
     """Build the simulated robot a contract describes (or one around a given body)."""
-    return Env(contract, seed, reality, body)
+    return Env(contract, seed, reality, body, extra_delay_s)

@@ -43,13 +43,13 @@ class Load:
     best_effort: bool
 
 
-def stored_images(load: Load) -> list[bytes]:
+def stored_images(width: int, height: int) -> list[bytes]:
     """Serialised pictures of noise, the worst case for compression."""
     random = np.random.default_rng(0)
-    size = load.width * load.height * 3
+    size = width * height * 3
     frames = []
     for _ in range(FRAMES):
-        image = Image(height=load.height, width=load.width, encoding='rgb8', step=load.width * 3)
+        image = Image(height=height, width=width, encoding='rgb8', step=width * 3)
         image.data = random.integers(0, 256, size, np.uint8).tobytes()
         frames.append(serialize_message(image))
     return frames
@@ -109,7 +109,7 @@ class LoadNode(Node):
 
     def run(self) -> float:
         """Publish at the rates asked for; returns how long that took."""
-        frames = stored_images(self.load)
+        frames = stored_images(self.load.width, self.load.height)
         names = list(self.contract.joint_streams[0].names)
         state = JointState(name=names, position=[0.0] * len(names), velocity=[0.0] * len(names))
         joints = serialize_message(state)

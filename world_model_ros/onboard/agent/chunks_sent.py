@@ -17,6 +17,8 @@ from world_model_ros.contract import Contract, Stream
 from world_model_ros.onboard.agent.episode import Port
 from world_model_ros.onboard.agent.given_up import GivenUp
 from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Observation, StreamSample
+from world_model_ros.onboard.tick.command_delay import Delay
+from world_model_ros.onboard.tick.sent import SentHistory
 from world_model_ros.onboard.tick.ticker import Tick
 
 # Stamp of a stream's newest message that is not later than a time, None where there is none.
@@ -30,8 +32,8 @@ class Commands:
         self._contract, self._port, self._arrived = contract, port, arrived
         self.given_up = GivenUp(port.warn)
         self._sending = False
-        # First tick of effect and chunk, as many as can still reach into the future.
-        self._committed: deque[tuple[int, np.ndarray]] = deque(maxlen=contract.offset_ticks + 1)
+        self.delay = Delay(contract.period_ns)  # between command and effect, of this episode
+        self._committed: deque[tuple[int, np.ndarray]] = self._none_committed()
         self._seen_ns: dict[str, int] = {}  # stream -> stamp of its last usable message
         # Streams whose newest message could not be used at the last tick (NaN, damaged): what
         # arrives on them counts only when a tick has used it.
@@ -42,9 +44,17 @@ class Commands:
         self._port.drop_chunk()
         self._sending = False
 
-    def begin(self) -> None:
-        """An episode begins: nothing is under way, nothing was seen."""
-        self._committed.clear()
+    def _none_committed(self) -> deque[tuple[int, np.ndarray]]:
+        """First tick of effect and chunk, as many as can still reach into the future."""
+        return deque(maxlen=self._contract.offset_ticks + self.delay.ticks + 1)
+
+    def begin(self, extra_delay_s: float = 0.0) -> None:
+        """An episode begins: nothing is under way, nothing was seen.
+
+        `extra_delay_s` passes between command and effect beside `command_offset`.
+        """
+        self.delay = Delay(self._contract.period_ns, extra_delay_s)
+        self._committed = self._none_committed()
         self._seen_ns.clear()
         self._broken.clear()
 
@@ -98,9 +108,10 @@ class Commands:
 
     def send(self, tick: Tick, chunk: np.ndarray) -> None:
         """Send the chunk [H, A] decided at a tick."""
-        start_ns = tick.t_ns + self._contract.command_offset_ns
+        start_ns = tick.t_ns + self._contract.command_offset_ns + self.delay.wait_ns
         self._sending = self._port.send_chunk(start_ns, chunk)
-        self._committed.append((tick.index + self._contract.offset_ticks, chunk))
+        first = tick.index + self._contract.offset_ticks + self.delay.ticks
+        self._committed.append((first, chunk))
         self.given_up.sent()
 
     def give_up(self) -> bool:
@@ -110,13 +121,20 @@ class Commands:
         self.rest()
         return True
 
-    def pending(self, index: int, sent: np.ndarray, by_hand: bool = False) -> np.ndarray:
-        """What will be executed until a chunk of this tick takes effect: [offset_ticks, A].
+    def pending(
+        self, tick: Tick, sent: np.ndarray, history: SentHistory, by_hand: bool = False
+    ) -> np.ndarray:
+        """What will be executed until a chunk of this tick counts: [offset_ticks + delay, A].
 
-        While a person drives (`by_hand`) nobody knows: what was sent is taken to go on.
+        What was sent already (`history`) and has not moved anything yet is known. While a person
+        drives (`by_hand`) nobody knows the rest: what moved the robot last (`sent`) is taken to go
+        on.
         """
-        rows = []
-        for step in range(index, index + self._contract.offset_ticks):
+        index, rows = tick.index, self.delay.on_the_way(history, tick.t_ns)
+        end = index + self._contract.offset_ticks + self.delay.ticks
+        if rows:
+            sent = rows[-1]
+        for step in range(index + len(rows), end):
             row = self._contract.safe_action if self._sending or index == 0 else None
             for start, chunk in self._committed:
                 if self._sending and start <= step < start + len(chunk):

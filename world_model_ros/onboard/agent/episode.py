@@ -15,6 +15,8 @@ import numpy as np
 from world_model_ros.bundle import Bundle
 from world_model_ros.onboard.tick.tick_record import TickRecord
 
+MOST_DELAY_SEC = 1.0  # taken into account beside command_offset
+
 
 @dataclass
 class Episode:
@@ -30,6 +32,7 @@ class Episode:
     release: int = 0  # of the model that acts
     bundle_name: str = ''  # '' for none: the collector acts
     digest: str = ''
+    extra_delay_s: float = 0.0  # between command and effect, beside command_offset
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Options:
     explore_ticks: int = 0  # an exploring episode ends after so many; 0: as the contract says
     explore_reach: float = 0.1  # rad or m; positions
     explore_speed: float = 0.1  # share of the rate limit; positions
+    extra_delay: float = 0.0  # s between command and effect; -1: as measured
 
     def __post_init__(self) -> None:
         """Check what a parameter file may hold."""
@@ -55,6 +59,11 @@ class Options:
         if not 0.0 <= self.explore_std <= 1.0:
             raise ValueError(
                 f'explore_std is {self.explore_std}: expected 0 to 1, a share of half the range'
+            )
+        if self.extra_delay != -1.0 and not 0.0 <= self.extra_delay <= MOST_DELAY_SEC:
+            raise ValueError(
+                f'extra_delay is {self.extra_delay}: expected -1 (as measured) or 0 to '
+                f'{MOST_DELAY_SEC:g} s'
             )
 
     def evaluates(self, count: int) -> bool:

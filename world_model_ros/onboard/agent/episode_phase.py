@@ -142,11 +142,18 @@ class EpisodePhase:
         self._end_asked_s = None
         self._gate.begun()
         self.previous = None
-        self._commands.begin()
+        self._commands.begin(self._extra_delay_s())
         self._thinking.swap(safe=True, between=True)
         self._thinking.begin(self._new_episode(acting))
         self._schedule.restart()
         self._wait_for(Phase.WAITING_FOR_INPUTS)
+
+    def _extra_delay_s(self) -> float:
+        """As the parameter says, or as measured; until it can be told, as before."""
+        if self._options.extra_delay >= 0.0:
+            return self._options.extra_delay
+        found = self._inputs.delay_meter.found
+        return self._commands.delay.extra_ns * 1e-9 if found is None else found.delay_s
 
     def _new_episode(self, acting: bool, first_tick: int = 0) -> Episode:
         name = str(uuid.uuid4())
@@ -159,6 +166,7 @@ class EpisodePhase:
         episode = Episode(name, key, self._begun - 1, acting, first_tick)
         episode.eval = self._options.eval or evaluates
         episode.explore = self._options.explore and not episode.eval
+        episode.extra_delay_s = self._commands.delay.extra_ns * 1e-9
         self.episode = episode
         self.announce(episode)
         return episode

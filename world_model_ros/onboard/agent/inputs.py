@@ -18,6 +18,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
+from world_model_ros.onboard.agent.delay_meter import DelayMeter
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
 from world_model_ros.onboard.tick.sent import SentHistory
 
@@ -37,6 +38,7 @@ class Inputs:
         safe = contract.safe_action
         self._safe = np.zeros(contract.action_dim, np.float32) if safe is None else safe
         self.sent = SentHistory(self._safe)
+        self.delay_meter = DelayMeter(contract)
         self.changed = threading.Condition()
         self.version = 0  # counts changes, so that none is slept through
         self._rewards: deque[tuple[int, float, bool]] = deque(maxlen=_REWARDS)
@@ -69,6 +71,7 @@ class Inputs:
         with self.changed:
             if not self.sent.count(stamp_ns, stamp_ns + 1):  # a guard in lockstep may say it again
                 self.sent.add(stamp_ns, values)
+                self.delay_meter.put_sent(stamp_ns, values)
             self.guard_source = source
             if self._first_sent_ns is None:
                 self._first_sent_ns = stamp_ns
@@ -111,6 +114,7 @@ class Inputs:
         with self.changed:
             self.assembler.clear()
             self.sent.clear()
+            self.delay_meter.clear()
             self._rewards.clear()
             self._interventions.clear()
 

@@ -20,7 +20,9 @@ _BINS = 5000  # up to 0.5 s; a longer tick counts as that long
 class Stats:
     """Everything since the node was configured."""
 
-    def __init__(self) -> None:
+    def __init__(self, command_offset_s: float = 0.0, stream: str = '') -> None:
+        """Begin at 0; the delay from the sensor to the command is that from `stream`."""
+        self._offset_s, self._stream = command_offset_s, stream
         self.ticks = 0
         self.late = 0  # left after the command offset, or skipped
         self.skipped = 0
@@ -29,7 +31,10 @@ class Stats:
         self.sources: dict[str, int] = {}
         self.ages: dict[str, float] = {}
         self.error = ''
-        self._durations: np.ndarray = np.zeros(_BINS, np.int64)
+        self.tick = Histogram()
+        self.graphs = Histogram()  # of a tick, inside of graphs
+        self.overhead = Histogram()  # of a tick, outside of graphs
+        self.sensor_to_command = Histogram()  # from stamp to chunk
 
     def add(
         self,
@@ -52,12 +57,28 @@ class Stats:
             if sample.error:
                 errors.append(sample.error)
         self.error = '; '.join(errors)
-        self._durations[min(int(duration_s / _BIN_SEC), _BINS - 1)] += 1
+        self.tick.add(duration_s)
+        self.graphs.add(decision.graph_s)
+        self.overhead.add(duration_s - decision.graph_s)
+        sample = observation.samples.get(self._stream)
+        if sample is not None and sample.valid:
+            self.sensor_to_command.add(sample.age_s + self._offset_s + lateness_s)
+
+
+class Histogram:
+    """Percentiles of durations."""
+
+    def __init__(self) -> None:
+        self._counts: np.ndarray = np.zeros(_BINS, np.int64)
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self._counts[min(max(int(seconds / _BIN_SEC), 0), _BINS - 1)] += 1
 
     def quantile_ms(self, share: float) -> float:
-        """The duration of a tick that `share` of all ticks do not exceed."""
-        total = int(self._durations.sum())
+        """The duration that `share` of all do not exceed."""
+        total = int(self._counts.sum())
         if not total:
             return 0.0
-        place = int(np.searchsorted(np.cumsum(self._durations), share * total))
+        place = int(np.searchsorted(np.cumsum(self._counts), share * total))
         return 1e3 * _BIN_SEC * (min(place, _BINS - 1) + 1)

@@ -45,12 +45,14 @@ class Worker:
         options: Options,
     ) -> None:
         self.contract = contract
-        self.stats = Stats()
+        stream = contract.tick_stream or contract.streams[0].name
+        self.stats = Stats(contract.command_offset_s, stream)
         self.snapshot: Snapshot | None = None
         self.state = State(Phase.STARTING)
         self._inputs, self._schedule, self._port = inputs, schedule, port
         self._commands = Commands(contract, port, inputs.assembler.newest_stamp_ns)
         self.given_up = self._commands.given_up
+        self.delay_meter = inputs.delay_meter
         self.thinking = Thinking(contract, swap, port, options, schedule.lockstep)
         self.episodes = EpisodePhase(
             contract,
@@ -141,11 +143,13 @@ class Worker:
         self._inputs.rest_where_measured(observation)
         sent = self._advance_to(tick, before_ns, first)
         self._commands.see(observation)
+        self._inputs.delay_meter.see(observation, first)
         reward, terminal = (0.0, False) if first else self._inputs.reward(before_ns, tick.t_ns)
         intervention = '' if first else self._inputs.intervened(before_ns, tick.t_ns)
         if intervention:
             self.thinking.drop_plan()
-        pending = self._commands.pending(tick.index, sent, by_hand=intervention in BY_OTHERS)
+        by_hand = intervention in BY_OTHERS
+        pending = self._commands.pending(tick, sent, self._inputs.sent, by_hand=by_hand)
         left_s = self._schedule.left_s(tick)
         decision = self.thinking.step(
             observation, sent, pending, first, tick.index, episode, left_s
@@ -201,10 +205,11 @@ class Worker:
         """Imagine the ticks that were passed over; return what was executed over the last one."""
         if first:
             return self._inputs.resting_action(tick.t_ns)
+        sent, delay = self._inputs.sent, self._commands.delay
         if not tick.skipped:
-            return self._inputs.sent.mean(before_ns, tick.t_ns)
+            return delay.executed(sent, before_ns, tick.t_ns)
         period_ns = self.contract.period_ns
         for ago in range(min(tick.skipped, MAX_SKIPPED_STEPS), 0, -1):
             end_ns = tick.t_ns - ago * period_ns
-            self.thinking.skip(self._inputs.sent.mean(end_ns - period_ns, end_ns))
-        return self._inputs.sent.mean(tick.t_ns - period_ns, tick.t_ns)
+            self.thinking.skip(delay.executed(sent, end_ns - period_ns, end_ns))
+        return delay.executed(sent, tick.t_ns - period_ns, tick.t_ns)

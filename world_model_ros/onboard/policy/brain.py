@@ -45,6 +45,7 @@ class Decision:
     plan_value: float = math.nan  # of the chunk, over the return scale
     policy_value: float = math.nan  # of the policy's rollout, over the return scale
     failure: str = ''  # which graph gave NaN or infinity: such a model must not act on
+    graph_s: float = 0.0  # of the time that it took, inside of graphs
 
 
 class Brain:
@@ -115,6 +116,7 @@ class Brain:
             tick: index of the tick, for the random numbers.
             deadline_s: on the clock; None is now + budget, infinity runs all iterations.
         """
+        spent_s = self._graphs.spent_s
         if deadline_s is None:
             deadline_s = self._clock() + self.budget_s
         if is_first:
@@ -153,6 +155,7 @@ class Brain:
             plan.value,
             plan.policy_value,
             failure,
+            self._graphs.spent_s - spent_s,
         )
 
     def burn_in(self, history: Iterable[tuple[Observation, np.ndarray, bool]]) -> None:

@@ -10,6 +10,7 @@ bundle.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -77,6 +78,7 @@ class Graphs:
     ) -> None:
         """Take the bundle's capabilities, or others that stand for them."""
         able = bundle.capabilities if capabilities is None else capabilities
+        self.spent_s = 0.0  # inside of graphs, of the steady clock; only ever grows
         self._observe = able.get('observe')
         self._decode = able.get('decode')
         self._imagine = able['imagine']
@@ -136,6 +138,14 @@ class Graphs:
                 [f'it has {lacks}: it can observe but not act; export it with a policy or a plan'],
             )
 
+    def _run(
+        self, session: Session, outputs: Sequence[str], feed: Mapping[str, np.ndarray]
+    ) -> Any:
+        begun_s = time.monotonic()
+        found = session.run(outputs, feed)
+        self.spent_s += time.monotonic() - begun_s
+        return found
+
     def observe(
         self,
         belief: np.ndarray,
@@ -154,7 +164,7 @@ class Graphs:
         feed['ages'] = ages.reshape(1, -1)
         for name, array in arrays.items():
             feed[f'obs_{name}'] = array[np.newaxis]
-        out, surprise = self._observe.run(('belief_out', 'surprise'), feed)
+        out, surprise = self._run(self._observe, ('belief_out', 'surprise'), feed)
         return Observed(out, float(surprise[0]))
 
     def outcomes(
@@ -167,7 +177,7 @@ class Graphs:
         feed['belief'] = belief
         feed['action'] = action.reshape(1, -1)
         feed['next_belief'] = next_belief
-        reward, continuation = self._outcomes.run(('reward', 'continuation'), feed)
+        reward, continuation = self._run(self._outcomes, ('reward', 'continuation'), feed)
         return Outcomes(float(reward[0]), float(continuation[0]))
 
     def value(self, belief: np.ndarray) -> float:
@@ -175,20 +185,20 @@ class Graphs:
         if self._value is None:
             return math.nan
         self._value_feed['belief'] = belief
-        return float(self._value.run(('value',), self._value_feed)[0][0])
+        return float(self._run(self._value, ('value',), self._value_feed)[0][0])
 
     def imagine(self, belief: np.ndarray, action: np.ndarray) -> np.ndarray:
         """The belief [1, B] one tick later under an action [A]."""
         self._imagine_feed['belief'] = belief
         self._imagine_feed['action'] = action.reshape(1, -1)
-        out: np.ndarray = self._imagine.run(('belief_out',), self._imagine_feed)[0]
+        out: np.ndarray = self._run(self._imagine, ('belief_out',), self._imagine_feed)[0]
         return out
 
     def policy(self, belief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [A] of the policy's action."""
         assert self._policy is not None
         self._policy_feed['belief'] = belief
-        mean, std = self._policy.run(('action_mean', 'action_std'), self._policy_feed)
+        mean, std = self._run(self._policy, ('action_mean', 'action_std'), self._policy_feed)
         return mean[0], std[0]
 
     def decode(self, belief: np.ndarray, streams: Sequence[str]) -> list[np.ndarray]:
@@ -201,7 +211,8 @@ class Graphs:
         """One planner iteration; the names of the arguments are the graph's inputs."""
         assert self._plan is not None
         self._plan_feed.update(feed)
-        mean, std, best, value, index, policy_value = self._plan.run(
+        mean, std, best, value, index, policy_value = self._run(
+            self._plan,
             ('mean_out', 'std_out', 'best', 'best_value', 'best_index', 'policy_value'),
             self._plan_feed,
         )
