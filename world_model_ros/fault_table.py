@@ -106,6 +106,16 @@ AGENT = (
         'ticks without a usable observation',
         'world-model doctor --contract FILE measures the topics',
     ),
+    FaultKind(
+        'rejected_ticks',
+        'every plan would take joints out of their limits: held',
+        'move the robot inwards by hand, or look at the limits of the contract',
+    ),
+    FaultKind(
+        'surprised_ticks',
+        'the model is surprised by what it sees',
+        'look at camera, light and load; control.on_surprise says what the agent does',
+    ),
 )
 
 # Values of the recorder's diagnostics.

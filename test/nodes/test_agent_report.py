@@ -15,6 +15,7 @@ from world_model_ros.nodes._agent_report import AgentReport
 from world_model_ros.onboard.agent.given_up import CALM, ERROR, WARN
 from world_model_ros.onboard.agent.stats import Stats
 from world_model_ros.onboard.agent.worker_state import Phase, State
+from world_model_ros.onboard.policy.surprise import SurpriseWatch
 
 OK = (CALM, '')
 
@@ -47,6 +48,7 @@ def published(
         failed=failed,
         episodes=SimpleNamespace(acting=acting, ended=2, episode=None),
         delay_meter=SimpleNamespace(found=None),
+        surprise=SurpriseWatch(),
         given_up=SimpleNamespace(counts={}),
         thinking=SimpleNamespace(model=model, swaps=0, rollbacks=0),
     )

@@ -31,6 +31,7 @@ from world_model_ros.deploy.supervisor import Supervisor
 RATE_HZ = 30.0
 COMMANDS_PER_TICK = 2
 MAX_AGES = 3.0  # in periods of a stream: a busy machine may lose a frame
+SEGMENT_TICKS = 100_000  # nothing is recorded
 START_S = 60.0  # for agent and guard to start on a busy machine
 ENDS_S = 10.0
 
@@ -120,7 +121,7 @@ def make_robot(contract: Contract, path: Path) -> Contract:
         stream['max_age'] = round(MAX_AGES / RATE_HZ, 3)
         if stream['kind'] == 'image':
             stream['fit'] = 'crop'
-    robot['episode'] = {'reset': 'none'}
+    robot['episode'] = {'reset': 'none', 'segment_ticks': SEGMENT_TICKS}
     robot.pop('reward', None)
     path.write_text(yaml.safe_dump(robot, sort_keys=False), encoding='utf-8')
     return load_contract(path)

@@ -44,6 +44,9 @@ OWN_FILES = frozenset(
 MAX_MEGABYTES_ENV = 'WORLD_MODEL_MAX_BUNDLE_MB'
 MAX_MEGABYTES = 64
 LARGEST_SETTING_MB = 2000  # ONNX Runtime and the store hold a whole file in memory
+# Added by `plan` to the value of a candidate whose predicted joints leave the limits, where the
+# manifest's planner says `limits_joints`. No return over the return scale comes near it.
+REJECTED_VALUE = -1000.0
 FIXED_CANDIDATES = 4  # policy rollout, previous plan, safe action, mean; samples come after
 
 FLOAT = np.dtype(np.float32)

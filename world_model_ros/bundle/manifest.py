@@ -66,6 +66,10 @@ FIELDS: dict[str, type] = {
 }
 # What format 2 has beside them.
 FIELDS_2: dict[str, type] = {**FIELDS, 'capabilities': list, 'sizes': dict}
+# What format 2 may have: without `surprise` no surprise is out of the ordinary.
+OPTIONAL_2: dict[str, type] = {'surprise': dict}
+SURPRISE_KEYS = {'ticks', 'limit'}
+MAX_SURPRISE_TICKS = 1000
 MAX_SIZE = 65_536  # of a goal, a query, an answer, the joints that a plan predicts
 _SHA256 = re.compile(r'[0-9a-f]{64}\Z')
 
@@ -82,10 +86,12 @@ def write_manifest(
     family: str = 'dreamer',
     golden_tolerance: float = GOLDEN_TOLERANCE,
     sizes: Mapping[str, int] | None = None,
+    surprise: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Hash the files that lie in `directory` and write manifest.json, as the last of them.
 
-    The capabilities are those whose graphs lie there.
+    The capabilities are those whose graphs lie there. `surprise` says which surprise is out of the
+    ordinary: a mean over `ticks` ticks above `limit`.
 
     Returns:
         The manifest as written.
@@ -116,6 +122,7 @@ def write_manifest(
         'golden': {'tolerance': golden_tolerance},
         'capabilities': [name for name in CAPABILITIES if f'{name}.onnx' in files],
         'sizes': dict(sizes or {}),
+        **({} if surprise is None else {'surprise': dict(surprise)}),
     }
     problems = manifest_problems(manifest)
     if problems:
@@ -152,17 +159,18 @@ def manifest_problems(manifest: Any) -> list[str]:
             'use a bundle of one of them, or update'
         ]
     fields = FIELDS if version == 1 else FIELDS_2
+    optional = {} if version == 1 else OPTIONAL_2
     problems = [
         f'{MANIFEST}: {key} is {_show(manifest[key])}; expected {_type_name(kind)}'
         if key in manifest
         else f'{MANIFEST}: {key} is missing'
-        for key, kind in fields.items()
+        for key, kind in {**fields, **{k: v for k, v in optional.items() if k in manifest}}.items()
         if not _is_a(manifest.get(key), kind)
     ]
     problems += [
         f'{MANIFEST}: {_show(key)} is no field of format {version}'
         for key in manifest
-        if key not in fields
+        if key not in fields and key not in optional
     ]
     if problems:
         return problems
@@ -173,6 +181,7 @@ def manifest_problems(manifest: Any) -> list[str]:
     return [
         *_file_problems(manifest['files'], capabilities_of(manifest), version),
         *_number_problems(manifest),
+        *_surprise_problems(manifest.get('surprise')),
         *_planner_problems(manifest['planner'], 'plan' in capabilities_of(manifest)),
         *_interface_problems(manifest),
     ]
@@ -278,6 +287,23 @@ def _number_problems(manifest: dict[str, Any]) -> list[str]:
             f'{MANIFEST}: golden.tolerance is {_show(tolerance)}; at most {MAX_TOLERANCE}'
         )
     return problems
+
+
+def _surprise_problems(surprise: dict[str, Any] | None) -> list[str]:
+    """What is wrong with `surprise`; None: the bundle does not say."""
+    if surprise is None:
+        return []
+    ticks, limit = surprise.get('ticks'), surprise.get('limit')
+    if (
+        set(surprise) != SURPRISE_KEYS
+        or not (_is_a(ticks, int) and 1 <= ticks <= MAX_SURPRISE_TICKS)
+        or not (_is_a(limit, float) and limit > 0)
+    ):
+        return [
+            f'{MANIFEST}: surprise is {_show(surprise)}; expected ticks, an integer of 1 to '
+            f'{MAX_SURPRISE_TICKS}, and limit, a number above 0'
+        ]
+    return []
 
 
 def _planner_problems(planner: dict[str, Any], plans: bool) -> list[str]:

@@ -21,6 +21,7 @@ CONTROL_KEYS = (
     'command_rate',
     'command_timeout',
     'frames_per_tick',
+    'on_surprise',
 )
 
 
@@ -42,6 +43,7 @@ def read_control(top: Section, problems: Problems, streams: list[Stream]) -> dic
     rate = section.number('command_rate', 'hertz', high=MAX_RATE_HZ)
     timeout = section.number('command_timeout', 'seconds', high=MAX_PERIOD_SEC)
     frames = section.integer('frames_per_tick', 1, low=1)
+    surprise = section.choice('on_surprise', ('none', 'slow', 'hold', 'hand_over'), 'none')
     tick = Section(section.get('tick', None), 'control.tick', problems, ('source', 'stream'))
     source = tick.choice('source', ('timer', 'sim_time', 'stream', 'lockstep'))
     stream = tick.text('stream', '')
@@ -95,6 +97,7 @@ def read_control(top: Section, problems: Problems, streams: list[Stream]) -> dic
         'command_rate_hz': rate,
         'command_timeout_s': timeout,
         'frames_per_tick': frames,
+        'on_surprise': surprise,
     }
 
 

@@ -133,6 +133,7 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
     body = _read_body(top)
     if action is not None:
         _check_hold(action, streams, problems)
+        _check_slow(action, control['on_surprise'], problems)
     if problems.found or action is None:
         raise ContractError(file, problems.found)
     return Contract(
@@ -185,6 +186,17 @@ def _check_hold(action: Action, streams: Sequence[Stream], problems: Problems) -
             action.safe,
             f'{", ".join(silent)} in a joints stream, to know where to hold them',
             'add the joints that are missing to the names of a joints stream',
+        )
+
+
+def _check_slow(action: Action, on_surprise: str, problems: Problems) -> None:
+    """Half of an effort is not half of a speed: the robot would sink."""
+    if on_surprise == 'slow' and problems.clean('action') and command_kind(action.kind).may_fall:
+        problems.add(
+            'control.on_surprise',
+            on_surprise,
+            f'none, hold or hand_over where the action is {action.kind}',
+            'write hold: half of such a command is not half of the speed',
         )
 
 

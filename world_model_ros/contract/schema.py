@@ -26,6 +26,7 @@ TickSource = Literal['timer', 'sim_time', 'stream', 'lockstep']
 SafeAction = Literal['zero', 'hold']
 RewardSampling = Literal['sum', 'last']
 Reset = Literal['service', 'manual', 'none']
+OnSurprise = Literal['none', 'slow', 'hold', 'hand_over']
 
 
 LATER = 'later'  # field metadata: the key came after format 1 was fixed
@@ -137,6 +138,8 @@ class Contract:
     reward: Reward
     episode: Episode
     text: str
+    # What the agent does where its model is more surprised than on held-out data.
+    on_surprise: OnSurprise = later('none')
     # Simulated body, NAME or NAME:ARGUMENT; empty: the one called like the robot, if there is one.
     body: str = later('')
 

@@ -83,6 +83,14 @@ class Decodes(Protocol):
 
 
 @runtime_checkable
+class DecodesVectors(Protocol):
+    """A world model that can say where joints are without drawing a picture, while it plans."""
+
+    def decode_vectors(self, belief: torch.Tensor) -> Observation:
+        """Return float [B, n] per vector stream, in SI units."""
+
+
+@runtime_checkable
 class DecodingWorldModel(WorldModel, Decodes, Protocol):
     """A world model whose beliefs can be drawn."""
 

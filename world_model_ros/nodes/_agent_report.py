@@ -76,6 +76,10 @@ class AgentReport:
                 **lacking.ignored(),
                 **topics.boundary.values(),
                 'guard': _of_guard(link),
+                'rejected_ticks': stats.rejected,
+                'surprise.mean': worker.surprise.mean,
+                'surprise.limit': worker.surprise.limit,
+                'surprised_ticks': worker.surprise.surprised_ticks,
                 'input_error': stats.error,
             },
         )
@@ -118,6 +122,8 @@ def _level_and_text(
         return _common.ERROR, f'{text}: {not_acting}'
     if state.phase is Phase.NO_GUARD:
         return _common.ERROR, text
+    if state.phase is Phase.SURPRISED:
+        return _common.WARN, text
     if clock.silent_s > CLOCK_SILENT_SEC:
         return _common.WARN, f'{text}: /clock stands still for {clock.silent_s:.0f} s'
     if lacks:

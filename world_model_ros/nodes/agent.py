@@ -120,6 +120,7 @@ class AgentNode(LifecycleNode):
         result = super().on_activate(state)
         topics.wait_for_guard(GUARD_HEARS_SEC)
         self._acting.begun(link)
+        worker.handed_over = False
         link.role = Role.ACTIVE
         topics.allow_chunks()
         # What came in while this waited for the guard is taken in first: it is not the present.
@@ -180,6 +181,11 @@ class AgentNode(LifecycleNode):
         if self._worker is None or self._link is None:
             return
         acting, log = self._acting, self.get_logger()
+        if self._worker.handed_over and self._link.role is Role.ACTIVE:
+            acting.handed_over(f'{self._worker.state.text}: activate the agent again yourself')
+            log.error(f'handed over: {acting.problem}')
+            self.trigger_deactivate()
+            return
         step = acting.look(self._link.role, self._link, time.monotonic())
         if step is Step.STAND_BACK:
             log.error(f'back to shadow: {acting.problem}')

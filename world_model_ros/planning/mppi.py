@@ -9,12 +9,17 @@ the models' protocol; knows no family.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
-from world_model_ros.families.protocol import WorldModel
+from world_model_ros.bundle.format_names import REJECTED_VALUE
+from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.families.protocol import DecodesVectors, WorldModel
 
 # Rows of the candidate batch that are always there, in this order; sampled rows follow.
 POLICY, PREVIOUS, SAFE, MEAN, FIXED = 0, 1, 2, 3, 4
@@ -44,14 +49,50 @@ class PlannerConfig:
         return asdict(self)
 
 
+def limited_joints(model: WorldModel, contract: Contract) -> dict[str, list[tuple[int, int]]]:
+    """Return, per vector stream, (action, place in the array) of joints that are commanded.
+
+    Only of those whose command is a position: its limits are those of the joint. Empty where the
+    model cannot say where joints are. A joint that turns without end has no limits.
+    """
+    action = contract.action
+    if not isinstance(model, DecodesVectors) or not command_kind(action.kind).positions:
+        return {}
+    found: dict[str, list[tuple[int, int]]] = {}
+    for stream in contract.vector_streams:
+        turning = stream_kind(stream.kind).turning(stream)
+        places = stream_kind(stream.kind).positions(stream, np.arange(stream.shape[0]))
+        rows = [
+            (action.names.index(name), int(place))
+            for name, place in places.items()
+            if name in action.names and int(place) not in turning
+        ]
+        if rows:
+            found[stream.name] = rows
+    return found
+
+
 class PlanIteration(nn.Module):
     """Score candidates by imagined return and refit the sampling distribution."""
 
     return_scale: torch.Tensor
 
-    def __init__(self, model: WorldModel, config: PlannerConfig, return_scale: float) -> None:
+    def __init__(
+        self,
+        model: WorldModel,
+        config: PlannerConfig,
+        return_scale: float,
+        joints: Mapping[str, list[tuple[int, int]]] | None = None,
+        tolerance: float = 0.0,
+    ) -> None:
+        """Plan with a model.
+
+        ``joints``, as ``limited_joints`` gives them, must not be predicted outside of the box by
+        more than ``tolerance``, in the unit of the action.
+        """
         super().__init__()
         self.model, self.config = model, config
+        self.joints, self.tolerance = dict(joints or {}), tolerance
         # A buffer: it changes from release to release like the weights.
         self.register_buffer('return_scale', torch.tensor(return_scale))
 
@@ -107,6 +148,8 @@ class PlanIteration(nn.Module):
             states.append(state)
         plans = torch.stack(actions, 1)  # [N + 4, H, A]
         values = self._returns(states, actions) / self.return_scale  # [N + 4]
+        if self.joints:
+            values = values + self._rejected(states[1:], low, high)
 
         favoured = torch.cat([values[:PREVIOUS] + c.policy_margin, values[PREVIOUS:]])
         top, index = torch.topk(favoured, c.num_elites)
@@ -127,6 +170,27 @@ class PlanIteration(nn.Module):
             values[POLICY : POLICY + 1],
             values,
         )
+
+    def _rejected(
+        self, states: list[torch.Tensor], low: torch.Tensor, high: torch.Tensor
+    ) -> torch.Tensor:
+        """Return 0 for a candidate whose predicted joints stay in the box, else far less, [N + 4].
+
+        The further they leave it, the less: where all do, the one that leaves it least is best.
+        """
+        assert isinstance(self.model, DecodesVectors)
+        count = states[0].shape[0]
+        predicted = self.model.decode_vectors(torch.cat(states))  # [H * (N + 4), n] each
+        beyond = torch.zeros(len(states) * count)
+        for name, rows in self.joints.items():
+            actions = torch.tensor([action for action, _ in rows])
+            places = torch.tensor([place for _, place in rows])
+            at = predicted[name].index_select(-1, places)
+            least = low.index_select(0, actions) - self.tolerance
+            most = high.index_select(0, actions) + self.tolerance
+            beyond = beyond + (torch.relu(least - at) + torch.relu(at - most)).sum(-1)
+        beyond = beyond.reshape(len(states), count).sum(0)
+        return torch.where(beyond > 0.0, REJECTED_VALUE - beyond, torch.zeros_like(beyond))
 
     def _returns(self, states: list[torch.Tensor], actions: list[torch.Tensor]) -> torch.Tensor:
         """Return discounted imagined returns [N + 4] of H + 1 states [N + 4, B] and H actions."""

@@ -267,9 +267,11 @@ class Dreamer(nn.Module):
         for name in self.pictures:
             pixels = self.decoders[name](belief).permute(0, 2, 3, 1)
             out[name] = (pixels.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)
-        if self.vector_decoder is not None:
-            out.update(self._joints(self.vector_decoder(belief)))
-        return out
+        return {**out, **self.decode_vectors(belief)}
+
+    def decode_vectors(self, belief: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return joints float32 [B, n] per vector stream."""
+        return {} if self.vector_decoder is None else self._joints(self.vector_decoder(belief))
 
     def _joints(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
         out, at = {}, 0

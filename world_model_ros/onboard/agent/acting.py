@@ -77,6 +77,10 @@ class Acting:
         """A person has deactivated the agent."""
         self._wanted = False
 
+    def handed_over(self, why: str) -> None:
+        """The agent gives the robot to a person, who must activate it again."""
+        self.problem, self._wanted = why, False
+
     def look(self, role: Role, guard: GuardView, now_s: float) -> Step:
         """What to do at this time of the steady clock."""
         if role is Role.ACTIVE:

@@ -28,6 +28,7 @@ class Stats:
         self.skipped = 0
         self.invalid = 0
         self.iterations = 0
+        self.rejected = 0  # ticks whose plans would all have taken joints out of their limits
         self.sources: dict[str, int] = {}
         self.ages: dict[str, float] = {}
         self.error = ''
@@ -50,6 +51,7 @@ class Stats:
         self.late += tick.skipped + (lateness_s > 0.0)
         self.invalid += not observation.valid
         self.iterations += decision.iterations
+        self.rejected += decision.rejected
         self.sources[decision.source] = self.sources.get(decision.source, 0) + 1
         errors = []
         for name, sample in observation.samples.items():

@@ -114,7 +114,8 @@ class Thinking:
             mind = self._swap.acting.mind
             decision = mind.step(observation, sent, pending, first, tick, deadline_s)
         self._swap.note(observation, sent, first)
-        if episode.explore and not decision.failure and decision.source != 'explore':
+        moves = decision.source not in ('explore', 'safe') and not decision.failure
+        if episode.explore and moves:
             noise = self._displacement(tick, len(decision.chunk), first)
             chunk = np.clip(decision.chunk + noise, self._low, self._high)
             decision = replace(decision, chunk=chunk.astype(np.float32))

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.agent.chunks_sent import Commands
 from world_model_ros.onboard.agent.episode import Options, Port, Snapshot
 from world_model_ros.onboard.agent.episode_phase import End, EpisodePhase
@@ -24,6 +26,8 @@ from world_model_ros.onboard.agent.schedule import Schedule
 from world_model_ros.onboard.agent.stats import Stats
 from world_model_ros.onboard.agent.thinking import Thinking
 from world_model_ros.onboard.agent.worker_state import Phase, State
+from world_model_ros.onboard.policy.brain import Decision
+from world_model_ros.onboard.policy.surprise import SurpriseWatch, slowed
 from world_model_ros.onboard.policy.swap import Swap
 from world_model_ros.onboard.tick.ticker import Tick
 
@@ -64,6 +68,11 @@ class Worker:
             self.thinking,
             self._show,
         )
+        self.surprise = SurpriseWatch()
+        self._positions = command_kind(contract.action.kind).positions
+        # Too much surprise, and the contract says hand_over: nothing is sent until a person has
+        # activated the agent again.
+        self.handed_over = False
         self.stopping = False
         self._thread = threading.Thread(target=self._run, name='ticks', daemon=True)
         self.failed = False
@@ -154,11 +163,14 @@ class Worker:
         decision = self.thinking.step(
             observation, sent, pending, first, tick.index, episode, left_s
         )
+        surprised = self.surprise.see(first, self.thinking.model.surprise, decision.surprise)
+        decision, untrusted = self._react(surprised, decision, pending)
         end = episodes.ends(tick.index)
         missing = '' if self._schedule.lockstep else self._commands.too_old(tick.t_ns)
         goes_on = end is None or (end is End.SEGMENT and not self.thinking.swap_waits)
         trouble = self._port.guard_problem() if episode.acting else ''
-        usable = goes_on and not (terminal or missing or trouble or decision.failure)
+        broken = missing or trouble or decision.failure or untrusted
+        usable = goes_on and not (terminal or broken)
         if usable and episode.acting and episodes.acting:
             self._commands.send(tick, decision.chunk)
         elif self._commands.give_up():
@@ -172,13 +184,13 @@ class Worker:
         record.last = terminal or end is not None
         record.intervention = bool(intervention)
         record.reward, record.lateness = reward, lateness_s
-        if decision.failure or trouble or (missing and episode.acting):
+        if decision.failure or trouble or ((missing or untrusted) and episode.acting):
             record.source = 'safe'
             record.asked = self._inputs.resting_action(tick.t_ns).astype(np.float64)
         elif intervention in BY_OTHERS:
             record.source, record.asked = intervention, record.sent
         self._port.publish_tick(record)
-        state = _RUNNING
+        state = State(Phase.SURPRISED, self._how_surprised()) if untrusted else _RUNNING
         if decision.failure:
             state = State(Phase.NO_MODEL, decision.failure)
         else:
@@ -200,6 +212,21 @@ class Worker:
             self.thinking.go_on(episode)
         if self.thinking.model.digest != episode.digest:  # swapped just now, or rolled back
             episodes.announce(episode)
+
+    def _react(
+        self, surprised: bool, decision: Decision, pending: np.ndarray
+    ) -> tuple[Decision, bool]:
+        """What the contract says of too much surprise: the decision, and whether none is sent."""
+        reaction = self.contract.on_surprise
+        if surprised and reaction == 'slow':
+            chunk = slowed(decision.chunk, pending[-1], self._positions)
+            return replace(decision, chunk=chunk), False
+        if surprised and reaction == 'hand_over' and self.episodes.acting:
+            self.handed_over = True
+        return decision, self.handed_over or (surprised and reaction in ('hold', 'hand_over'))
+
+    def _how_surprised(self) -> str:
+        return f'{self.surprise.mean:.3g} nats a tick, and {self.surprise.limit:.3g} are ordinary'
 
     def _advance_to(self, tick: Tick, before_ns: int, first: bool) -> np.ndarray:
         """Imagine the ticks that were passed over; return what was executed over the last one."""

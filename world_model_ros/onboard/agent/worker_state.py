@@ -24,6 +24,7 @@ class Phase(Enum):
     NO_MODEL = 'no_model'  # what the model gives is not finite
     NO_GUARD = 'no_guard'  # the guard cannot be relied on
     NO_INPUT = 'no_input'  # a stream gives nothing usable
+    SURPRISED = 'surprised'  # the model does not predict what is seen
 
 
 _TEXTS = {
@@ -39,12 +40,13 @@ _TEXTS = {
     Phase.NO_MODEL: 'no usable model: {detail} is not finite',
     Phase.NO_GUARD: 'no guard: {detail}',
     Phase.NO_INPUT: 'no usable {detail}',
+    Phase.SURPRISED: 'the model is surprised: {detail}',
 }
 
 
 @dataclass(frozen=True)
 class State:
-    """A phase, and of the last three also what is missing: a graph, a reason, a stream."""
+    """A phase, and of the last four also what is missing: a graph, a reason, a stream."""
 
     phase: Phase
     detail: str = ''

@@ -35,7 +35,7 @@ class Decision:
     """What a tick decided. Predictions are NaN when nothing was observed."""
 
     chunk: np.ndarray  # float32 [H, A]; row 0 starts at t_k + command offset
-    source: str  # plan | policy | explore
+    source: str  # plan | policy | explore | safe
     iterations: int
     surprise: float
     reward: float  # predicted for this tick; NaN where the bundle predicts none
@@ -45,6 +45,7 @@ class Decision:
     plan_value: float = math.nan  # of the chunk, over the return scale
     policy_value: float = math.nan  # of the policy's rollout, over the return scale
     failure: str = ''  # which graph gave NaN or infinity: such a model must not act on
+    rejected: bool = False  # every plan would take joints out of their limits: `chunk` is safe
     graph_s: float = 0.0  # of the time that it took, inside of graphs
 
 
@@ -155,6 +156,7 @@ class Brain:
             plan.value,
             plan.policy_value,
             failure,
+            plan.rejected,
             self._graphs.spent_s - spent_s,
         )
 

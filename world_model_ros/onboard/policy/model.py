@@ -8,7 +8,7 @@ Owns the hand-over of one model between the two. Must not import ROS or torch.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -79,6 +79,11 @@ class Model:
     def filter_hash(self) -> str:
         """What names how it makes beliefs; '' where that is not known."""
         return '' if self.bundle is None else str(self.bundle.filter_hash)
+
+    @property
+    def surprise(self) -> Mapping[str, Any] | None:
+        """Which surprise is out of the ordinary, as its manifest says; None: it does not."""
+        return None if self.bundle is None else self.bundle.manifest.get('surprise')
 
     def about(self) -> dict[str, Any] | None:
         """As in ~/release; None for the collector, which came from nowhere."""

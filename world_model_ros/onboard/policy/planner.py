@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from world_model_ros.bundle.format_names import REJECTED_VALUE
 from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.policy.capabilities import GraphBundle, Graphs
 from world_model_ros.onboard.policy.noise import Noise
@@ -42,11 +43,12 @@ class PlanResult:
     """The chunk to execute and how it came about. Values are over the return scale."""
 
     chunk: np.ndarray  # float32 [H, A], SI units
-    source: str  # plan | policy
+    source: str  # plan | policy | safe
     iterations: int
     value: float  # of the chunk, NaN when no iteration ran
     policy_value: float
     finite: bool = True  # False: an iteration gave NaN or infinity and was thrown away
+    rejected: bool = False  # the predicted joints of every candidate leave the limits
 
 
 def shift_plan(plan: np.ndarray, shift: int, out: np.ndarray, mask: np.ndarray) -> None:
@@ -97,6 +99,7 @@ class Planner:
         self._start_mean = np.zeros(shape, np.float32)
         self._previous = np.zeros(shape, np.float32)
         self._previous_mask: np.ndarray = np.zeros(self.horizon, np.float32)
+        self._limits_joints = bool(settings.get('limits_joints', False))
         self._warm = False
         self._finite = True
         self._warm_up(bundle.initial_belief)
@@ -176,6 +179,10 @@ class Planner:
                 source = 'policy' if out.best_index == _POLICY_CANDIDATE else 'plan'
         if best is None:
             return None
+        if self._limits_joints and best_value < REJECTED_VALUE / 2.0:
+            best, source = np.tile(self._safe, (self.horizon, 1)), 'safe'
+            np.copyto(self._mean, best)
+            return PlanResult(best, source, done, math.nan, math.nan, self._finite, True)
         np.copyto(self._mean, mean)
         return PlanResult(best, source, done, best_value, policy_value, self._finite)
 

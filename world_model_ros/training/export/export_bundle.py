@@ -28,7 +28,7 @@ from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.families.family_registry import find_family
 from world_model_ros.families.protocol import Algorithm, FamilyModel, Filters
 from world_model_ros.own_folder import check_own, remove_own
-from world_model_ros.planning.mppi import PlannerConfig
+from world_model_ros.planning.mppi import PlannerConfig, limited_joints
 from world_model_ros.training.core.learner_file import SUFFIX, write_shipped
 from world_model_ros.training.export.golden_record import golden_cases
 from world_model_ros.training.export.graph_modules import bundle_graphs
@@ -46,10 +46,12 @@ def export_bundle(
     provenance: dict[str, Any],
     planner: PlannerConfig | None = None,
     traced: Traced | None = None,
+    surprise: dict[str, Any] | None = None,
 ) -> Path:
     """Write bundle ``folder`` and the learner artifact beside it, by rename.
 
     Who exports again and again keeps ``traced``: all but the first take a tenth of the time.
+    ``surprise`` is what the manifest says of it, None: nothing.
 
     Raises:
         BundleError: if the bundle does not pass its own check; nothing is left in place then.
@@ -93,10 +95,11 @@ def export_bundle(
         contract,
         name=contract.name,
         belief_dim=model.belief_dim,
-        planner=planner.as_dict(),
+        planner=planner.as_dict() | {'limits_joints': bool(limited_joints(model, contract))},
         return_scale=scale,
         provenance=full,
         family=learner.family,
+        surprise=surprise,
     )
     problems = check_bundle(temporary, contract)
     if problems:

@@ -15,7 +15,7 @@ from torch import nn
 
 from world_model_ros.contract import Contract
 from world_model_ros.families.protocol import Decodes, WorldModel
-from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
+from world_model_ros.planning.mppi import PlanIteration, PlannerConfig, limited_joints
 
 
 class ObserveGraph(nn.Module):
@@ -150,7 +150,13 @@ def bundle_graphs(
             frozenset({'belief', 'action', 'next_belief'}),
         ),
         'plan': Graph(
-            PlanIteration(model, planner, return_scale),
+            PlanIteration(
+                model,
+                planner,
+                return_scale,
+                limited_joints(model, contract),
+                contract.action.box_tolerance,
+            ),
             {
                 'belief': belief,
                 'mean': plan,

@@ -21,6 +21,7 @@ from world_model_ros.training.data.ingest import Ingest
 from world_model_ros.training.export.export_bundle import export_bundle
 from world_model_ros.training.export.onnx_cache import Traced
 from world_model_ros.training.judge.gate import GateConfig, Verdict, append_verdict, judge
+from world_model_ros.training.judge.open_loop import SURPRISE_TICKS
 from world_model_ros.training.judge.strips import draw_strip
 
 
@@ -76,7 +77,16 @@ class Publisher:
             'gate': {k: v for k, v in verdict.figures.items() if k.startswith('ratio_')},
             'gate_against': verdict.against,
         }
-        export_bundle(self.state.learner, self.bundle, provenance, self.state.planner, self.traced)
+        limit = verdict.figures.get('surprise_limit') or 0.0
+        surprise = {'ticks': SURPRISE_TICKS, 'limit': limit} if limit > 0.0 else None
+        export_bundle(
+            self.state.learner,
+            self.bundle,
+            provenance,
+            self.state.planner,
+            self.traced,
+            surprise,
+        )
         self.pending = verdict
 
     def publish(self, store: Store, interface: str) -> Release:

@@ -28,6 +28,7 @@ from world_model_ros.training.judge.open_loop import (
     believe,
     calibration_figures,
     open_loop_figures,
+    surprise_limit,
 )
 
 PARTS = ('joints', 'picture', 'reward')
@@ -150,6 +151,9 @@ def _figures(
     if not pieces:
         return {}
     figures = open_loop_figures(model, contract, pieces, (1.0 - discount) * return_scale)
+    limit = surprise_limit(pieces)
+    if math.isfinite(limit):
+        figures['surprise_limit'] = limit
     return figures | calibration_figures(model, pieces, discount, return_scale)
 
 

@@ -25,6 +25,10 @@ CONTEXT_TICKS = 5  # filtered before anything is predicted
 STARTS = 192  # at most, spread evenly over all pieces
 LONGEST_PIECE = 500  # ticks filtered in one row; longer lives are cut
 MOST_TICKS = 4_096  # filtered at once, in all rows: 50 MB of 64 x 64 pictures
+SURPRISE_TICKS = 5  # single ticks surprise now and then
+LEAST_MEANS = 200  # of held-out ticks, before any surprise is called out of the ordinary
+# Out of the ordinary is so many times what all but a hundredth of the held-out ticks have.
+SURPRISE_SHARE, SURPRISE_MARGIN = 0.99, 2.0
 MIN_SPREAD = 1e-3  # of a joint that hardly moves, SI units
 
 Figures = dict[str, float]
@@ -36,17 +40,18 @@ class Piece:
 
     rows: Rows  # T ticks
     beliefs: torch.Tensor  # [T, D]
+    surprise: torch.Tensor  # [T], nats
 
 
 @torch.no_grad()
 def believe(model: WorldModel, episodes: list[Rows]) -> list[Piece]:
     """Filter every piece of the episodes, those of about the same length side by side."""
     pieces = [piece for rows in episodes for piece in split(rows, LONGEST_PIECE)]
-    beliefs: dict[int, torch.Tensor] = {}
+    beliefs: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     for group in _groups([len(piece['reward']) for piece in pieces]):
         found = _filtered(model, [pieces[i] for i in group])
         beliefs |= dict(zip(group, found, strict=True))
-    return [Piece(piece, beliefs[i]) for i, piece in enumerate(pieces)]
+    return [Piece(piece, *beliefs[i]) for i, piece in enumerate(pieces)]
 
 
 def _groups(sizes: list[int]) -> list[list[int]]:
@@ -59,8 +64,8 @@ def _groups(sizes: list[int]) -> list[list[int]]:
     return groups
 
 
-def _filtered(model: WorldModel, pieces: list[Rows]) -> list[torch.Tensor]:
-    """Return the beliefs [T, D] in each piece; all are padded to the longest."""
+def _filtered(model: WorldModel, pieces: list[Rows]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return beliefs [T, D] and surprise [T] in each piece; all are padded to the longest."""
     sizes = [len(piece['reward']) for piece in pieces]
     rows = {
         key: torch.from_numpy(_padded([piece[key] for piece in pieces], max(sizes)))
@@ -68,16 +73,33 @@ def _filtered(model: WorldModel, pieces: list[Rows]) -> list[torch.Tensor]:
         if key not in ('reward', 'terminal', 'is_first')
     }
     belief = model.initial(len(pieces))
-    beliefs = []
+    beliefs, surprises = [], []
     streams = [key[4:] for key in rows if key.startswith('obs_')]
     for t in range(max(sizes)):
         seen = {name: rows[f'obs_{name}'][:, t] for name in streams}
         first = torch.full((len(pieces), 1), float(t == 0))
         sent, ages = rows['action_sent'][:, t], rows['ages'][:, t]
-        belief, _ = model.observe(belief, sent, seen, ages, first)
+        belief, surprise = model.observe(belief, sent, seen, ages, first)
         beliefs.append(belief)
-    stacked = torch.stack(beliefs, 1)  # [P, T, D]
-    return [stacked[i, :size] for i, size in enumerate(sizes)]
+        surprises.append(surprise)
+    stacked, nats = torch.stack(beliefs, 1), torch.stack(surprises, 1)  # [P, T, D], [P, T]
+    return [(stacked[i, :size], nats[i, :size]) for i, size in enumerate(sizes)]
+
+
+def surprise_limit(pieces: list[Piece]) -> float:
+    """Return the mean surprise of SURPRISE_TICKS ticks that is out of the ordinary, in nats.
+
+    NaN where there are too few ticks to tell. The first tick of a piece has no prediction.
+    """
+    means = [
+        piece.surprise[1:].unfold(0, SURPRISE_TICKS, 1).mean(-1)
+        for piece in pieces
+        if len(piece.surprise) > SURPRISE_TICKS
+    ]
+    found = torch.cat(means).numpy() if means else np.zeros(0)
+    if len(found) < LEAST_MEANS:
+        return math.nan
+    return SURPRISE_MARGIN * float(np.quantile(found, SURPRISE_SHARE))
 
 
 @torch.no_grad()
