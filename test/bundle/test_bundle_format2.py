@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundle_damage import refresh
+from bundle_damage import edit_manifest, only, refresh
 from tiny_bundle import GOAL_DIM, USUAL, make_tiny_bundle
 
 from world_model_ros.bundle import CAPABILITIES, BundleError, check_bundle, load_bundle
@@ -172,3 +172,37 @@ def test_the_size_limit_is_a_setting(pristine, monkeypatch):
     monkeypatch.setenv('WORLD_MODEL_MAX_BUNDLE_MB', 'large')
     (problem,) = check_bundle(pristine)
     assert "WORLD_MODEL_MAX_BUNDLE_MB is 'large'; expected megabytes" in problem
+
+
+def test_a_bundle_may_say_which_surprise_is_out_of_the_ordinary(tmp_path):
+    contract = load_contract(FIXTURES / 'contract_format1.yaml')
+    folder = Path(shutil.copytree(FIXTURES / 'bundle_format2', tmp_path / 'b'))
+    assert 'surprise' not in load_bundle(folder, contract).manifest
+    edit_manifest(folder, surprise={'ticks': 5, 'limit': 3.25})
+    assert check_bundle(folder, contract) == []
+    assert load_bundle(folder, contract).manifest['surprise'] == {'ticks': 5, 'limit': 3.25}
+
+
+@pytest.mark.parametrize(
+    'surprise',
+    [
+        {},
+        {'ticks': 5},
+        {'ticks': 0, 'limit': 1.0},
+        {'ticks': 5.0, 'limit': 1.0},
+        {'ticks': 5, 'limit': 0.0},
+        {'ticks': 5, 'limit': '3'},
+        {'ticks': 5, 'limit': 1.0, 'more': 1},
+        7,
+    ],
+)
+def test_a_surprise_that_means_nothing_is_refused(tmp_path, surprise):
+    folder = Path(shutil.copytree(FIXTURES / 'bundle_format2', tmp_path / 'b'))
+    edit_manifest(folder, surprise=surprise)
+    only(check_bundle(folder), 'surprise')
+
+
+def test_format_1_has_no_surprise(tmp_path):
+    folder = Path(shutil.copytree(FIXTURES / 'bundle_format1', tmp_path / 'b'))
+    edit_manifest(folder, surprise={'ticks': 5, 'limit': 3.25})
+    only(check_bundle(folder), "'surprise' is no field of format 1")

@@ -173,3 +173,18 @@ def test_a_tick_is_replayed_from_its_key_and_number():
     assert np.array_equal(plan(planner, tick=7, key=5).chunk, first)
     planner.reset()
     assert not np.array_equal(plan(planner, tick=8, key=5).chunk, first)
+
+
+@pytest.mark.parametrize('limits_joints', [True, False])
+def test_where_every_plan_leaves_the_limits_of_the_joints_the_safe_action_is_held(limits_joints):
+    bundle = FakeBundle(policy=(0.02, -0.02))
+    bundle.manifest['planner']['limits_joints'] = limits_joints
+    planner, _ = make_planner(bundle)
+    planner.graphs._plan.function = lambda **feeds: {
+        **bundle._plan(**feeds),
+        'best_value': np.array([-1000.5]),
+    }
+    result = plan(planner)
+    assert result.rejected == limits_joints
+    assert (result.source == 'safe') == limits_joints
+    assert not result.chunk.any() or not limits_joints

@@ -7,6 +7,8 @@ import dataclasses
 import pytest
 import torch
 
+from world_model_ros.bundle.format_names import REJECTED_VALUE
+from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.planning.mppi import (
     FIXED,
     MEAN,
@@ -15,6 +17,7 @@ from world_model_ros.planning.mppi import (
     SAFE,
     PlanIteration,
     PlannerConfig,
+    limited_joints,
 )
 
 GAMMA = 0.97
@@ -60,10 +63,17 @@ CONFIG = PlannerConfig(
 
 
 def run(
-    model, x: float, iterations: int, scale: float = 1.0, previous=None, mask=None, config=CONFIG
+    model,
+    x: float,
+    iterations: int,
+    scale: float = 1.0,
+    previous=None,
+    mask=None,
+    config=CONFIG,
+    joints=None,
 ):
     torch.manual_seed(0)
-    step = PlanIteration(model, config, scale)
+    step = PlanIteration(model, config, scale, joints, tolerance=0.02)
     box = torch.tensor([2.0])
     mean, std = torch.zeros(CONFIG.horizon, 1), torch.ones(CONFIG.horizon, 1)
     previous = torch.zeros(CONFIG.horizon, 1) if previous is None else previous
@@ -133,3 +143,54 @@ def test_policy_is_left_only_for_more_than_the_margin():
     held = run(Linear(), 1.0, 1, config=wary)
     assert int(held[4]) == POLICY
     torch.testing.assert_close(held[3], held[6])  # the margin is no part of the value
+
+
+class Seen(Linear):
+    """Says where its joint is: the belief itself. Its policy drives outwards."""
+
+    def decode_vectors(self, belief):
+        return {'joints': belief}
+
+    def policy(self, belief):
+        return torch.full((belief.shape[0], 1), 2.0), torch.ones(belief.shape[0], 1)
+
+    def outcomes(self, belief, action, next_belief):
+        return next_belief[:, 0], torch.ones(belief.shape[0])  # further out is better
+
+    def value(self, belief):
+        return 10.0 * belief[:, 0]
+
+
+def path(plan, x):
+    """Where a plan [H, 1] takes the joint."""
+    places = []
+    for action in plan[:, 0].tolist():
+        x = A * x + B * action
+        places.append(x)
+    return places
+
+
+def test_a_candidate_whose_predicted_joint_leaves_the_limits_is_rejected():
+    free = run(Seen(), 1.8, 3)
+    assert max(path(free[2], 1.8)) > 2.5
+    held = run(Seen(), 1.8, 3, joints={'joints': [(0, 0)]})
+    assert float(held[3]) > REJECTED_VALUE / 2
+    assert max(path(held[2], 1.8)) <= 2.0 + 0.02
+    assert float(held[7][POLICY]) < REJECTED_VALUE / 2
+
+
+def test_where_every_candidate_is_rejected_the_one_that_leaves_least_is_best():
+    out = run(Seen(), 5.0, 1, joints={'joints': [(0, 0)]})
+    assert float(out[3]) < REJECTED_VALUE / 2
+    assert path(out[2], 5.0)[0] < 5.0
+
+
+def test_joints_are_limited_where_positions_are_commanded_and_the_model_says_where_they_are():
+    arm = load_contract(find_robot('unfriendly_arm'))
+    found = limited_joints(Seen(), arm)
+    assert sorted(action for rows in found.values() for action, _ in rows) == list(range(7))
+    for name, rows in found.items():
+        names = arm.stream(name).names
+        assert all(names[place % len(names)] == arm.action.names[a] for a, place in rows)
+    assert limited_joints(Linear(), arm) == {}
+    assert limited_joints(Seen(), load_contract(find_robot('reacher'))) == {}

@@ -12,7 +12,14 @@ pytest.importorskip('mujoco')
 import recorded
 
 from world_model_ros.families.dreamer.net import Dreamer
-from world_model_ros.training.judge.open_loop import LONGEST_PIECE, MOST_TICKS, believe
+from world_model_ros.training.judge.open_loop import (
+    LONGEST_PIECE,
+    MOST_TICKS,
+    SURPRISE_TICKS,
+    Piece,
+    believe,
+    surprise_limit,
+)
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 
@@ -45,7 +52,7 @@ class Counting:
 
     def observe(self, belief, sent, seen, ages, first):
         self.groups[-1][1] += 1
-        return seen['joints'], None
+        return seen['joints'], torch.full((len(seen['joints']),), 0.5)
 
 
 def test_one_long_piece_among_many_short_ones_does_not_fill_the_memory():
@@ -72,3 +79,27 @@ def test_beliefs_are_those_of_each_piece_alone():
 
 def test_without_a_piece_there_is_nothing_to_believe():
     assert believe(Counting(), []) == []
+
+
+def test_surprise_of_each_tick_comes_with_its_belief():
+    [piece, _] = believe(Counting(), [rows_of(40, 3)])
+    assert piece.surprise.tolist() == [0.5] * 40
+
+
+def pieces_with(surprise: np.ndarray, count: int = 1) -> list[Piece]:
+    nats = torch.from_numpy(surprise.astype(np.float32))
+    return [Piece({}, torch.zeros(len(nats), 1), nats)] * count
+
+
+def test_out_of_the_ordinary_is_twice_what_nearly_all_held_out_ticks_have():
+    calm = np.ones(300)
+    calm[0] = 1e6  # the first tick has no prediction
+    calm[50] = 6.0  # one tick in a mean of five
+    limit = surprise_limit(pieces_with(calm))
+    assert limit == pytest.approx(2.0 * 2.0)
+
+
+def test_too_few_held_out_ticks_give_no_limit():
+    assert np.isnan(surprise_limit([]))
+    assert np.isnan(surprise_limit(pieces_with(np.ones(SURPRISE_TICKS), 500)))
+    assert np.isnan(surprise_limit(pieces_with(np.ones(100))))

@@ -139,7 +139,7 @@ class Contract:
     episode: Episode
     text: str
     # What the agent does where its model is more surprised than on held-out data.
-    on_surprise: OnSurprise = later('none')
+    on_surprise: OnSurprise = later('none')  # noqa: RUF009 - a field, not a shared value
     # Simulated body, NAME or NAME:ARGUMENT; empty: the one called like the robot, if there is one.
     body: str = later('')
 
