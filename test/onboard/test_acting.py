@@ -94,3 +94,14 @@ def test_tries_are_a_pause_apart_and_a_refusal_is_kept_until_the_agent_acts():
     assert stage.acting.look(Role.SHADOW, stage.guard, 1.0 + RETRY_SEC) is Step.ACTIVATE
     stage.acting.begun(stage.guard)
     assert stage.acting.problem == ''
+
+
+def test_a_robot_that_was_handed_over_waits_for_a_person():
+    stage = Stage()
+    stage.acting.handed_over('the model is surprised')
+    stage.role = Role.SHADOW  # the node deactivates itself
+    stage.guard.status = INACTIVE
+    assert [stage.look() for _ in range(3)] == [Step.NOTHING] * 3
+    assert stage.acting.problem == 'the model is surprised'
+    stage.acting.begun(stage.guard)  # a person has activated it
+    assert not stage.acting.problem

@@ -81,6 +81,5 @@ def _show(figures: dict[str, Any]) -> None:
     for name, row in {'': figures, **figures.get('processes', {})}.items():
         if 'goal' in row:
             reached = 'yes' if row['goal']['reached'] else 'no'
-            typer.echo(
-                f'{name} memory grew by {row["growth_mb"]:.2f} MB (goal: {reached})'.strip()
-            )
+            text = f'{name} memory grew by {row["growth_mb"]:.2f} MB (goal: {reached})'
+            typer.echo(text.strip())
