@@ -99,15 +99,12 @@ def test_growth_is_that_of_the_last_nine_tenths():
     assert 'growth_mb' not in growth(leak[:3])
 
 
-def test_soak_lives_through_faults_and_is_the_same_for_the_same_seed(tiny_bundle):
-    line = ['bench', 'soak', '--bundle', tiny_bundle, '--ticks', 1500, '--seed', 3]
-    one, other = world_model(*line), world_model(*line)
-    assert one['ticks_run'] >= 1500 and one['records'] == one['ticks_run']
-    assert set(one['faults']) >= {'frame_lost', 'damaged', 'driven_by_hand'}
-    assert set(one['faults']) <= set(FAULTS)
-    for name in ('faults', 'episodes_run'):
-        assert one[name] == other[name]
-    assert len(one['memory_mb']) >= 100
+def test_soak_lives_through_faults(tiny_bundle):
+    figures = world_model('bench', 'soak', '--bundle', tiny_bundle, '--ticks', 300, '--seed', 3)
+    assert figures['ticks_run'] >= 300 and figures['records'] == figures['ticks_run']
+    assert set(figures['faults']) >= {'frame_lost', 'joints_lost'}
+    assert set(figures['faults']) <= set(FAULTS)
+    assert len(figures['memory_mb']) >= 50
 
 
 def test_delay_compares_three_variants_on_the_same_seeds(tiny_bundle, monkeypatch):

@@ -7,17 +7,15 @@ import dataclasses
 import pytest
 import torch
 
-from world_model_ros.bundle.format_names import REJECTED_VALUE
-from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.planning.mppi import (
     FIXED,
     MEAN,
     POLICY,
     PREVIOUS,
     SAFE,
+    JointLimits,
     PlanIteration,
     PlannerConfig,
-    limited_joints,
 )
 
 GAMMA = 0.97
@@ -70,10 +68,10 @@ def run(
     previous=None,
     mask=None,
     config=CONFIG,
-    joints=None,
+    limits=None,
 ):
     torch.manual_seed(0)
-    step = PlanIteration(model, config, scale, joints, tolerance=0.02)
+    step = PlanIteration(model, config, scale, limits)
     box = torch.tensor([2.0])
     mean, std = torch.zeros(CONFIG.horizon, 1), torch.ones(CONFIG.horizon, 1)
     previous = torch.zeros(CONFIG.horizon, 1) if previous is None else previous
@@ -145,6 +143,9 @@ def test_policy_is_left_only_for_more_than_the_margin():
     torch.testing.assert_close(held[3], held[6])  # the margin is no part of the value
 
 
+LIMITS = JointLimits({'joints': [(0, 0)]}, tolerance=0.02, rejected=-1000.0)
+
+
 class Seen(Linear):
     """Says where its joint is: the belief itself. Its policy drives outwards."""
 
@@ -173,24 +174,13 @@ def path(plan, x):
 def test_a_candidate_whose_predicted_joint_leaves_the_limits_is_rejected():
     free = run(Seen(), 1.8, 3)
     assert max(path(free[2], 1.8)) > 2.5
-    held = run(Seen(), 1.8, 3, joints={'joints': [(0, 0)]})
-    assert float(held[3]) > REJECTED_VALUE / 2
+    held = run(Seen(), 1.8, 3, limits=LIMITS)
+    assert float(held[3]) > LIMITS.rejected / 2
     assert max(path(held[2], 1.8)) <= 2.0 + 0.02
-    assert float(held[7][POLICY]) < REJECTED_VALUE / 2
+    assert float(held[7][POLICY]) < LIMITS.rejected / 2
 
 
 def test_where_every_candidate_is_rejected_the_one_that_leaves_least_is_best():
-    out = run(Seen(), 5.0, 1, joints={'joints': [(0, 0)]})
-    assert float(out[3]) < REJECTED_VALUE / 2
+    out = run(Seen(), 5.0, 1, limits=LIMITS)
+    assert float(out[3]) < LIMITS.rejected / 2
     assert path(out[2], 5.0)[0] < 5.0
-
-
-def test_joints_are_limited_where_positions_are_commanded_and_the_model_says_where_they_are():
-    arm = load_contract(find_robot('unfriendly_arm'))
-    found = limited_joints(Seen(), arm)
-    assert sorted(action for rows in found.values() for action, _ in rows) == list(range(7))
-    for name, rows in found.items():
-        names = arm.stream(name).names
-        assert all(names[place % len(names)] == arm.action.names[a] for a, place in rows)
-    assert limited_joints(Linear(), arm) == {}
-    assert limited_joints(Seen(), load_contract(find_robot('reacher'))) == {}

@@ -9,7 +9,6 @@ at which tick follows from the seed alone.
 
 from __future__ import annotations
 
-import gc
 import random
 import statistics
 import struct
@@ -236,7 +235,6 @@ def measure(
     memory: list[tuple[int, float]] = []
 
     def sampled(tick: int) -> None:
-        gc.collect()
         memory.append((tick, process.memory_info().rss / 1e6))
         if len(memory) % TENTH == 1:
             say(f'{tick} ticks: {memory[-1][1]:.1f} MB')

@@ -293,7 +293,8 @@ def _surprise_problems(surprise: dict[str, Any] | None) -> list[str]:
     """What is wrong with `surprise`; None: the bundle does not say."""
     if surprise is None:
         return []
-    ticks, limit = surprise.get('ticks'), surprise.get('limit')
+    ticks: Any = surprise.get('ticks')
+    limit: Any = surprise.get('limit')
     if (
         set(surprise) != SURPRISE_KEYS
         or not (_is_a(ticks, int) and 1 <= ticks <= MAX_SURPRISE_TICKS)

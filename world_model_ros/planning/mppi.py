@@ -9,16 +9,12 @@ the models' protocol; knows no family.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
-from world_model_ros.bundle.format_names import REJECTED_VALUE
-from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.families.protocol import DecodesVectors, WorldModel
 
 # Rows of the candidate batch that are always there, in this order; sampled rows follow.
@@ -49,27 +45,14 @@ class PlannerConfig:
         return asdict(self)
 
 
-def limited_joints(model: WorldModel, contract: Contract) -> dict[str, list[tuple[int, int]]]:
-    """Return, per vector stream, (action, place in the array) of joints that are commanded.
+@dataclass(frozen=True)
+class JointLimits:
+    """Which joints must not be predicted outside of the action box."""
 
-    Only of those whose command is a position: its limits are those of the joint. Empty where the
-    model cannot say where joints are. A joint that turns without end has no limits.
-    """
-    action = contract.action
-    if not isinstance(model, DecodesVectors) or not command_kind(action.kind).positions:
-        return {}
-    found: dict[str, list[tuple[int, int]]] = {}
-    for stream in contract.vector_streams:
-        turning = stream_kind(stream.kind).turning(stream)
-        places = stream_kind(stream.kind).positions(stream, np.arange(stream.shape[0]))
-        rows = [
-            (action.names.index(name), int(place))
-            for name, place in places.items()
-            if name in action.names and int(place) not in turning
-        ]
-        if rows:
-            found[stream.name] = rows
-    return found
+    # Stream -> (action, place in the stream's array): joints whose command is their position.
+    joints: Mapping[str, Sequence[tuple[int, int]]]
+    tolerance: float  # in the unit of the action
+    rejected: float  # added to the value of a candidate that leaves them, far below any return
 
 
 class PlanIteration(nn.Module):
@@ -82,17 +65,12 @@ class PlanIteration(nn.Module):
         model: WorldModel,
         config: PlannerConfig,
         return_scale: float,
-        joints: Mapping[str, list[tuple[int, int]]] | None = None,
-        tolerance: float = 0.0,
+        limits: JointLimits | None = None,
     ) -> None:
-        """Plan with a model.
-
-        ``joints``, as ``limited_joints`` gives them, must not be predicted outside of the box by
-        more than ``tolerance``, in the unit of the action.
-        """
+        """Plan with a model that, where there are limits, is one of ``DecodesVectors``."""
         super().__init__()
         self.model, self.config = model, config
-        self.joints, self.tolerance = dict(joints or {}), tolerance
+        self.limits = limits
         # A buffer: it changes from release to release like the weights.
         self.register_buffer('return_scale', torch.tensor(return_scale))
 
@@ -148,8 +126,8 @@ class PlanIteration(nn.Module):
             states.append(state)
         plans = torch.stack(actions, 1)  # [N + 4, H, A]
         values = self._returns(states, actions) / self.return_scale  # [N + 4]
-        if self.joints:
-            values = values + self._rejected(states[1:], low, high)
+        if self.limits is not None:
+            values = values + self._rejected(self.limits, states[1:], low, high)
 
         favoured = torch.cat([values[:PREVIOUS] + c.policy_margin, values[PREVIOUS:]])
         top, index = torch.topk(favoured, c.num_elites)
@@ -172,7 +150,11 @@ class PlanIteration(nn.Module):
         )
 
     def _rejected(
-        self, states: list[torch.Tensor], low: torch.Tensor, high: torch.Tensor
+        self,
+        limits: JointLimits,
+        states: list[torch.Tensor],
+        low: torch.Tensor,
+        high: torch.Tensor,
     ) -> torch.Tensor:
         """Return 0 for a candidate whose predicted joints stay in the box, else far less, [N + 4].
 
@@ -182,15 +164,16 @@ class PlanIteration(nn.Module):
         count = states[0].shape[0]
         predicted = self.model.decode_vectors(torch.cat(states))  # [H * (N + 4), n] each
         beyond = torch.zeros(len(states) * count)
-        for name, rows in self.joints.items():
+        for name, rows in limits.joints.items():
             actions = torch.tensor([action for action, _ in rows])
             places = torch.tensor([place for _, place in rows])
             at = predicted[name].index_select(-1, places)
-            least = low.index_select(0, actions) - self.tolerance
-            most = high.index_select(0, actions) + self.tolerance
+            least = low.index_select(0, actions) - limits.tolerance
+            most = high.index_select(0, actions) + limits.tolerance
             beyond = beyond + (torch.relu(least - at) + torch.relu(at - most)).sum(-1)
         beyond = beyond.reshape(len(states), count).sum(0)
-        return torch.where(beyond > 0.0, REJECTED_VALUE - beyond, torch.zeros_like(beyond))
+        rejected = limits.rejected * (1.0 + beyond)
+        return torch.where(beyond > 0.0, rejected, torch.zeros_like(beyond))
 
     def _returns(self, states: list[torch.Tensor], actions: list[torch.Tensor]) -> torch.Tensor:
         """Return discounted imagined returns [N + 4] of H + 1 states [N + 4, B] and H actions."""

@@ -119,7 +119,7 @@ def find_delay(
     even = np.abs(length[1:] - length[:-1]) <= EVEN * length[:-1]
     even &= runs[2:] == runs[:-2]
     covered = times[1:-1] - LONGEST_SEC >= 0.0  # every delay is judged on the same ticks
-    chosen = np.flatnonzero(even & covered & (length[1:] < 2.0 * period_s)) + 2
+    chosen: np.ndarray = np.flatnonzero(even & covered & (length[1:] < 2.0 * period_s)) + 2
     if len(chosen) < LEAST_TICKS:
         return None
     joints = np.unwrap(joints, axis=0)

@@ -62,9 +62,9 @@ class Stats:
         self.tick.add(duration_s)
         self.graphs.add(decision.graph_s)
         self.overhead.add(duration_s - decision.graph_s)
-        sample = observation.samples.get(self._stream)
-        if sample is not None and sample.valid:
-            self.sensor_to_command.add(sample.age_s + self._offset_s + lateness_s)
+        seen = observation.samples.get(self._stream)
+        if seen is not None and seen.valid:
+            self.sensor_to_command.add(seen.age_s + self._offset_s + lateness_s)
 
 
 class Histogram:

@@ -28,10 +28,10 @@ from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.families.family_registry import find_family
 from world_model_ros.families.protocol import Algorithm, FamilyModel, Filters
 from world_model_ros.own_folder import check_own, remove_own
-from world_model_ros.planning.mppi import PlannerConfig, limited_joints
+from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.core.learner_file import SUFFIX, write_shipped
 from world_model_ros.training.export.golden_record import golden_cases
-from world_model_ros.training.export.graph_modules import bundle_graphs
+from world_model_ros.training.export.graph_modules import bundle_graphs, joint_limits
 from world_model_ros.training.export.onnx_cache import Traced
 
 WEIGHTS = 'weights.bin'
@@ -95,7 +95,7 @@ def export_bundle(
         contract,
         name=contract.name,
         belief_dim=model.belief_dim,
-        planner=planner.as_dict() | {'limits_joints': bool(limited_joints(model, contract))},
+        planner=planner.as_dict() | {'limits_joints': joint_limits(model, contract) is not None},
         return_scale=scale,
         provenance=full,
         family=learner.family,

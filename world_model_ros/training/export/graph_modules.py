@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from world_model_ros.bundle.format_names import REJECTED_VALUE
 from world_model_ros.contract import Contract
-from world_model_ros.families.protocol import Decodes, WorldModel
-from world_model_ros.planning.mppi import PlanIteration, PlannerConfig, limited_joints
+from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.families.protocol import Decodes, DecodesVectors, WorldModel
+from world_model_ros.planning.mppi import JointLimits, PlanIteration, PlannerConfig
 
 
 class ObserveGraph(nn.Module):
@@ -111,6 +113,29 @@ class Graph:
     may_ignore: frozenset[str] = frozenset()  # inputs that a family need not use
 
 
+def joint_limits(model: WorldModel, contract: Contract) -> JointLimits | None:
+    """Return which joints the planner keeps inside of the box of their commands.
+
+    Only those whose command is a position: its limits are those of the joint. None where there is
+    none, or the model cannot say where joints are. One that turns without end has no limits.
+    """
+    action = contract.action
+    if not isinstance(model, DecodesVectors) or not command_kind(action.kind).positions:
+        return None
+    found: dict[str, list[tuple[int, int]]] = {}
+    for stream in contract.vector_streams:
+        turning = stream_kind(stream.kind).turning(stream)
+        places = stream_kind(stream.kind).positions(stream, np.arange(stream.shape[0]))
+        rows = [
+            (action.names.index(name), int(place))
+            for name, place in places.items()
+            if name in action.names and int(place) not in turning
+        ]
+        if rows:
+            found[stream.name] = rows
+    return JointLimits(found, action.box_tolerance, REJECTED_VALUE) if found else None
+
+
 def bundle_graphs(
     model: WorldModel, contract: Contract, planner: PlannerConfig, return_scale: float
 ) -> dict[str, Graph]:
@@ -150,13 +175,7 @@ def bundle_graphs(
             frozenset({'belief', 'action', 'next_belief'}),
         ),
         'plan': Graph(
-            PlanIteration(
-                model,
-                planner,
-                return_scale,
-                limited_joints(model, contract),
-                contract.action.box_tolerance,
-            ),
+            PlanIteration(model, planner, return_scale, joint_limits(model, contract)),
             {
                 'belief': belief,
                 'mean': plan,
