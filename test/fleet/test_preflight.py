@@ -73,7 +73,7 @@ def test_a_flipped_byte_is_refused_with_the_files_name(bundle, contract_file):
 
 def test_a_bundle_for_another_interface_is_refused_with_the_field(bundle):
     reason = run_preflight(bundle, 'cartpole').reason
-    assert 'made for another interface: streams.joints.names' in reason
+    assert 'made for another interface: ' in reason and 'streams.joints.names' in reason
 
 
 def test_a_provider_that_is_not_there_is_no_fault_of_the_bundle(bundle, contract_file):

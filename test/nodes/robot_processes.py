@@ -61,7 +61,7 @@ class Robot:
     """Processes of one domain; use as a context manager."""
 
     def __init__(self, domain: int, folder: Path) -> None:
-        self.folder, self.domain = folder, domain
+        self.folder, self.domain, self.cwd = folder, domain, ROOT
         self.processes: dict[str, subprocess.Popen] = {}
         self.context = rclpy.Context()
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
@@ -125,19 +125,24 @@ class Robot:
         for key, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             line += ['-p', f'{key}:={text}']
+        more = {}
+        if name == 'unfriendly_arm':  # two VGA cameras: see the profile
+            more[DDS_PROFILE_VARIABLES[0]] = str(ROOT / 'config' / DDS_PROFILE)
+        self.run(f'{namespace}/{name}'.strip('/'), line, **more)
+
+    def run(self, key: str, line: list[str], **more: str) -> None:
+        """Start any process on this domain; `more` are variables of its environment."""
         environment = {
             **os.environ,
             'ROS_DOMAIN_ID': str(self.domain),
             PARENT_ENV: str(os.getpid()),
             'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
             'MUJOCO_GL': 'egl',
+            **more,
         }
-        if name == 'unfriendly_arm':  # two VGA cameras: see the profile
-            environment[DDS_PROFILE_VARIABLES[0]] = str(ROOT / 'config' / DDS_PROFILE)
-        key = f'{namespace}/{name}'.strip('/')
         log = (self.folder / f'{key.replace("/", "_")}.log').open('wb')
         self.processes[key] = subprocess.Popen(
-            line, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT
+            line, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=self.cwd
         )
 
     def kill(self, name: str) -> None:

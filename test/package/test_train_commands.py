@@ -23,10 +23,18 @@ def options_of(app_or_command):
 
 def test_each_command_shows_only_its_own_options():
     from_store, simulated = options_of(train.app), options_of(train_sim.train_sim_command)
-    assert {'store', '--contract', '--publish-every', '--idle'} <= from_store
+    assert {'source', '--contract', '--publish-every', '--idle'} <= from_store
     assert {'robot', '--frames', '--reality', '--bundle'} <= simulated
     shared = {word for word in from_store & simulated if word.startswith('--')}
-    assert shared == {'--out', '--seed', '--threads', '--from', '--family', '--policy-margin'}
+    assert shared == {
+        '--out',
+        '--seed',
+        '--threads',
+        '--from',
+        '--family',
+        '--policy-margin',
+        '--bundle',
+    }
 
 
 @pytest.mark.parametrize(
@@ -34,7 +42,7 @@ def test_each_command_shows_only_its_own_options():
     [
         ('train s --contract c --frames 3', 'No such option: --frames'),
         ('train s', "Missing option '--contract'"),
-        ('train --contract c', "Missing argument 'STORE'"),
+        ('train --contract c', "Missing argument 'SOURCE'"),
         ('train s --contract c --from x --from-scratch', 'exclude each other'),
         ('train-sim reacher --frames 3 --from-scratch', 'No such option: --from-scratch'),
         ('train-sim reacher --frames 3 --randomize a --reality b', 'exclude each other'),
@@ -52,7 +60,7 @@ def test_a_wrong_line_is_refused_by_name(line, told):
     [
         ('train --sim reacher --frames 3', 'world-model train-sim ROBOT'),
         ('train --frames 3 --sim=reacher', 'world-model train-sim ROBOT'),
-        ('train --store s --contract c', 'world-model train STORE --contract FILE'),
+        ('train --store s --contract c', 'world-model train SOURCE --contract FILE'),
     ],
 )
 def test_what_was_an_option_once_is_answered_with_the_new_line(line, remedy):

@@ -82,7 +82,7 @@ def test_where_a_record_cannot_be_read_nothing_that_it_may_name_goes(store, tmp_
 def test_the_command_shows_first_and_deletes_only_when_it_is_told(tmp_path):
     run = CliRunner(env={'COLUMNS': '400'}).invoke
     url = str(tmp_path / 'store')
-    assert run(app, ['gc', url]).exit_code == 2  # no store, and none is made
+    assert run(app, ['gc', url]).exit_code == 1  # no store, and none is made
     assert not (tmp_path / 'store').exists()
     made = run(app, ['create', url, '--json'])
     assert json.loads(made.output) == {'url': url, 'format': 2}

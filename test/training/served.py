@@ -119,12 +119,12 @@ class Told:
         return [fields for fields in self.events if fields['event'] == event]
 
 
-def serve(store_url, out, learner_file, told: Told, config=QUIET) -> Service:
+def serve(place, out, learner_file, told: Told, config=QUIET, bundle=None) -> Service:
     start = Start('file', learner_file) if learner_file else Start('scratch')
     recorded.keep_secret(out)
     service = Service(
-        str(store_url), recorded.robot(), out, config, start, say=told.say, report=told.report,
-        sizes=recorded.SMALL, recipe=recorded.QUICK,
+        str(place), recorded.robot(), out, config, start, say=told.say, report=told.report,
+        sizes=recorded.SMALL, recipe=recorded.QUICK, bundle=bundle,
     )  # fmt: skip
     service.publisher.traced = TRACED
     told.service = service

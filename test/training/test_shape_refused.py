@@ -46,7 +46,7 @@ def test_both_trainers_name_the_stream_and_the_key(robot_file, tmp_path):
 def test_a_robot_without_a_simulated_body_is_told_how_it_can_learn(robot_file, tmp_path):
     path = robot_file('name: reacher', 'name: my_robot')
     text = refused('train-sim', path, '--frames', '100', '--out', str(tmp_path / 'run'))
-    assert "no simulated body for robot 'my_robot'" in text and 'train STORE' in text
+    assert "no simulated body for robot 'my_robot'" in text and 'train episodes' in text
     assert refused('eval', '--robot', path, '--arms', 'random') == text
 
 

@@ -57,10 +57,12 @@ class BundleError(ValueError):
 
     def __init__(self, directory: Path | str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        lines = '\n'.join(f'  - {problem}' for problem in self.problems)
         where = f'bundle {directory}' if directory else 'bundle'
-        count = f'{len(self.problems)} problem{"s" if len(self.problems) != 1 else ""}'
-        super().__init__(f'{where}: {count}\n{lines}')
+        if len(self.problems) == 1:
+            super().__init__(f'{where}: {self.problems[0]}')
+            return
+        lines = '\n'.join(f'  - {problem}' for problem in self.problems)
+        super().__init__(f'{where}: {len(self.problems)} problems\n{lines}')
 
 
 @dataclass(frozen=True)

@@ -176,11 +176,11 @@ def _verify(directory: Path, contract: Contract | None) -> tuple[_Verified | Non
     if problems:
         return None, problems
     own = parse_contract(manifest['contract'], 'manifest.json: contract')
-    if contract is not None:
-        problems += [
-            f'made for another interface: {difference}'
-            for difference in interface_diff(own, contract)
-        ]
+    if contract is not None and (different := interface_diff(own, contract)):
+        problems.append(
+            f'made for another interface: {"; ".join(different)}; it is of robot {own.name!r}: '
+            f'give one that was learned for {contract.name!r}'
+        )
     files, broken = read_files(directory, manifest['files'])
     problems += broken
     problems += [

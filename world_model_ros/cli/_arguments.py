@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from world_model_ros.bundle import find_bundle, load_bundle
+from world_model_ros.bundle.format_names import OWN_FILES
 from world_model_ros.contract import Contract, find_robot, load_contract, unlearnable
+from world_model_ros.own_folder import check_own
 from world_model_ros.plugins import PluginError
 from world_model_ros.reward_function import reward_function
 
@@ -63,6 +65,33 @@ def learnable(robot: str) -> Contract:
     return contract
 
 
+def recorded_place(place: str, out: Path) -> None:
+    """Refuse a folder with nothing to learn from, where a trainer begins.
+
+    One that goes on waits instead: a disk may be mounted later.
+
+    Raises:
+        StoreUrlError: the name is neither a folder nor a URL.
+    """
+    from world_model_ros.experience import list_episodes
+    from world_model_ros.store import parse_url
+    from world_model_ros.store.keys import FORMAT_KEY
+
+    folder = parse_url(place).folder
+    if folder is None or (out / 'checkpoint').is_dir() or (folder / FORMAT_KEY).is_file():
+        return
+    if not folder.is_dir():
+        refuse(
+            f'{place}: no such folder; expected a store or a folder of episodes: check the path, '
+            f'or make a store: world-model store create {place}'
+        )
+    if not list_episodes(folder):
+        refuse(
+            f'{place}: neither a store nor a folder with sealed episodes; name the folder that '
+            f'the recorder writes to (episodes), or make a store: world-model store create {place}'
+        )
+
+
 def known_bundle(name_or_path: str | Path, contract: Contract) -> Path:
     """A bundle's folder, found and fit for this robot.
 
@@ -104,6 +133,16 @@ def simulated(contract: Contract) -> None:
         refuse(str(error))
 
 
+def has_body(contract: Contract) -> None:
+    """Refuse a robot of which no simulated body has the name; imports no simulator."""
+    from world_model_ros.robots.bodies import BodyError, check_body
+
+    try:
+        check_body(contract)
+    except BodyError as error:
+        refuse(str(error))
+
+
 def installed(extra: str, *modules: str) -> None:
     """Refuse where modules of an extra are missing."""
     if missing := [name for name in modules if importlib.util.find_spec(name) is None]:
@@ -124,6 +163,17 @@ def new_file(path: Path, option: str) -> None:
     if path.exists() and not os.access(path, os.W_OK):
         raise typer.BadParameter(f'{option} {path}: cannot be written')
     _writable(path.parent, option)
+
+
+def bundle_target(bundle: Path) -> None:
+    """Refuse a target of an export now, not after hours of training."""
+    new_file(bundle.absolute().with_name(f'{bundle.name}.tmp'), '--bundle')
+    if bundle.exists() and not bundle.is_dir():
+        raise typer.BadParameter(f'--bundle {bundle}: is a file; give a folder')
+    try:
+        check_own(bundle, OWN_FILES)
+    except FileExistsError as error:
+        raise typer.BadParameter(f'--bundle {error}') from None
 
 
 def _writable(folder: Path, option: str) -> None:

@@ -38,6 +38,8 @@ def check(
         problems = list(error.problems)
     if as_json:
         typer.echo(json.dumps({'bundle': str(folder), 'whole': not problems, 'wrong': problems}))
+    elif len(problems) == 1:
+        typer.echo(f'{folder} is not whole: {problems[0]}', err=True)
     elif problems:
         typer.echo(f'{folder} is not whole:', err=True)
         for problem in problems:
@@ -68,5 +70,5 @@ def init(
         refuse(str(error))
     typer.echo(
         f'{out} is whole; its policy has learned nothing. To learn from recordings:\n'
-        f'  world-model train STORE --contract {contract} --from-scratch'
+        f'  world-model train episodes --contract {contract} --from-scratch'
     )

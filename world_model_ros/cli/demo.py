@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from world_model_ros.cli._arguments import known_bundle, known_learner
+from world_model_ros.cli._arguments import has_body, known_bundle, known_learner
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
@@ -69,6 +69,7 @@ def demo_command(
         raise typer.BadParameter('--from-scratch takes no --bundle and needs --learn')
     if json_file is not None and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
         raise typer.BadParameter(f'--json {json_file}: give a file in a folder that exists')
+    has_body(contract)
     # A bundle of another robot the agent would refuse, and the robot stand still.
     model = None if from_scratch else known_bundle(bundle or contract.name, contract)
     recorded, learning = folders(contract.name, directory, from_scratch=from_scratch)

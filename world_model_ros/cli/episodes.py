@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from world_model_ros.cli._arguments import refuse
 from world_model_ros.contract import load_contract
 from world_model_ros.experience import (
     EpisodeError,
@@ -28,6 +29,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 AsJson = Annotated[bool, typer.Option('--json', help='End with one JSON object.')]
 UUID_WIDTH = 36  # the name is what the other commands take
 PIPED_WIDTH = 200  # whoever reads through a pipe wants whole words
+_WHERE = (
+    'name the folder that the recorder writes to: its parameter `directory`, by default '
+    '`episodes` where it was started'
+)
 UNREADABLE = (EpisodeError, MessageError, TickRecordError, OSError)
 
 
@@ -42,12 +47,14 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List the episodes of a folder, oldest first, with ticks, return and state."""
+    if not folder.is_dir():
+        refuse(f'{folder}: no such folder; {_WHERE}')
     rows = describe_folder(folder)
     if as_json:
         typer.echo(json.dumps({'folder': str(folder), 'episodes': rows}))
         return
     if not rows:
-        typer.echo(f'no episodes in {folder}')
+        typer.echo(f'no episodes in {folder}; {_WHERE}')
         return
     table = Table(box=None, pad_edge=False)
     table.add_column('episode', no_wrap=True, min_width=UUID_WIDTH)
@@ -93,7 +100,7 @@ def check(
             for problem in problems:
                 typer.echo(f'- {problem}', err=True)
     if not wrong:
-        typer.echo(f'no episode in {", ".join(map(str, paths))}', err=True)
+        refuse(f'no episodes in {", ".join(map(str, paths))}; {_WHERE}')
     raise typer.Exit(1 if broken or not wrong else 0)
 
 

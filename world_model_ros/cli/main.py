@@ -25,7 +25,7 @@ ENVIRONMENT = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'MUJOCO_GL': 'egl'}
 
 VERBS = {
     'demo': Verb(f'{_HERE}.demo', 'demo_command', 'Run a simulated robot with all its nodes.'),
-    'train': Verb(f'{_HERE}.train', 'app', 'Learn from a store of recordings, as a service.'),
+    'train': Verb(f'{_HERE}.train', 'app', 'Learn from recordings, as a service.'),
     'train-sim': Verb(f'{_HERE}.train_sim', 'train_sim_command', 'Learn in simulation.'),
     'eval': Verb(f'{_HERE}.eval', 'eval_command', 'Evaluate a bundle by the protocol.'),
     'bench': Verb(f'{_HERE}.bench', 'app', 'Measure: tick, run, record, parity, …'),

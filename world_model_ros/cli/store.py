@@ -27,13 +27,10 @@ def create(url: URL, as_json: AS_JSON = False) -> None:
     Robots never make one: a disk that is not mounted, or a wrong URL, is then an error and no new
     folder.
     """
-    from world_model_ros.store import StoreError, open_store
+    from world_model_ros.store import open_store
 
-    try:
-        store = open_store(url, create=True)
-        report = {'url': store.url, 'format': store.layout.format}
-    except StoreError as error:
-        raise typer.BadParameter(str(error)) from error
+    store = open_store(url, create=True)
+    report = {'url': store.url, 'format': store.layout.format}
     print(
         json.dumps(report) if as_json else f'{report["url"]}: a store of format {report["format"]}'
     )
@@ -54,14 +51,11 @@ def gc(
     any robot's status names stay whatever their age.
     """
     from world_model_ros.releases.gc import collect, find_garbage
-    from world_model_ros.store import StoreError, open_store
+    from world_model_ros.store import open_store
 
-    try:
-        store = open_store(url)
-        garbage = find_garbage(store, keep_days)
-        gone = collect(store, garbage) if delete else []
-    except StoreError as error:
-        raise typer.BadParameter(str(error)) from error
+    store = open_store(url)
+    garbage = find_garbage(store, keep_days)
+    gone = collect(store, garbage) if delete else []
     if as_json:
         print(
             json.dumps(

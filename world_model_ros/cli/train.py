@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `train` verb: learn as a service from what robots recorded into a store."""
+"""The `train` verb: learn as a service from what robots recorded."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from world_model_ros.cli._arguments import FamilyOption, learnable, refuse
+from world_model_ros.cli._arguments import (
+    FamilyOption,
+    bundle_target,
+    learnable,
+    recorded_place,
+    refuse,
+)
 from world_model_ros.parent import follow_parent
 
 # What was an option of `train` once, and what to write now.
 MOVED = {
     '--sim': 'simulator training is a command of its own: world-model train-sim ROBOT --frames N',
-    '--store': 'the store comes without an option: world-model train STORE --contract FILE',
+    '--store': 'the store comes without an option: world-model train SOURCE --contract FILE',
 }
 
 
@@ -36,7 +42,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command('train', cls=_Command)
 def train_command(
-    store: Annotated[str, typer.Argument(metavar='STORE', help='Folder or URL to learn from.')],
+    source: Annotated[
+        str,
+        typer.Argument(metavar='SOURCE', help='Store (folder or URL), or a folder of episodes.'),
+    ],
     contract: Annotated[str, typer.Option(help='Robot name or contract file to learn for.')],
     out: Annotated[
         Path | None,
@@ -51,6 +60,10 @@ def train_command(
     from_scratch: Annotated[
         bool, typer.Option('--from-scratch', help='Start from no weights.')
     ] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help='The newest model that passed the gate (default: bundle in --out).'),
+    ] = None,
     family: FamilyOption = None,
     publish_every: Annotated[
         float, typer.Option(min=1.0, help='Seconds between candidates.')
@@ -86,14 +99,19 @@ def train_command(
     minutes: Annotated[float, typer.Option(min=0.0, help='Stop after so long; 0: never.')] = 0.0,
     idle: Annotated[bool, typer.Option('--idle', help='Use idle processor time only.')] = False,
 ) -> None:
-    """Learn a world model from a store of recordings, and publish what passes the gate.
+    """Learn a world model from recordings, and publish what passes the gate.
 
     A service: it starts from the shipped weights of this robot, if there are any, and goes on
-    where it was when restarted.
+    where it was when restarted. Releases go to the store. Where SOURCE is a folder of episodes
+    they go to OUT/store, and the recordings are only read.
     """
     if from_file is not None and from_scratch:
         raise typer.BadParameter('--from and --from-scratch exclude each other')
     robot = learnable(contract)
+    folder = out or Path('runs') / f'{robot.name}_trainer'
+    recorded_place(source, folder)
+    if bundle is not None:
+        bundle_target(bundle)
     from world_model_ros.training.core.process import give_way, run_until_told
 
     give_way(idle=idle)  # first: to import torch takes seconds
@@ -123,12 +141,18 @@ def train_command(
     start = Start('scratch') if from_scratch else Start()
     if from_file is not None:
         start = Start('file', from_file)
-    folder = out or Path('runs') / f'{robot.name}_trainer'
     follow_parent()
     with trainer_display() as display:
         try:
             service = Service(
-                store, robot, folder, config, start, say=display.event, report=display.status
+                source,
+                robot,
+                folder,
+                config,
+                start,
+                say=display.event,
+                report=display.status,
+                bundle=bundle,
             )
         except (FolderInUse, ValueError, *NOT_WRITTEN) as error:
             display.close()  # the line below comes after the bar

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from world_model_ros.bundle.format_names import OWN_FILES
-from world_model_ros.cli._arguments import FamilyOption, learnable, new_file, refuse
+from world_model_ros.cli._arguments import (
+    FamilyOption,
+    bundle_target,
+    has_body,
+    learnable,
+    refuse,
+)
 from world_model_ros.cli._reported import INTERRUPTED
-from world_model_ros.own_folder import check_own
 
 if TYPE_CHECKING:
     from world_model_ros.training.core.run import Run
@@ -55,6 +59,7 @@ def train_sim_command(
     if randomize is not None and reality is not None:
         raise typer.BadParameter('--randomize and --reality exclude each other')
     contract = learnable(robot)
+    has_body(contract)
     from world_model_ros.families.family_registry import FamilyError
     from world_model_ros.robots import BodyError, RealityError
     from world_model_ros.training.core.learner_file import LearnerFileError
@@ -67,7 +72,7 @@ def train_sim_command(
     )
 
     if bundle is not None:
-        _check_bundle(bundle)
+        bundle_target(bundle)
     elif frames == 0:
         raise typer.BadParameter('--frames 0 trains nothing; give --bundle to export a run')
     folder = out or Path('runs') / f'{contract.name}_seed{seed}'
@@ -116,17 +121,6 @@ def train_sim_command(
         from world_model_ros.training.judge.plot import plot_curve
 
         plot_curve(folder / 'curve.csv', folder / 'curve.png')
-
-
-def _check_bundle(bundle: Path) -> None:
-    """Refuse a target now, not after hours of training."""
-    new_file(bundle.absolute().with_name(f'{bundle.name}.tmp'), '--bundle')
-    if bundle.exists() and not bundle.is_dir():
-        raise typer.BadParameter(f'--bundle {bundle}: is a file; give a folder')
-    try:
-        check_own(bundle, OWN_FILES)
-    except FileExistsError as error:
-        raise typer.BadParameter(f'--bundle {error}') from None
 
 
 def _go(run: Run) -> None:

@@ -41,9 +41,11 @@ class ContractError(ValueError):
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         self.file = file
         self.problems = tuple(problems)
+        if len(self.problems) == 1:
+            super().__init__(f'{file}: {self.problems[0]}')
+            return
         lines = '\n'.join(f'  - {problem}' for problem in self.problems)
-        count = len(self.problems)
-        super().__init__(f'{file}: {count} problem{"s" if count != 1 else ""}\n{lines}')
+        super().__init__(f'{file}: {len(self.problems)} problems\n{lines}')
 
 
 class Problems:
@@ -51,17 +53,28 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
+        # Keys that a misspelt one stands for, and what is missing of them: one fault, told once.
+        self._meant: list[str] = []
+        self._missing: list[Problem] = []
 
     def add(self, key: str, value: Any, expected: str, remedy: str) -> None:
         """Note a fault at a dotted key."""
         shown = 'missing' if value is MISSING else _short.repr(value)
-        self.found.append(Problem(key, shown, expected, remedy))
+        told = value is MISSING and any(f'{key}.'.startswith(f'{each}.') for each in self._meant)
+        (self._missing if told else self.found).append(Problem(key, shown, expected, remedy))
+
+    def misspelt(self, key: str, value: Any, section: str, known: Sequence[str]) -> None:
+        """Note a key that a section does not know; what it stands for is not missing."""
+        dotted = f'{section}.' if section else ''
+        near = difflib.get_close_matches(key, known, n=1)
+        self.add(f'{dotted}{key}', value, 'no such key', did_you_mean(key, known))
+        self._meant += [f'{dotted}{name}' for name in near]
 
     def clean(self, *keys: str) -> bool:
         """Whether none of the keys, nor anything inside them, has a fault."""
         return not any(
             problem.key == key or problem.key.startswith((f'{key}.', f'{key}['))
-            for problem in self.found
+            for problem in (*self.found, *self._missing)
             for key in keys
         )
 
@@ -91,12 +104,7 @@ class Section:
             problems.add(path or 'file', value, 'a mapping', f'write the keys {", ".join(known)}')
         for key in self.data:
             if key not in known:
-                problems.add(
-                    self.key(str(key)[:80]),
-                    self.data[key],
-                    'no such key',
-                    did_you_mean(key, known),
-                )
+                problems.misspelt(str(key)[:80], self.data[key], path, known)
 
     def key(self, name: str) -> str:
         """Return the dotted key of a name in this section."""

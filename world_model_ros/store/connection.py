@@ -67,6 +67,9 @@ class Connection:
         if self.folder is not None:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                reason = 'there is a file where the folder would be; name another folder'
+                raise StoreError(self.url, '', reason) from error
             except OSError as error:
                 raise self.error('', error) from error
         backend = self._connect()

@@ -20,7 +20,7 @@ from world_model_ros.robots.bodies.body import (
     TakesKinds,
     Truncates,
 )
-from world_model_ros.robots.bodies.body_registry import BODIES, make_body
+from world_model_ros.robots.bodies.body_registry import BODIES, check_body, make_body
 
 __all__ = [
     'BODIES',
@@ -31,5 +31,6 @@ __all__ = [
     'Senses',
     'TakesKinds',
     'Truncates',
+    'check_body',
     'make_body',
 ]

@@ -28,7 +28,7 @@ BODIES = Plugins(
 )
 _RECORDINGS = (
     'A robot without a simulated body learns from its own recordings: start robot.launch.py with '
-    'explore:=true, then run `world-model train STORE`'
+    'explore:=true, then run `world-model train episodes --contract FILE`'
 )
 _PARTS = sorted(name for name in vars(Body) if not name.startswith('_'))
 
@@ -39,7 +39,7 @@ def make_body(contract: Contract, reality: Reality = NOMINAL) -> Body:
     Raises:
         BodyError: there is none, or it cannot be used; one line with the reason.
     """
-    name = contract.body.partition(':')[0] or contract.name
+    name = _name(contract)
     factory = _factory(name, contract)
     try:
         body = factory(contract)
@@ -60,6 +60,20 @@ def make_body(contract: Contract, reality: Reality = NOMINAL) -> Body:
         )
     body.set_reality(reality)
     return body
+
+
+def check_body(contract: Contract) -> None:
+    """Refuse a contract whose body is nowhere, before anything of a simulator is imported.
+
+    Raises:
+        BodyError: there is none of its name.
+    """
+    if _name(contract) not in BODIES.names():
+        _factory(_name(contract), contract)
+
+
+def _name(contract: Contract) -> str:
+    return contract.body.partition(':')[0] or contract.name
 
 
 def _factory(name: str, contract: Contract) -> BodyFactory:

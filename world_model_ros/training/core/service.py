@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The trainer as a service: follow the store, learn, pass the gate, publish; killed, go on.
+"""The trainer as a service: follow recordings, learn, pass the gate, publish; killed, go on.
 
 Owns the loop and its clock. One thread: what it does at any moment is what its status says. A
 store that vanished, an episode that cannot be used and a loss that is not finite are reported and
@@ -25,7 +25,7 @@ from world_model_ros.families.family_registry import FAMILIES
 from world_model_ros.families.protocol import Algorithm
 from world_model_ros.folder_lock import hold
 from world_model_ros.releases import Release, latest_release
-from world_model_ros.store import StoreError
+from world_model_ros.store import Store, StoreError, open_store
 from world_model_ros.training.core.activity import Activity, TrainerPhase
 from world_model_ros.training.core.aligner import Aligned, Aligner
 from world_model_ros.training.core.checkpoint import NOT_WRITTEN
@@ -38,6 +38,7 @@ from world_model_ros.training.core.trainer_status import status_of
 from world_model_ros.training.data.ingest import Ingest
 from world_model_ros.training.data.mixture import draw
 from world_model_ros.training.data.nominal import open_nominal
+from world_model_ros.training.data.recordings import OWN_STORE, Recordings, recordings_at
 from world_model_ros.training.export.publish import Publisher
 from world_model_ros.training.judge.gate import Verdict
 
@@ -57,6 +58,9 @@ class Interrupted(BaseException):
 class Service:
     """A trainer of one contract in one folder. ``report`` gets the status, ``say`` each event.
 
+    ``place`` is a store, or a folder of episodes: then releases go to a store in the own folder.
+    The newest bundle lies in ``bundle``, in the own folder unless another is given.
+
     Raises:
         StoreUrlError: the URL names no store.
         FolderInUse: another trainer has the folder.
@@ -65,7 +69,7 @@ class Service:
 
     def __init__(
         self,
-        url: str,
+        place: str,
         contract: Contract,
         folder: Path,
         config: ServiceConfig,
@@ -75,15 +79,21 @@ class Service:
         report: Callable[[dict[str, Any]], None] = lambda status: None,
         sizes: Any = None,
         recipe: Any = None,
+        bundle: Path | None = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.contract, self.config = contract, config
         say = self.say = self.faults = Faults(say)
-        self.link = Link(url, say)
         self.folder = Path(folder)
+        self.recordings = recordings_at(place, self.folder)
+        url = place if self.recordings is None else str(self.folder / OWN_STORE)
+        self.link = Link(url, say)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = hold(self.folder)
+        if self.recordings is not None:
+            open_store(url, create=True)
+            say('learns_from_folder', folder=str(self.recordings.folder), releases=url)
         self.report = report
         self.interface = interface_hash(contract)
         for reason in FAMILIES.failures():  # one that is broken keeps no other from learning
@@ -117,7 +127,7 @@ class Service:
         self.aligner = Aligner(
             self.state, self.ingest.replay, self.nominal, self.rng, config.align
         )
-        self.publisher = Publisher(self.state, self.ingest, config.gate, say)
+        self.publisher = Publisher(self.state, self.ingest, config.gate, say, bundle)
         self.verdict: Verdict | None = None
         self.release: dict[str, Any] | None = None
         self.activity = Activity(TrainerPhase.STARTING)
@@ -184,10 +194,10 @@ class Service:
     def _work(self) -> None:
         """Settle an episode, align or learn, live a nominal tick; sleep where there is nothing."""
         busy = False
-        store = self.link.open() if self.ingest.waiting else None
-        if store is not None:
+        source = self._source() if self.ingest.waiting else None
+        if source is not None:
             self.activity, busy = Activity(TrainerPhase.INGESTING), True
-            self.ingest.take(store)
+            self.ingest.take(source)
         if self.aligner.due:
             busy = self._align() or busy
         elif not self.aligner.comes_first and self.updates_allowed > self.learner.updates:
@@ -222,12 +232,15 @@ class Service:
             self._publish_at, self._judged_updates = 0.0, -self.config.least_updates
         return True
 
+    def _source(self) -> Store | Recordings | None:
+        return self.recordings or self.link.open()
+
     def _poll(self) -> None:
-        store = self.link.open()
-        if store is None:
+        source = self._source()
+        if source is None:
             return
         with self.link.doing('look'):
-            self.ingest.look(store)
+            self.ingest.look(source)
 
     # ---- learning ----------------------------------------------------------------------------
 

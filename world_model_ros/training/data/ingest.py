@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the store into replay: every complete episode once, one in ten never.
+"""From recordings into replay: every complete episode once, one in ten never.
 
 Owns the order of writing that makes "once" hold through kills: replay (which carries the newest
 episode's name), then the ledger. Every episode is settled or tried again a counted number of
@@ -31,6 +31,7 @@ from world_model_ros.training.data.failed_episodes import MOST, Attempts, Kind
 from world_model_ros.training.data.ledger import Entry, Ledger, episode_key
 from world_model_ros.training.data.listing import Listing
 from world_model_ros.training.data.parser import Parser, ParserEnded, ParserRefused
+from world_model_ros.training.data.recordings import Recordings
 from world_model_ros.training.data.replay import Replay
 from world_model_ros.training.data.segments import Rows
 from world_model_ros.training.data.sides import content_of, in_turns, newest, secret_of, side
@@ -47,7 +48,9 @@ Say = Callable[..., None]
 
 
 class Ingest:
-    """Follows a store for one contract; ``folder`` holds replay, held-out episodes and ledger.
+    """Follows a store or a folder of episodes for one contract.
+
+    ``folder`` holds replay, held-out episodes and ledger.
 
     ``say(event, **fields)`` receives what happened, once per event. ``parser`` is for tests; it is
     made and owned otherwise. ``stop`` breaks off the reading of an episode, which is taken later.
@@ -111,18 +114,21 @@ class Ingest:
         """End the process that reads episodes."""
         self.parser.close()
 
-    def look(self, store: Store) -> None:
-        """List what is new in the store; of other interfaces, too: messages are what counts.
+    def look(self, source: Store | Recordings) -> None:
+        """List what is new there; of other interfaces, too: messages are what counts.
 
         Robots take turns, oldest episodes first; of each at most `robot_episodes` until the next
         look.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store or folder cannot be read.
         """
         now = self.clock()
         known = self.ledger.entries
-        complete, begun = self._listing.look(store)
+        if isinstance(source, Recordings):
+            complete, begun = source.look(), []
+        else:
+            complete, begun = self._listing.look(source)
         self._wait_for(begun, now)
         self._give_up({_key(ref) for ref in complete})
         found = [
@@ -150,7 +156,7 @@ class Ingest:
             uuid = key.rpartition('/')[2]
             shutil.rmtree(self.incoming / f'{uuid}{STAGING_SUFFIX}', ignore_errors=True)
 
-    def take(self, store: Store) -> Entry | None:
+    def take(self, source: Store | Recordings) -> Entry | None:
         """Settle the next waiting episode; None if it must be tried again later, or none waits."""
         if not self.waiting:
             return None
@@ -162,7 +168,7 @@ class Ingest:
             if key in self.ledger.entries:  # just adopted, or stored under two dates
                 self.failing.pop(key, None)
                 return self.ledger.entries[key]
-            entry = self._refuse_spent(ref) or self._settle(ref, self._fetch(store, ref))
+            entry = self._refuse_spent(ref) or self._settle(ref, self._fetch(source, ref))
         except (StoreDamaged, StoreMissing) as error:
             entry = self._failed(ref, 'damaged', error)
         except OSError as error:  # StoreError is one: unreachable, or this disk is full
@@ -193,11 +199,13 @@ class Ingest:
             found.append(rows)
         return found
 
-    def _fetch(self, store: Store, ref: EpisodeRef) -> Path:
+    def _fetch(self, source: Store | Recordings, ref: EpisodeRef) -> Path:
         # What no episode of this robot fits into need not be fetched.
         self._check_room(max(1000, 2 * self.contract.episode.max_ticks))
+        if isinstance(source, Recordings):
+            return source.fetch(ref)
         self.incoming.mkdir(exist_ok=True, mode=0o700)
-        return download_episode(store, ref, self.incoming)
+        return download_episode(source, ref, self.incoming)
 
     def _settle(self, ref: EpisodeRef, folder: Path) -> Entry:
         self.attempts.begin(_key(ref))

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a candidate to a release: judge, draw, export, publish.
 
-Owns the files of one publication beside the checkpoint: gate.jsonl, strips/, bundle/. The order
-survives a kill at any point: a release that was published but not noted is published again to the
-same content hash, or judged against the one before. Must not import ROS or a simulator.
+Owns the files of one publication: gate.jsonl and strips/ beside the checkpoint, and the bundle.
+The order survives a kill at any point: a release that was published but not noted is published
+again to the same content hash, or judged against the one before. Must not import ROS or a
+simulator.
 """
 
 from __future__ import annotations
@@ -29,17 +30,18 @@ class Publisher:
     """Publishes what a trainer has learned."""
 
     def __init__(
-        self, state: TrainerState, ingest: Ingest, config: GateConfig, say: Callable[..., None]
+        self,
+        state: TrainerState,
+        ingest: Ingest,
+        config: GateConfig,
+        say: Callable[..., None],
+        bundle: Path | None = None,
     ) -> None:
         self.state, self.ingest, self.config, self.say = state, ingest, config, say
         self.pending: Verdict | None = None  # exported and not yet in the store
         self.strip: Path | None = None  # drawn for it
         self.traced = Traced()
-
-    @property
-    def bundle(self) -> Path:
-        """Return where bundles are exported."""
-        return self.state.folder / 'bundle'
+        self.bundle = bundle or state.folder / 'bundle'  # where bundles are exported
 
     def judge(self) -> Verdict:
         """Judge the averaged weights on the newest held-out episodes; drawn, noted and said."""
@@ -117,6 +119,7 @@ class Publisher:
             bundle_sha=release.bundle_sha[:12],
             episodes=len(learned),
             updates=verdict.updates,
+            bundle=str(self.bundle),
         )
         return release
 
