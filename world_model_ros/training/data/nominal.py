@@ -101,4 +101,5 @@ def open_nominal(
     except ImportError as error:
         return None, f'no simulator here: {error}'
     except (ValueError, RuntimeError) as error:  # BodyError, EnvError: not a robot we can simulate
-        return None, f'no simulated body serves contract {contract.name!r}: {error}'
+        reason = str(error).partition('. ')[0]  # its remedy is to learn from recordings
+        return None, f'it learns from recordings alone: {reason}'
