@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import resource
+import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ pytest.importorskip('mujoco')
 import recorded
 from served import QUIET, TICKS, Told, fill, reach, serve
 
+from world_model_ros.bundle import check_bundle
 from world_model_ros.contract import interface_hash
 from world_model_ros.folder_lock import FolderInUse
 from world_model_ros.releases import latest_release
@@ -102,6 +104,22 @@ def test_a_release_the_store_kept_from_publishing_is_published_when_it_is_back(
     serve(store.url, tmp_path / 'out', learner_file, told, config).run()
     assert latest_release(store, interface_hash(recorded.robot())).number == 1
     assert len(told.of('gate')) == 1  # exported once, published when it could be
+
+
+def test_a_trainer_of_a_folder_publishes_into_a_store_of_its_own(tmp_path, bags, learner_file):
+    folder, bundle = tmp_path / 'episodes', tmp_path / 'mine'
+    for name in (*recorded.TRAINED[:2], recorded.HELD_OUT):
+        shutil.copytree(bags[name], folder / name)
+    told = Told(lambda service, status: status['published'])
+    config = replace(QUIET, publish_updates=5, gate=GateConfig(1, 1e3, 1e3, 1e3), start_ticks=10)
+    serve(folder, tmp_path / 'out', learner_file, told, config, bundle=bundle).run()
+    [begin] = told.of('learns_from_folder')
+    assert begin['folder'] == str(folder)
+    [published] = told.of('published')
+    assert published['bundle'] == str(bundle) and not (tmp_path / 'out' / 'bundle').exists()
+    assert check_bundle(bundle, recorded.robot()) == []
+    release = latest_release(open_store(begin['releases']), interface_hash(recorded.robot()))
+    assert set(release.episodes) == set(recorded.TRAINED[:2])
 
 
 def test_a_release_judged_on_an_episode_too_short_to_draw_is_published_without_a_picture(

@@ -125,8 +125,9 @@ class Ingest:
         """
         now = self.clock()
         known = self.ledger.entries
+        begun: list[EpisodeRef] = []  # in a folder they have another name
         if isinstance(source, Recordings):
-            complete, begun = source.look(), []
+            complete = source.look()
         else:
             complete, begun = self._listing.look(source)
         self._wait_for(begun, now)

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from world_model_ros.contract.names import NameRefused, check_name
+from world_model_ros.durable import read_regular
 from world_model_ros.experience.bag import METADATA_FILE
 from world_model_ros.experience.episode_limits import METADATA_BYTES
 from world_model_ros.experience.read.reader import list_episodes
@@ -106,8 +107,7 @@ def _about(metadata: Path) -> dict[str, str]:
     Whether the episode itself can be read is found out by the process that reads it.
     """
     try:
-        with metadata.open('rb') as file:
-            content = yaml.safe_load(file.read(METADATA_BYTES))
+        content = yaml.safe_load(read_regular(metadata, METADATA_BYTES))
         about = content['rosbag2_bagfile_information']['custom_data']
         return {key: value for key, value in about.items() if isinstance(value, str)}
     except _UNUSABLE:
