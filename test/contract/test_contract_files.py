@@ -48,7 +48,7 @@ def test_every_key_of_the_stored_file_arrives_in_the_contract():
     assert (arm.sampling, arm.tolerance_s, arm.shape) == ('asof', 0.02, (6,))
     assert arm.fields == ('velocity', 'position', 'effort')
     assert (front.graph_input, front.dtype, arm.dtype) == ('obs_front', np.uint8, np.float32)
-    assert contract.action.type == 'std_msgs/msg/Float64MultiArray'
+    assert contract.groups[0].type == 'std_msgs/msg/Float64MultiArray'
     assert contract.action.high == (1.5, 0.5)
     assert contract.reward.sampling == 'last'
     assert contract.episode.segment_ticks == 1200
@@ -59,7 +59,7 @@ def test_topics_may_be_absolute_and_are_not_in_the_interface():
     text = find_robot('reacher').read_text()
     absolute = parse_contract(text.replace('topic: ', 'topic: /'))
     assert absolute.stream('camera').topic == '/camera/image_raw'
-    assert (absolute.action.topic, absolute.reward.topic) == ('/command', '/reward')
+    assert (absolute.groups[0].topic, absolute.reward.topic) == ('/command', '/reward')
     assert interface_hash(absolute) == interface_hash(parse_contract(text))
 
 

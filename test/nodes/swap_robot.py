@@ -118,8 +118,7 @@ class SwapRobot(robot_processes.Robot):
         """What the agent saw at a tick, from the messages kept here."""
         return Assembler(self.contract).assemble_exact(
             tick.t_ns,
-            {name: sample.stamp_ns for name, sample in tick.streams.items()},
-            {name: sample.checksum for name, sample in tick.streams.items()},
+            {name: sample.messages for name, sample in tick.streams.items()},
             lambda *key: self._seen.get(key),
         )
 

@@ -102,7 +102,7 @@ def test_a_metronome_that_broke_does_not_leave_the_robot_moving(spun, monkeypatc
         spin(lambda: node.finished, 'the end of the metronome')
     move(node)
     sent, publish = [], node._command.publish
-    read = command_decoder(node.contract.action)
+    read = command_decoder(node.contract.groups[0])
     monkeypatch.setattr(
         node._command, 'publish', lambda cdr: (sent.append(read(cdr)), publish(cdr))
     )

@@ -50,7 +50,7 @@ class Ears:
             String, 'unfriendly_arm/status', self.on_status, _common.LATCHED_QOS
         )
         self.command = node.create_publisher(
-            message_class(self.contract.action.type), 'command', _common.RELIABLE_QOS
+            message_class(self.contract.groups[0].type), 'command', _common.RELIABLE_QOS
         )
         robot.start('unfriendly_arm', joint_rate=60.0, camera_rate=10.0)
         robot.until(lambda: self.status and len(self.pictures) == 2, 'the arm')
@@ -73,7 +73,7 @@ class Ears:
         return [result.reason for result in answer.results if not result.successful]
 
     def send(self, values):
-        encode = encoder(self.contract.action)
+        encode = encoder(self.contract.groups[0])
         self.command.publish(encode(time.time_ns(), np.asarray(values, float)))
 
     def newest(self, kind):

@@ -32,7 +32,7 @@ NAMES = ('shoulder', 'elbow', 'wrist')
 
 
 def make_contract(kind):
-    action = SimpleNamespace(kind=kind, names=NAMES)
+    action = SimpleNamespace(kinds=(kind,) * len(NAMES), names=NAMES)
     return SimpleNamespace(action=action, period_s=0.04)
 
 

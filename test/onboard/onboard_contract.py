@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from world_model_ros.contract import Action
+from world_model_ros.contract.action_vector import action_vector
 
 PERIOD_NS = 40_000_000
 
@@ -41,6 +42,7 @@ def make_stream(kind, **changes):
         'wrap': (),
         'encoding': '',
         'fit': 'none',
+        'parts': False,
     }
     if kind == 'image':
         fields.update(name='camera', topic='camera/image_raw', shape=(4, 6, 3), encoding='rgb8')
@@ -62,6 +64,7 @@ def make_contract(streams=None, action=None, **changes):
     action = action or make_action()
     streams = streams or (make_stream('image'), make_stream('joints'))
     fields = {
+        'format': 1,
         'name': 'test',
         'period_s': 0.04,
         'period_ns': PERIOD_NS,
@@ -71,8 +74,13 @@ def make_contract(streams=None, action=None, **changes):
         'command_timeout_s': 0.2,
         'commands_per_tick': 2,
         'streams': streams,
-        'action': action,
+        'groups': (action,),
+        'action': (vector := action_vector((action,))),
         'action_dim': len(action.names),
+        'low': np.array(vector.low, np.float32),
+        'high': np.array(vector.high, np.float32),
+        'limit_low': np.array(vector.limit_low, np.float32),
+        'limit_high': np.array(vector.limit_high, np.float32),
         'tick_source': 'timer',
         'tick_stream': '',
         'frames_per_tick': 2,

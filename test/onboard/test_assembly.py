@@ -171,8 +171,7 @@ def test_offline_arrays_are_the_live_ones_bit_for_bit(messages, ticks):
         seen = live.assemble(T + t * MS)
         again = offline.assemble_exact(
             seen.t_ns,
-            {n: s.stamp_ns for n, s in seen.samples.items()},
-            {n: s.checksum for n, s in seen.samples.items()},
+            {n: s.messages for n, s in seen.samples.items()},
             lambda name, stamp, crc: bag.get((name, crc)),
         )
         assert again.valid == seen.valid and again.crc == seen.crc
@@ -187,8 +186,7 @@ def test_a_message_lost_by_the_recorder_marks_the_tick_and_no_other_one_is_used(
     other = {'camera': image_cdr(T - 10 * MS, np.zeros((4, 6, 3), np.uint8))}
     again = Assembler(make_contract()).assemble_exact(
         T,
-        {n: s.stamp_ns for n, s in seen.samples.items()},
-        {n: s.checksum for n, s in seen.samples.items()},
+        {n: s.messages for n, s in seen.samples.items()},
         lambda name, *_: other.get(name),
     )
     assert not again.valid and again.arrays == {}

@@ -99,7 +99,7 @@ def test_a_guard_without_its_command_kind_refuses_to_activate(fresh):
     assert "command kind 'velocity_array' cannot be used: no command kind" in guard.activate()
     assert not guard.active and not guard.sample(0, 0.0).send
     with pytest.raises(ValueError, match='cannot be used'):
-        encoder(contract.action)(0, np.zeros(2))
+        encoder(contract.groups[0])(0, np.zeros(2))
 
 
 def test_an_old_recording_can_be_looked_at_without_the_plugin(recorded):

@@ -40,7 +40,7 @@ def test_a_contract_takes_kinds_of_another_package_with_their_own_keys(contract)
     assert (oven.shape, oven.dtype, oven.options) == ((1,), np.float32, (('scale', 'celsius'),))
     assert contract.vector_streams == contract.streams and contract.image_streams == ()
     assert [stream.name for stream in contract.joint_streams] == ['joints']
-    assert contract.action.type == FLOATS
+    assert contract.groups[0].type == FLOATS
     assert any('a temperature in celsius' in words for _, words in meaning(contract))
     assert expected_of(contract)[1].type == toy_robot.TEMPERATURE
 
@@ -118,8 +118,8 @@ def test_a_plugin_never_encodes_a_value_outside_of_the_limits(contract, rows):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, 'encode', spy)
-        guard, encode_command = Guard(contract), encoder(contract.action)
-        read = command_decoder(contract.action)
+        guard, encode_command = Guard(contract), encoder(contract.groups[0])
+        read = command_decoder(contract.groups[0])
         assert guard.activate() == ''
         times = [T0_NS + i * PERIOD_NS for i in range(len(rows))]
         assert guard.on_chunk(NAMES, times, np.array(rows), 0.0) == ''
@@ -152,7 +152,7 @@ def test_what_a_plugin_encodes_is_checked_and_named(contract, monkeypatch, fault
 
     monkeypatch.setattr(wmr_toy.velocity_array.VelocityArrayKind, 'encode', fault)
     with pytest.raises(CommandError, match=words) as caught:
-        encoder(contract.action)(T0_NS, np.array([0.5, 0.25]))
+        encoder(contract.groups[0])(T0_NS, np.array([0.5, 0.25]))
     assert "command kind 'velocity_array' of package wmr-toy 0.1" in str(caught.value)
 
 
@@ -164,13 +164,13 @@ def labelled(values, names=NAMES):
 
 
 def test_a_foreign_command_is_read_by_its_labels_or_moves_nothing(contract):
-    read = command_decoder(contract.action)
+    read = command_decoder(contract.groups[0])
     assert read(labelled([0.5, 0.25], ['right', 'left'])).tolist() == [0.25, 0.5]
     assert read(labelled([0.5], ['right'])) is None
     assert read(labelled([0.5, math.nan])) is None
     with pytest.raises(ValueError, match='expected a std_msgs'):
         read(b'\0\1\0\0 no command')
-    sent = encoder(contract.action)(T0_NS, np.array([0.5, -0.25]))
+    sent = encoder(contract.groups[0])(T0_NS, np.array([0.5, -0.25]))
     assert decode(FLOATS, sent).data.tolist() == [0.5, -0.25]
 
 

@@ -54,9 +54,9 @@ class _Probe:
 
 
 def _contract(offset_ticks=1, rate=1e6, **changes):
-    action = dataclasses.replace(REACHER.action, rate_limit=(rate, rate))
+    action = dataclasses.replace(REACHER.groups[0], rate_limit=(rate, rate))
     return dataclasses.replace(
-        REACHER, action=action, command_offset_s=offset_ticks * REACHER.period_s, **changes
+        REACHER, groups=(action,), command_offset_s=offset_ticks * REACHER.period_s, **changes
     )
 
 

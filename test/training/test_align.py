@@ -166,13 +166,13 @@ def test_folded_gains_foresee_what_arrives_and_ask_for_more(shipped):
 
 def test_a_position_command_and_one_that_is_not_centred_have_no_gain():
     contract = load_contract(find_robot('reacher'))
-    tilted = replace(contract.action, low=(-1.0, -0.5), high=(1.0, 1.0))
-    motors = MotorGains(replace(contract, action=tilted))
+    tilted = replace(contract.groups[0], low=(-1.0, -0.5), high=(1.0, 1.0))
+    motors = MotorGains(replace(contract, groups=(tilted,)))
     assert motors.known and motors.free.tolist() == [1.0, 0.0]
     with torch.no_grad():
         motors.log_gains.fill_(1.0)
     assert motors.gains().tolist() == pytest.approx([math.e, 1.0])
-    position = replace(contract, action=replace(contract.action, kind='position'))
+    position = replace(contract, groups=(replace(contract.groups[0], kind='position'),))
     assert not MotorGains(position).known
 
 

@@ -7,6 +7,7 @@ Owns the robot file (YAML), its frozen types, its checks and its two hashes. Imp
 pyyaml only; must not import any other folder of this package, nor rclpy, nor torch.
 """
 
+from world_model_ros.contract.action_vector import ActionVector
 from world_model_ros.contract.cautions import contract_warnings, unlearnable
 from world_model_ros.contract.find_contract import config_directories, find_config, find_robot
 from world_model_ros.contract.hashes import (
@@ -32,6 +33,7 @@ __all__ = [
     'CONTRACT_FORMAT',
     'PREPROCESSING_VERSION',
     'Action',
+    'ActionVector',
     'Contract',
     'ContractError',
     'Episode',

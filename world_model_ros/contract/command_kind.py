@@ -36,6 +36,10 @@ class CommandKind(ABC):
     # Zero is no rest: the robot may fall. The robot file must say gravity_safe: true.
     may_fall = False
     point_field: PointField = 'velocities'
+    # Names, in `limits` of a robot file, of the limits on the first, second and third derivative
+    # of the command. The first must be given; names are those of MoveIt and nav2 where the
+    # meaning is the same: of a position they are velocity, acceleration and jerk.
+    derivatives: tuple[str, ...] = ('slew_rate',)
     # Why the kind cannot be used: its plug-in is missing or broken; '' for a kind that is there.
     missing = ''
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from world_model_ros.contract.action_vector import ActionVector
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import LATER, Contract, Stream
 
@@ -28,13 +29,32 @@ def interface_dict(contract: Contract) -> dict[str, Any]:
         'period_s': float(contract.period_s),
         'offset_ticks': contract.offset_ticks,
         'streams': [_stream_dict(stream) for stream in contract.streams],
-        'action': {
-            'kind': contract.action.kind,
-            'names': list(contract.action.names),
-            'low': [float(value) for value in contract.action.low],
-            'high': [float(value) for value in contract.action.high],
-            'units': 'SI',
-        },
+        **_action_dict(contract.action),
+    }
+
+
+def _action_dict(action: ActionVector) -> dict[str, Any]:
+    """The action vector, however it is spread over groups and topics.
+
+    Written as format 1 does where all joints are of one kind, so that a file that is brought to
+    format 2 keeps its weights.
+    """
+    if len(set(action.kinds)) == 1:
+        return {
+            'action': {
+                'kind': action.kinds[0],
+                'names': list(action.names),
+                'low': [float(value) for value in action.low],
+                'high': [float(value) for value in action.high],
+                'units': 'SI',
+            }
+        }
+    columns = zip(action.names, action.kinds, action.low, action.high, strict=True)
+    return {
+        'actions': [
+            {'name': name, 'kind': kind, 'low': float(low), 'high': float(high), 'units': 'SI'}
+            for name, kind, low, high in columns
+        ]
     }
 
 
@@ -67,6 +87,8 @@ def contract_hash(contract: Contract) -> str:
     """Return the sha256 of every field; comments and layout of the file do not count."""
     values = _hashed(contract)
     del values['text']
+    if contract.format == 1:  # whose one group had a field of its own
+        (values['action'],) = values.pop('groups')
     return _digest(values)
 
 

@@ -16,6 +16,7 @@ import yaml
 from world_model_ros.contract.action import read_action
 from world_model_ros.contract.control import peek_period, read_control
 from world_model_ros.contract.find_contract import find_robot
+from world_model_ros.contract.groups import read_groups
 from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.contract.problems import (
     MISSING,
@@ -27,6 +28,7 @@ from world_model_ros.contract.problems import (
 from world_model_ros.contract.rules import read_topic
 from world_model_ros.contract.schema import (
     CONTRACT_FORMAT,
+    CONTRACT_FORMATS,
     Action,
     Contract,
     Episode,
@@ -36,7 +38,9 @@ from world_model_ros.contract.schema import (
 from world_model_ros.contract.streams import read_streams
 
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
-TOP_KEYS = ('format', 'name', 'control', 'streams', 'action', 'reward', 'episode', 'body')
+TOP_KEYS = ('format', 'name', 'control', 'streams', 'reward', 'episode', 'body')
+# Of each format; format 2 came with several command groups.
+OWN_KEYS = {1: ('action',), 2: ('actions',)}
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -94,12 +98,12 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
     problems = Problems()
     data = _parse_yaml(text, file)
     version = data.get('format', MISSING) if isinstance(data, dict) else MISSING
-    if isinstance(data, dict) and (isinstance(version, bool) or version != CONTRACT_FORMAT):
+    if isinstance(data, dict) and (type(version) is not int or version not in CONTRACT_FORMATS):
         # Another format has other keys: judging them by this one would only mislead.
         problems.add(
             'format',
             version,
-            f'{CONTRACT_FORMAT}',
+            ' or '.join(str(known) for known in CONTRACT_FORMATS),
             (
                 'this software is older than the file: update it'
                 if isinstance(version, int) and version > CONTRACT_FORMAT
@@ -107,16 +111,9 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
             ),
         )
         raise ContractError(file, problems.found)
-
-    if isinstance(data, dict) and 'actions' in data:
-        problems.add(
-            'actions',
-            data['actions'],
-            'one group under the key action',
-            f'format {CONTRACT_FORMAT} has one action group: put its keys under action',
-        )
-        data = {key: value for key, value in data.items() if key != 'actions'}
-    top = Section(data, '', problems, TOP_KEYS)
+    if isinstance(data, dict):
+        data = _without_other_formats_keys(data, problems)
+    top = Section(data, '', problems, (*TOP_KEYS, *OWN_KEYS.get(version, ())))
     name = top.text('name')
     if problems.clean('name') and not _is_name(name):
         top.note(
@@ -125,22 +122,25 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
             'letters, digits, _ or -, beginning with a letter',
             'rename the robot type',
         )
-    streams = read_streams(top, problems, peek_period(top), keep_missing)
+    streams = read_streams(top, problems, peek_period(top), keep_missing, version)
     control = read_control(top, problems, streams)
-    action = read_action(top, problems, keep_missing)
+    if version == 1:
+        action = read_action(top, problems, keep_missing)
+        groups = [] if action is None else [action]
+    else:
+        groups = read_groups(top, problems, control['command_rate_hz'], keep_missing)
     reward = _read_reward(top, problems)
     episode = _read_episode(top, problems)
     body = _read_body(top)
-    if action is not None:
-        _check_hold(action, streams, problems)
-        _check_slow(action, control['on_surprise'], problems)
-    if problems.found or action is None:
+    _check_hold(groups, streams, problems)
+    _check_slow(groups, control['on_surprise'], problems)
+    if problems.found or not groups:
         raise ContractError(file, problems.found)
     return Contract(
-        format=CONTRACT_FORMAT,
+        format=version,
         name=name,
         streams=tuple(streams),
-        action=action,
+        groups=tuple(groups),
         reward=reward,
         episode=episode,
         text=text,
@@ -173,29 +173,52 @@ def _parse_yaml(text: str, file: str) -> Any:
         ) from error
 
 
-def _check_hold(action: Action, streams: Sequence[Stream], problems: Problems) -> None:
+def _without_other_formats_keys(data: dict[Any, Any], problems: Problems) -> dict[Any, Any]:
+    """Note the command groups of another format, which would only be called unknown keys."""
+    version = data['format']
+    wrong = 'actions' if version == 1 else 'action'
+    if wrong not in data:
+        return data
+    expected, remedy = (
+        ('one group under the key action', 'put its keys under action, or write format: 2')
+        if version == 1
+        else (
+            'named groups under the key actions',
+            'write actions: {arm: {…}}, and the limits of each under limits; or format: 1',
+        )
+    )
+    problems.add(wrong, data[wrong], expected, remedy)
+    return {key: value for key, value in data.items() if key != wrong}
+
+
+def _check_hold(groups: Sequence[Action], streams: Sequence[Stream], problems: Problems) -> None:
     """A guard can only hold joints whose positions it hears."""
-    known = problems.clean('streams', 'action')
-    if not known or not command_kind(action.kind).holds(action):
+    if not problems.clean('streams', 'action', 'actions'):
         return
     heard = {name for s in streams if stream_kind(s.kind).joints for name in s.names}
-    silent = [name for name in action.names if name not in heard]
-    if silent:
-        problems.add(
-            'action.safe',
-            action.safe,
-            f'{", ".join(silent)} in a joints stream, to know where to hold them',
-            'add the joints that are missing to the names of a joints stream',
-        )
+    for group in groups:
+        if not command_kind(group.kind).holds(group):
+            continue
+        silent = [name for name in group.names if name not in heard]
+        if silent:
+            problems.add(
+                f'actions.{group.name}.safe' if group.name else 'action.safe',
+                group.safe,
+                f'{", ".join(silent)} in a joints stream, to know where to hold them',
+                'add the joints that are missing to the names of a joints stream',
+            )
 
 
-def _check_slow(action: Action, on_surprise: str, problems: Problems) -> None:
+def _check_slow(groups: Sequence[Action], on_surprise: str, problems: Problems) -> None:
     """Half of an effort is not half of a speed: the robot would sink."""
-    if on_surprise == 'slow' and problems.clean('action') and command_kind(action.kind).may_fall:
+    if on_surprise != 'slow' or not problems.clean('action', 'actions'):
+        return
+    kinds = dict.fromkeys(g.kind for g in groups if command_kind(g.kind).may_fall)
+    if kinds:
         problems.add(
             'control.on_surprise',
             on_surprise,
-            f'none, hold or hand_over where the action is {action.kind}',
+            f'none, hold or hand_over where the action is {" and ".join(kinds)}',
             'write hold: half of such a command is not half of the speed',
         )
 

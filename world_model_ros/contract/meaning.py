@@ -26,22 +26,13 @@ def meaning(contract: Contract) -> Iterator[tuple[str, str]]:
     )
     for i, stream in enumerate(contract.streams):
         yield 'sees' if i == 0 else '', _stream(stream)
-    action = contract.action
-    yield (
-        'commands',
-        f'{action.topic} ({action.type}), {contract.command_rate_hz:g} times a second, '
-        f'{action.kind}:',
-    )
-    for i, name in enumerate(action.names):
-        yield (
-            '',
-            f'  {name}: {action.low[i]:g} to {action.high[i]:g}, changes by at most '
-            f'{action.rate_limit[i]:g} a second{_more(action, i)}',
-        )
-    safe = 'holds its position' if action.safe == 'hold' else 'is commanded zero'
+    for i, group in enumerate(contract.groups):
+        yield 'commands' if i == 0 else '', _commands(contract, group)
+        for joint, name in enumerate(group.names):
+            yield '', f'  {name}: {_limits(group, joint)}'
     yield (
         'in doubt',
-        f'the robot {safe}: on a stop, when an input is too old, and '
+        f'the robot {_in_doubt(contract)}: on a stop, when an input is too old, and '
         f'{contract.command_timeout_s:g} s after the last plan',
     )
     yield 'episodes', _episodes(contract)
@@ -55,14 +46,37 @@ def meaning(contract: Contract) -> Iterator[tuple[str, str]]:
         yield 'simulated', f'by the body {contract.body}'
 
 
-def _more(action: Action, i: int) -> str:
-    """The optional limits of one joint."""
-    more = ''
-    if action.acceleration_limit:
-        more += f', its speed by at most {action.acceleration_limit[i]:g} a second'
-    if action.stop_rate_limit:
-        more += f', to zero by {action.stop_rate_limit[i]:g} a second'
-    return more + (f'; home at {action.home[i]:g}' if action.home else '')
+def _commands(contract: Contract, group: Action) -> str:
+    called = f'{group.name}: ' if group.name else ''
+    rate = group.rate_hz or contract.command_rate_hz
+    return f'{called}{group.topic} ({group.type}), {rate:g} times a second, {group.kind}:'
+
+
+def _limits(group: Action, i: int) -> str:
+    """The limits of one joint, first what is kept to today."""
+    low, high = (group.limit_low or group.low)[i], (group.limit_high or group.high)[i]
+    text = f'{low:g} to {high:g}'
+    if (low, high) != (group.low[i], group.high[i]):
+        text += f' (learned: {group.low[i]:g} to {group.high[i]:g})'
+    text += f', changes by at most {group.rate_limit[i]:g} a second'
+    if group.acceleration_limit:
+        text += f', its speed by at most {group.acceleration_limit[i]:g} a second'
+    if group.jerk_limit:
+        text += f', its acceleration by at most {group.jerk_limit[i]:g} a second'
+    if group.stop_rate_limit:
+        text += f', to zero by {group.stop_rate_limit[i]:g} a second'
+    return text + (f'; home at {group.home[i]:g}' if group.home else '')
+
+
+def _in_doubt(contract: Contract) -> str:
+    holds = [group.safe == 'hold' for group in contract.groups]
+    if all(holds):
+        return 'holds its position'
+    if not any(holds):
+        return 'is commanded zero'
+    held = [g.name for g, hold in zip(contract.groups, holds, strict=True) if hold]
+    zeroed = [g.name for g, hold in zip(contract.groups, holds, strict=True) if not hold]
+    return f'holds {" and ".join(held)}, and {" and ".join(zeroed)} is commanded zero'
 
 
 def _stream(stream: Stream) -> str:

@@ -3,20 +3,23 @@
 
 """The frozen types of a robot contract, and what follows from them by arithmetic alone.
 
-Nothing here reads files or checks values: `load.py` builds these types only from a file without
-a fault. What depends on a stream's or an action's kind is asked of the kind.
+Nothing here reads files or checks values: `load_contract.py` builds these types only from a file
+without a fault. What depends on a stream's or an action's kind is asked of the kind.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from world_model_ros.contract.action_vector import ActionVector, action_vector
 from world_model_ros.contract.kinds import stream_kind
 
-CONTRACT_FORMAT = 1
+CONTRACT_FORMAT = 2  # the newest
+CONTRACT_FORMATS = (1, 2)  # what is read
 
 Sampling = Literal['hold', 'asof', 'drop']
 StampSource = Literal['header', 'receive']
@@ -61,6 +64,8 @@ class Stream:
     wrap: tuple[str, ...]  # joints whose position the graph turns into (sin, cos)
     # Image of another aspect than `shape`: refused, cropped around its middle, or padded in black.
     fit: Fit = later('none')  # noqa: RUF009 - a field, not a shared value
+    # Several publishers send a part each on one topic: the newest value of each joint counts.
+    parts: bool = later(False)
     # Keys of the kind that have no field here: (key, value) in the kind's order.
     options: tuple[tuple[str, Any], ...] = later(())
 
@@ -77,18 +82,22 @@ class Stream:
 
 @dataclass(frozen=True)
 class Action:
-    """The one action group: a named vector in SI units and its limits."""
+    """One command group: a named part of the action, in SI units, on a topic of its own.
+
+    Its limits are those of docs/reference/contract.md; the rate limit is on the first derivative
+    of the command, the acceleration limit on the second, the jerk limit on the third.
+    """
 
     topic: str
     type: str
     kind: str  # see kinds.py
     names: tuple[str, ...]
-    low: tuple[float, ...]
+    low: tuple[float, ...]  # the scaling of the network; part of the interface
     high: tuple[float, ...]
     rate_limit: tuple[float, ...]  # units of the action per second
     safe: SafeAction
     gravity_safe: bool
-    # Position only: largest change of speed, units per second squared; empty: not limited.
+    # Units per second squared; empty: not limited. In format 1 for positions only.
     acceleration_limit: tuple[float, ...] = later(())
     # Effort and velocity only: how fast a stop goes to zero, units per second; empty: rate_limit.
     stop_rate_limit: tuple[float, ...] = later(())
@@ -99,6 +108,12 @@ class Action:
     box_tolerance: float = later(0.02)
     # Position only: where exploring without a model stays near; empty: where the robot starts.
     home: tuple[float, ...] = later(())
+    name: str = later('')  # of the group; format 1 has one group without a name
+    # What guard and planner keep to, inside of low and high; empty: low and high themselves.
+    limit_low: tuple[float, ...] = later(())
+    limit_high: tuple[float, ...] = later(())
+    jerk_limit: tuple[float, ...] = later(())  # units per second cubed; empty: not limited
+    rate_hz: float = later(0.0)  # of its commands; 0: that of the guard, control.command_rate
 
 
 @dataclass(frozen=True)
@@ -134,7 +149,7 @@ class Contract:
     command_timeout_s: float
     frames_per_tick: int
     streams: tuple[Stream, ...]
-    action: Action
+    groups: tuple[Action, ...]  # with names that are unique over all groups
     reward: Reward
     episode: Episode
     text: str
@@ -163,6 +178,11 @@ class Contract:
         """Commands that the guard sends within one control period."""
         return round(self.period_s * self.command_rate_hz)
 
+    @functools.cached_property
+    def action(self) -> ActionVector:
+        """All command groups as one vector."""
+        return action_vector(self.groups)
+
     @property
     def action_dim(self) -> int:
         """Length of the action vector."""
@@ -170,18 +190,28 @@ class Contract:
 
     @property
     def low(self) -> np.ndarray:
-        """Lower end of the action box, float32."""
+        """Lower end of the action box that the network knows, float32."""
         return np.asarray(self.action.low, dtype=np.float32)
 
     @property
     def high(self) -> np.ndarray:
-        """Upper end of the action box, float32."""
+        """Upper end of the action box that the network knows, float32."""
         return np.asarray(self.action.high, dtype=np.float32)
 
     @property
+    def limit_low(self) -> np.ndarray:
+        """Lower limit that guard and planner keep to, float32."""
+        return np.asarray(self.action.limit_low, dtype=np.float32)
+
+    @property
+    def limit_high(self) -> np.ndarray:
+        """Upper limit that guard and planner keep to, float32."""
+        return np.asarray(self.action.limit_high, dtype=np.float32)
+
+    @property
     def safe_action(self) -> np.ndarray | None:
-        """Zeros where the safe action is zero; None where it is the measured position."""
-        if self.action.safe == 'hold':
+        """Zeros where the safe action is zero; None where a joint of it is held instead."""
+        if any(group.safe == 'hold' for group in self.groups):
             return None
         return np.zeros(self.action_dim, dtype=np.float32)
 

@@ -82,6 +82,8 @@ class StreamKind(ABC):
     joints = False
     # Several publishers may share the topic, each with a part: see `others`.
     shared = False
+    # A message may hold some of the names of a stream with `parts`: see `held` and `merge`.
+    parts = False
     # A message has hundreds of kilobytes: queues are shorter, and DDS may lose its parts.
     large = False
     # Why the kind cannot be used: its plug-in is missing or broken; '' for a kind that is there.
@@ -143,6 +145,18 @@ class StreamKind(ABC):
         Asked only where the topic is `shared`. A damaged message is ours: the tick says so.
         """
         return None
+
+    def held(self, stream: Stream, cdr: bytes) -> tuple[str, ...]:
+        """Which of the stream's names a message holds; asked only of a kind with `parts`."""
+        return stream.names
+
+    def merge(self, stream: Stream, messages: Sequence[bytes]) -> np.ndarray:
+        """The array of several messages: of each name the first that holds it.
+
+        Raises:
+            ValueError: a message cannot be used, or a name is in none of them.
+        """
+        return self.decode(stream, messages[0])
 
     def simulated(self, stream: Stream, robot: Sensors, t_ns: int) -> bytes:
         """The message that a simulated robot publishes."""

@@ -32,7 +32,11 @@ _STREAM_NAME = re.compile(r'[a-z][a-z0-9_]*\Z')
 
 
 def read_streams(
-    top: Section, problems: Problems, period_s: float = 0.0, keep_missing: bool = False
+    top: Section,
+    problems: Problems,
+    period_s: float = 0.0,
+    keep_missing: bool = False,
+    version: int = 1,
 ) -> list[Stream]:
     """Read `streams`: every stream without a fault, in the order of the file.
 
@@ -59,22 +63,30 @@ def read_streams(
                 'rename the stream: it names an input of the network',
             )
             continue
-        stream = _read_stream(name, body, path, problems, period_s, keep_missing)
+        stream = _read_stream(name, body, path, problems, period_s, keep_missing, version)
         if problems.clean(path):
             streams.append(stream)
     return streams
 
 
 def _read_stream(
-    name: str, body: Any, path: str, problems: Problems, period_s: float, keep_missing: bool
+    name: str,
+    body: Any,
+    path: str,
+    problems: Problems,
+    period_s: float,
+    keep_missing: bool,
+    version: int,
 ) -> Stream:
     data = body if isinstance(body, dict) else {}
     kind = stream_kind(data['kind']) if isinstance(data.get('kind'), str) else None
+    in_parts: tuple[str, ...] = ()
     if kind is None or kind.missing:  # nothing is known of its own keys
         section = Section(body, path, problems, [*COMMON_KEYS, *data])
         _check_kind(section, kind, keep_missing)
     else:
-        section = Section(body, path, problems, (*COMMON_KEYS, *kind.keys))
+        in_parts = ('parts',) if kind.parts and version > 1 else ()
+        section = Section(body, path, problems, (*COMMON_KEYS, *in_parts, *kind.keys))
     topic = read_topic(section)
     rate = section.number('rate', 'hertz', high=MAX_RATE_HZ)
     max_age = section.number('max_age', 'seconds')
@@ -94,6 +106,7 @@ def _read_stream(
         tolerance_s=tolerance,
         stamp=section.choice('stamp', ('header', 'receive'), 'header'),
         record=record,
+        parts=section.flag('parts', True) if in_parts else False,
         **{**NO_DETAILS, **details},
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from functools import partial
 
 import numpy as np
 from rclpy.duration import Duration
@@ -24,7 +25,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import Contract, Stream, contract_hash, interface_hash
-from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._guard_link import GuardLink
@@ -33,11 +34,11 @@ from world_model_ros.nodes._qos import subscribe
 from world_model_ros.nodes._robot_reset import RobotReset
 from world_model_ros.onboard.agent.episode import Episode
 from world_model_ros.onboard.agent.episode_phase import EpisodePhase
+from world_model_ros.onboard.agent.foreign_commands import ForeignCommands
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.worker import Worker
 from world_model_ros.onboard.tick.clock import RobotClock
 from world_model_ros.onboard.tick.tick_record import TickRecord
-from world_model_ros.wire.command_codec import command_decoder
 
 LAST_WORDS = Duration(seconds=0.3)  # at the end, for what was published last to arrive
 EPISODE_FORMAT = 1
@@ -68,10 +69,9 @@ class AgentTopics:
         }
         self._source, self._link = tick_source, link
         self.boundary = Boundary(node)
-        self._low = np.asarray(contract.action.low)
-        self._high = np.asarray(contract.action.high)
-        self._command_kind = command_kind(contract.action.kind)
-        self._decode_command = command_decoder(contract.action)
+        self._low = np.asarray(contract.action.limit_low)
+        self._high = np.asarray(contract.action.limit_high)
+        self._foreign = ForeignCommands(contract)
         self._lock = threading.Lock()
         self._allowed = False
         self._episode: Episode | None = None
@@ -96,15 +96,16 @@ class AgentTopics:
                 subscribe(node, kind, topic, self.boundary.wrap(topic, callback), qos)
             )
         # In shadow: what another controller commands is the action that happened.
-        self._subscriptions.append(
+        self._subscriptions += [
             node.create_subscription(
-                message_class(contract.action.type),
-                contract.action.topic,
-                self.boundary.wrap(contract.action.topic, self._on_command),
+                message_class(group.type),
+                group.topic,
+                self.boundary.wrap(group.topic, partial(self._on_command, i)),
                 _common.SENSOR_QOS,
                 raw=True,
             )
-        )
+            for i, group in enumerate(contract.groups)
+        ]
         self._services: list[Service] = []
 
     def serve(self, worker: Worker) -> None:
@@ -169,14 +170,13 @@ class AgentTopics:
         self.sent_problem = ''
         self._inputs.put_sent(*sent)
 
-    def _on_command(self, cdr: bytes) -> None:
+    def _on_command(self, group: int, cdr: bytes) -> None:
         if self._allowed or self._link.commands:
             return  # the guard's own commands; guard/sent says more of them
-        values = self._decode_command(cdr)
-        if values is None:
-            return
-        stamp_ns = self._command_kind.stamp_ns(self._contract.action, cdr)
-        self._inputs.put_sent(stamp_ns or self._clock.now_ns(), values, 'foreign')
+        now_ns = self._clock.now_ns()
+        command = self._foreign.take(group, cdr, now_ns, self._inputs.resting_action(now_ns))
+        if command is not None:
+            self._inputs.put_sent(*command, 'foreign')
 
     def _on_reward(self, message: JointState) -> None:
         self._inputs.put_reward(*_wire.reward_values(message))

@@ -22,7 +22,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Empty
 
-from world_model_ros.contract import Contract
+from world_model_ros.contract import Action
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._message_class import message_class
@@ -43,6 +43,7 @@ class Other:
     """Another process's publisher on the command topic."""
 
     node: str  # fully qualified name
+    topic: str  # on which it publishes
     gid: bytes
     twin: bool  # a guard of ours that was started twice
     allowed: bool  # listed in allowed_publishers: it may exist, but not send
@@ -53,17 +54,17 @@ class Other:
 
 
 class CommandTopic:
-    """Publishes commands, and knows who else could or does."""
+    """Publishes the commands of one group, and knows who else could or does."""
 
     def __init__(
         self,
         node: Node,
-        contract: Contract,
+        group: Action,
         allowed: Sequence[str],
-        on_other_message: Callable[[], None],
+        on_other_message: Callable[[str], None],
     ) -> None:
-        self._node, self._type = node, message_class(contract.action.type)
-        self.name = node.resolve_topic_name(contract.action.topic)
+        self._node, self._type = node, message_class(group.type)
+        self.name = node.resolve_topic_name(group.topic)
         self._allowed = {name.lstrip('/') for name in allowed if name}
         self._on_other_message = on_other_message
         self._mine: deque[bytes] = deque(maxlen=OWN_MESSAGES)
@@ -124,7 +125,7 @@ class CommandTopic:
                 continue
             name = f'{info.node_namespace.rstrip("/")}/{info.node_name}'.lstrip('/')
             allowed = name in self._allowed or info.node_name in self._allowed
-            found.append(Other('/' + name, gid, name == me, allowed))
+            found.append(Other('/' + name, self.name, gid, name == me, allowed))
         return found
 
     def _on_message(self, content: bytes) -> None:
@@ -132,7 +133,7 @@ class CommandTopic:
             return
         self._last_s = time.monotonic()
         if self._publisher is not None:
-            self._on_other_message()
+            self._on_other_message(self.name)
 
     def _own_gid(self) -> bytes:
         """This process's part of the GID, read from a topic that only it can have."""

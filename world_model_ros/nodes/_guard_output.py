@@ -17,7 +17,7 @@ from sensor_msgs.msg import JointState
 
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common, _wire
-from world_model_ros.nodes._command_topic import CommandTopic
+from world_model_ros.nodes._command_topics import CommandTopics
 from world_model_ros.nodes._guard_beat import Beat
 from world_model_ros.nodes._guard_tally import Tally
 from world_model_ros.onboard.guard import Guard, GuardCommand
@@ -39,13 +39,19 @@ class GuardOutput:
         contract: Contract,
         lock: threading.Lock,
         guard: Guard,
-        command: CommandTopic,
+        commands: CommandTopics,
         measured: Callable[[], np.ndarray | None],
     ) -> None:
         """`lock` orders what is done to `guard`; `measured` is called with it held."""
         self._node, self._contract, self._lock, self._guard = node, contract, lock, guard
-        self._command, self._measured = command, measured
-        self._encode = encoder(contract.action)  # found once, not at each sample
+        self._commands, self._measured = commands, measured
+        # Found once, not at each sample: topic, encoder and part of the vector of each group.
+        self._parts = [
+            (topic, encoder(group), part)
+            for topic, group, part in zip(
+                commands.topics, contract.groups, contract.action.parts, strict=True
+            )
+        ]
         self._sent = node.create_publisher(JointState, '~/sent', _common.RELIABLE_QOS)
         self.last: GuardCommand | None = None
         self.tally = Tally()
@@ -73,7 +79,7 @@ class GuardOutput:
         A driver that finds the new publisher a moment late would see the first steps as one.
         """
         age_s = time.monotonic() - self.activated_s
-        heard = age_s > SETTLE_SEC and (age_s > LISTEN_SEC or self._command.listeners)
+        heard = age_s > SETTLE_SEC and (age_s > LISTEN_SEC or not self._commands.unheard)
         still = self.beat.settles and not heard
         return 'just activated: the driver may not listen yet' if still else ''
 
@@ -84,7 +90,9 @@ class GuardOutput:
 
     def _publish(self, t_ns: int, command: GuardCommand) -> None:
         try:
-            self._command.publish(self._encode(t_ns, command.values))
+            for (topic, encode, part), due in zip(self._parts, command.due, strict=True):
+                if due or self.beat.repeats:
+                    topic.publish(encode(t_ns, command.values[part]))
         except Exception:  # the kind's or the middleware's: nothing went out; raised again
             self._guard.not_sent()
             raise

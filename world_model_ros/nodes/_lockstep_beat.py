@@ -25,6 +25,7 @@ class LockstepBeat:
 
     simulated = True
     settles = False  # its commands are those of the simulator environment, number for number
+    repeats = True  # groups that are commanded less often, too: a simulator waits for each
 
     def __init__(
         self,

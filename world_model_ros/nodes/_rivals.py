@@ -12,7 +12,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from world_model_ros.nodes._command_topic import CommandTopic, Other
+from world_model_ros.nodes._command_topic import Other
+from world_model_ros.nodes._command_topics import CommandTopics
 from world_model_ros.onboard.guard.guard_status import Refusal, RefusalKind
 
 # Publishers are found within this time after a process has begun; nobody is activated before.
@@ -26,9 +27,9 @@ LOOK_PERIOD_SEC = 0.1  # a look costs 0.2 ms
 class Rivals:
     """What the graph says of the command topic."""
 
-    def __init__(self, topic: CommandTopic, twin_alive: Callable[[], bool]) -> None:
+    def __init__(self, topics: CommandTopics, twin_alive: Callable[[], bool]) -> None:
         """Ask `twin_alive` whether another guard of our name has a heartbeat."""
-        self._topic, self._twin_alive = topic, twin_alive
+        self._topics, self._twin_alive = topics, twin_alive
         self._born_s = time.monotonic()
         self._twins_since_s: float | None = None
 
@@ -42,12 +43,12 @@ class Rivals:
             return None
         if all(other.twin for other in others):
             text = (
-                f'another guard called {others[0]} is active on {self._topic.name}: was '
+                f'another guard called {others[0]} is active on {_topics(others)}: was '
                 'everything started twice?'
             )
         else:
             text = (
-                f'{_names(others)} has a publisher on {self._topic.name}: two senders would '
+                f'{_names(others)} has a publisher on {_topics(others)}: two senders would '
                 'fight; end it, or list it in allowed_publishers if it never sends by itself'
             )
         return Refusal(RefusalKind.RIVAL, text)
@@ -63,14 +64,14 @@ class Rivals:
             self._twins_since_s = None
             return '', False
         if all(other.twin for other in others):
-            if min(other.gid for other in others) < self._topic.gid:
+            if min(other.gid for other in others) < self._topics.gid:
                 return f'another guard called {others[0]} was activated at the same time', True
             if self._twins_since_s is None:
                 self._twins_since_s = time.monotonic()
             if self._tolerant():
                 return '', False
         return (
-            f'{_names(others)} has a publisher on {self._topic.name} and sends nothing yet: the '
+            f'{_names(others)} has a publisher on {_topics(others)} and sends nothing yet: the '
             'robot comes to rest and chunks are refused until it is gone'
         ), False
 
@@ -79,15 +80,15 @@ class Rivals:
         others = self._unwanted()
         if not others or not all(other.twin for other in others):
             return False
-        if min(other.gid for other in others) < self._topic.gid:
+        if min(other.gid for other in others) < self._topics.gid:
             return False
         if self._twins_since_s is None:
             self._twins_since_s = time.monotonic()
         return self._tolerant()
 
-    def names(self) -> str:
-        """Who else has a publisher, as far as the graph knows."""
-        others = self._topic.others()
+    def names(self, topic: str) -> str:
+        """Who else has a publisher on a topic, as far as the graph knows."""
+        others = [other for other in self._topics.others() if other.topic == topic]
         return _names(others) if others else 'a node that the graph does not name'
 
     def _tolerant(self) -> bool:
@@ -98,9 +99,13 @@ class Rivals:
         # A guard that was killed stays in the graph for twenty seconds; it has no heartbeat.
         return [
             other
-            for other in self._topic.others()
+            for other in self._topics.others()
             if not other.allowed and (not other.twin or self._twin_alive())
         ]
+
+
+def _topics(others: list[Other]) -> str:
+    return ' and '.join(dict.fromkeys(other.topic for other in others))
 
 
 def _names(others: list[Other]) -> str:

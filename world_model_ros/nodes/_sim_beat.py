@@ -29,6 +29,7 @@ class SimBeat:
 
     simulated = True
     settles = True
+    repeats = False
 
     def __init__(self, node: Node, period_ns: int, silent_s: float, send: Send) -> None:
         self._period_ns, self._send = period_ns, send

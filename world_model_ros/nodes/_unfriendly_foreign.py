@@ -16,7 +16,7 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 
-from world_model_ros.contract import Contract
+from world_model_ros.contract import Action
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.wire.command_codec import Encoder, encoder
@@ -26,12 +26,12 @@ PERIOD_S = 5.0  # of its motion: far below the driver's limits
 Command = tuple[Any, Encoder]  # the type, and its encoder
 
 
-def command_of(contract: Contract) -> Command:
+def command_of(group: Action) -> Command:
     """How commands are written: ask before motion begins, it takes a tenth of a second.
 
     An arm whose executor does nothing for so long sees commands come in a burst, and faults.
     """
-    return message_class(contract.action.type), encoder(contract.action)
+    return message_class(group.type), encoder(group)
 
 
 class OtherController(Node):

@@ -27,6 +27,7 @@ class WallBeat:
 
     simulated = False
     settles = True
+    repeats = False
 
     def __init__(self, node: Node, period_ns: int, send: Send) -> None:
         self._clock, self._period_ns, self._send = node.get_clock(), period_ns, send

@@ -8,6 +8,9 @@ conversion: no node, no state.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Container
+
 import numpy as np
 from builtin_interfaces.msg import Duration
 from sensor_msgs.msg import JointState
@@ -35,7 +38,7 @@ class ChunkError(ValueError):
 def chunk_message(contract: Contract, start_ns: int, values: np.ndarray) -> JointTrajectory:
     """A chunk [H, A] whose first action counts from start_ns. No rows: give up the last chunk."""
     period_ns = round(contract.period_s * NANOSECONDS)
-    field = command_kind(contract.action.kind).point_field
+    fields = [command_kind(kind).point_field for kind in contract.action.kinds]  # of each joint
     message = JointTrajectory(joint_names=list(contract.action.names))
     message.header.stamp = to_time(start_ns)
     points = []
@@ -44,7 +47,9 @@ def chunk_message(contract: Contract, start_ns: int, values: np.ndarray) -> Join
         point = JointTrajectoryPoint(
             time_from_start=Duration(sec=after_ns // NANOSECONDS, nanosec=after_ns % NANOSECONDS)
         )
-        setattr(point, field, [float(value) for value in row])
+        for field in dict.fromkeys(fields):
+            own = [float(v) if f == field else math.nan for v, f in zip(row, fields, strict=True)]
+            setattr(point, field, own)
         points.append(point)
     message.points = points
     return message
@@ -59,7 +64,6 @@ def chunk_arrays(
     Raises ChunkError for a point whose values cannot be read: another field, another count, or
     a number that is not finite. Whether the names are the contract's is the guard's to judge.
     """
-    field = command_kind(contract.action.kind).point_field
     names = list(message.joint_names)
     if len(message.points) > MAX_POINTS or len(names) > MAX_NAMES:
         raise ChunkError(
@@ -68,19 +72,23 @@ def chunk_arrays(
         )
     start_ns = to_ns(message.header.stamp)
     values = np.empty((len(message.points), len(names)))
+    columns = _columns(contract, names)
     times = []
     for i, point in enumerate(message.points):
         times.append(start_ns + to_ns(point.time_from_start))
-        row = getattr(point, field)
-        if len(row) != len(names):
-            raise ChunkError(
-                f'point {i} has {len(row)} numbers in `{field}` for {len(names)} joints in '
-                f'joint_names{_other_fields(point, field)}: the action is of kind '
-                f'{contract.action.kind}, so each point needs `{field}`, one number per joint'
-            )
-        values[i] = row
+        for field, (kind, own) in columns.items():
+            row = getattr(point, field)
+            if len(row) != len(names):
+                raise ChunkError(
+                    f'point {i} has {len(row)} numbers in `{field}` for {len(names)} joints in '
+                    f'joint_names{_other_fields(point, columns)}: the action is of kind '
+                    f'{kind}, so each point needs `{field}`, one number per joint'
+                    f'{" (NaN for joints of another kind)" if len(columns) > 1 else ""}'
+                )
+            values[i, own] = np.asarray(row, np.float64)[own]
         if not np.all(np.isfinite(values[i])):
             j = int(np.flatnonzero(~np.isfinite(values[i]))[0])
+            field = next(field for field, (_, own) in columns.items() if j in own)
             raise ChunkError(
                 f'point {i} of {len(message.points)} has {values[i, j]} in `{field}` for joint '
                 f'{names[j]!r}: expected a finite number for each of {len(names)} joints'
@@ -88,9 +96,24 @@ def chunk_arrays(
     return names, times, values
 
 
-def _other_fields(point: JointTrajectoryPoint, field: str) -> str:
+def _columns(contract: Contract, names: list[str]) -> dict[str, tuple[str, list[int]]]:
+    """Field of a point -> the kind that uses it, and which columns of a chunk it gives.
+
+    A name that is none of the contract's is read like the first joint: the guard refuses it.
+    """
+    kinds = dict(zip(contract.action.names, contract.action.kinds, strict=True))
+    columns: dict[str, tuple[str, list[int]]] = {
+        command_kind(kind).point_field: (kind, []) for kind in contract.action.kinds
+    }
+    for i, name in enumerate(names):
+        kind = kinds.get(name, contract.action.kinds[0])
+        columns[command_kind(kind).point_field][1].append(i)
+    return columns
+
+
+def _other_fields(point: JointTrajectoryPoint, fields: Container[str]) -> str:
     """Which other fields are filled in: most often the sender has taken one of them instead."""
-    filled = [f'`{name}`' for name in _POINT_FIELDS if name != field and len(getattr(point, name))]
+    filled = [f'`{n}`' for n in _POINT_FIELDS if n not in fields and len(getattr(point, n))]
     return f' (it fills in {" and ".join(filled)})' if filled else ''
 
 

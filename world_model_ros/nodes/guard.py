@@ -26,7 +26,7 @@ from world_model_ros.contract import contract_warnings, find_robot, load_contrac
 from world_model_ros.deploy.node_parameters import GUARD
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary, ends_nothing
-from world_model_ros.nodes._command_topic import CommandTopic
+from world_model_ros.nodes._command_topics import CommandTopics
 from world_model_ros.nodes._guard_beat import Beat, LockstepBeat, SimBeat, WallBeat
 from world_model_ros.nodes._guard_inputs import GuardInputs
 from world_model_ros.nodes._guard_output import GuardOutput
@@ -66,12 +66,12 @@ class GuardNode(LifecycleNode):
             self.get_logger().error(f'still stopped: {latched.stop_reason}')
         self._refusal: Refusal | None = None  # why the last activation was refused
         self._silenced = ''  # why the guard left the command topic by itself
-        self._command = CommandTopic(
+        self._commands = CommandTopics(
             self, self.contract, value['allowed_publishers'], self._on_other_message
         )
         parts = self, self.contract, self._lock, self._guard
         self._inputs = GuardInputs(*parts)
-        self._output = GuardOutput(*parts, self._command, self._inputs.measured)
+        self._output = GuardOutput(*parts, self._commands, self._inputs.measured)
         self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
         self._inputs.beat = self._output.beat = self._beat
         self._boundary = Boundary(self)
@@ -91,7 +91,7 @@ class GuardNode(LifecycleNode):
             self._beat.unready,
             lambda: self._report.publish_status(),
         )
-        self._rivals = Rivals(self._command, self._report.twin_alive)
+        self._rivals = Rivals(self._commands, self._report.twin_alive)
         look = ends_nothing(self, self._look_for_rivals)
         self.create_timer(LOOK_PERIOD_SEC, look, clock=_common.STEADY_CLOCK)
         self._first = self.create_timer(0.0, self._on_first, clock=_common.STEADY_CLOCK)
@@ -125,7 +125,7 @@ class GuardNode(LifecycleNode):
         if self._refusal:
             self.get_logger().error(f'not activated: {self._refusal.text}')
             return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f'active: commands go to {self._command.name}')
+        self.get_logger().info(f'active: commands go to {self._commands.name}')
         return super().on_activate(state)
 
     def _activate(self) -> Refusal | None:
@@ -134,10 +134,12 @@ class GuardNode(LifecycleNode):
             return Refusal(RefusalKind.STOPPED, text)
         if refusal := self._rivals.refusal():
             return refusal
-        if self._beat.settles and self._command.silent_s < self.contract.command_timeout_s:
-            text = (  # a first command from where it is measured would be a step to the driver
-                f'a command was sent {self._command.silent_s:.2f} s ago: the driver still follows '
-                f'it. Try again after {self.contract.command_timeout_s:g} s without a command'
+        if self._beat.settles and self._commands.silent_s < self.contract.command_timeout_s:
+            # A first command from where it is measured would be a step to the driver.
+            text = (
+                f'a command was sent {self._commands.silent_s:.2f} s ago: the driver still '
+                f'follows it. Try again after {self.contract.command_timeout_s:g} s without a '
+                'command'
             )
             return Refusal(RefusalKind.JUST_COMMANDED, text)
         if unready := self._beat.unready():
@@ -150,7 +152,7 @@ class GuardNode(LifecycleNode):
             self._inputs.newest_start_ns = None
             self._silenced = ''
             self._output.activated_s = time.monotonic()
-            self._command.open()
+            self._commands.open()
         self._rivals.begin()
         self._beat.begin()
         return None
@@ -183,10 +185,10 @@ class GuardNode(LifecycleNode):
 
     def _leave(self) -> None:
         self._beat.end()
-        ends_nothing(self, self._command.deliver)()
+        ends_nothing(self, self._commands.deliver)()
         with self._lock:
             self._guard.deactivate()
-            self._command.close()
+            self._commands.close()
         self._report.publish_status()
 
     def _rest_and_leave(self) -> None:
@@ -207,16 +209,16 @@ class GuardNode(LifecycleNode):
 
     # Who else commands
 
-    def _on_other_message(self) -> None:
-        """A message that is not ours came in on the command topic: be silent at once."""
+    def _on_other_message(self, topic: str) -> None:
+        """A message that is not ours came in on a command topic: be silent at once."""
         if self._rivals.tolerates_message():
             return
-        self._give_way(f'{self._rivals.names()} commands {self._command.name}')
+        self._give_way(f'{self._rivals.names(topic)} commands {topic}')
 
     def _give_way(self, why: str) -> None:
         with self._lock:
             self._guard.deactivate()  # before anything else: two senders are worse than none
-            self._command.close()
+            self._commands.close()
         self._silenced = (
             f'{why}: the guard is silent and inactive; end the other publisher, then activate '
             'the agent again'
@@ -262,8 +264,8 @@ class GuardNode(LifecycleNode):
             return f'a stop cannot be kept over a restart: {self._latch.problem}'
         if self._qos.problem:
             return self._qos.problem
-        if self._guard.active and not self._command.listeners:
-            return f'nobody listens on {self._command.name}: is the driver running?'
+        if self._guard.active and (unheard := self._commands.unheard):
+            return f'nobody listens on {" and ".join(unheard)}: is the driver running?'
         return self._beat.problem or self._boundary.problem
 
     def _figures(self) -> dict[str, object]:

@@ -19,7 +19,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from world_model_ros.contract import Contract
+from world_model_ros.contract import Action, Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience import Qos, Topic
 from world_model_ros.experience.pictures import (
@@ -78,7 +78,10 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
     if contract.reward.topic:
         wanted.append(Wanted('reward', contract.reward.topic, JOINT_STATE))
     wanted += [
-        Wanted('command', contract.action.topic, contract.action.type, own=True),
+        *(
+            Wanted(command_role(group), group.topic, group.type, own=True)
+            for group in contract.groups
+        ),
         Wanted('sent', 'guard/sent', JOINT_STATE, own=True),
         Wanted('tick', 'agent/tick', JOINT_STATE, own=True),
         Wanted('chunk', 'agent/chunk', 'trajectory_msgs/msg/JointTrajectory', own=True),
@@ -88,6 +91,11 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
     if clock:
         wanted.append(Wanted('clock', '/clock', 'rosgraph_msgs/msg/Clock'))
     return wanted
+
+
+def command_role(group: Action) -> str:
+    """The role of a group's commands in an episode; format 1 has one group without a name."""
+    return f'command.{group.name}' if group.name else 'command'
 
 
 def conversions(contract: Contract) -> dict[str, Callable[[bytes], bytes]]:

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
@@ -29,7 +30,7 @@ from sensor_msgs.msg import CameraInfo, JointState
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import Stream, find_robot, load_contract
-from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.stream_kind import StreamKind
 from world_model_ros.deploy.node_parameters import SIM_ROBOT
 from world_model_ros.nodes import _common, _wire
@@ -38,7 +39,7 @@ from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import BodyError, Reality, RealityError, SimRobot, load_reality
-from world_model_ros.wire.command_codec import command_decoder
+from world_model_ros.robots.group_driver import GroupDriver
 from world_model_ros.wire.kinds.image import CAMERA_INFO
 from world_model_ros.wire.kinds.stamped import optical_frame
 
@@ -66,7 +67,6 @@ class SimRobotNode(Node):
         self._start_ns = round(start_s * NANOSECONDS)
         self._t_ns = 0  # set when the simulation begins
         self._wake = threading.Condition()
-        self._command: tuple[int | None, int, np.ndarray] | None = None  # stamp, arrival, values
         self._new_reality: Reality | None = None
         self._reset_asked = 0
         self._reset_done: tuple[int, int, int] = (0, 0, 0)  # count, seed, time of the reset
@@ -103,15 +103,19 @@ class SimRobotNode(Node):
             self._reward = self.create_publisher(
                 JointState, contract.reward.topic, _common.RELIABLE_QOS
             )
-        self.create_subscription(
-            message_class(contract.action.type),
-            contract.action.topic,
-            self._boundary.wrap(contract.action.topic, self._on_command),
-            _common.RELIABLE_QOS,
-            raw=True,
-        )
-        self._command_kind = command_kind(contract.action.kind)
-        self._decode_command = command_decoder(contract.action)
+        self._drivers = [
+            GroupDriver(group, part)
+            for group, part in zip(contract.groups, contract.action.parts, strict=True)
+        ]
+        for driver in self._drivers:
+            topic = driver.group.topic
+            self.create_subscription(
+                message_class(driver.group.type),
+                topic,
+                self._boundary.wrap(topic, partial(self._on_command, driver)),
+                _common.RELIABLE_QOS,
+                raw=True,
+            )
         self.create_service(Trigger, 'reset', self._on_reset)
         self._diagnostics = _common.Diagnostics(self, contract.name)
         self.create_timer(
@@ -120,18 +124,15 @@ class SimRobotNode(Node):
 
     # Executor thread
 
-    def _on_command(self, cdr: bytes) -> None:
-        values = self._decode_command(cdr)
-        if values is None:
+    def _on_command(self, driver: GroupDriver, cdr: bytes) -> None:
+        with self._wake:
+            taken = driver.take(cdr, self._t_ns)
+            self._wake.notify()
+        if not taken:
             self.get_logger().warning(
-                f'command ignored: expected finite values for {list(self.contract.action.names)}',
+                f'command ignored: expected finite values for {list(driver.group.names)}',
                 throttle_duration_sec=1.0,
             )
-            return
-        stamp_ns = self._command_kind.stamp_ns(self.contract.action, cdr)
-        with self._wake:
-            self._command = (stamp_ns, self._t_ns, values)
-            self._wake.notify()
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._wake:
@@ -160,9 +161,8 @@ class SimRobotNode(Node):
 
     def _publish_diagnostics(self) -> None:
         level = _common.WARN if self._timed_out else _common.OK
-        action = self.contract.action
-        rest = 'position held' if action.safe == 'hold' else f'zero {action.kind}'
-        text = f'no command: {rest}' if self._timed_out else 'commanded'
+        rests = dict.fromkeys(driver.rest_words for driver in self._drivers)
+        text = f'no command: {" and ".join(rests)}' if self._timed_out else 'commanded'
         if self._robot.truncated():
             level = _common.WARN
             text = 'stands still: its body cut the episode off; give episode.max_ticks, or reset'
@@ -222,9 +222,13 @@ class SimRobotNode(Node):
                     return None
             if self._interrupted():
                 return None
-            command = self._command
-            late = command is None or self._t_ns - command[1] > self._timeout_ns
-            values = self._robot.rest if command is None or late else command[2]
+            values = self._robot.rest.copy()
+            late = False
+            for driver in self._drivers:
+                command = driver.commanded(self._t_ns - self._timeout_ns)
+                late |= command is None
+                if command is not None:
+                    values[driver.part] = command
         if late and not self._timed_out:
             self._timeouts += 1
         self._timed_out = late
@@ -234,11 +238,10 @@ class SimRobotNode(Node):
         """Wait for the command of this very time; return None to reset or stop."""
 
         def here() -> bool:
-            stamp_ns, arrival_ns, _ = self._command or (None, None, None)
-            return self._t_ns == (arrival_ns if stamp_ns is None else stamp_ns)
+            return all(driver.time_ns == self._t_ns for driver in self._drivers)
 
         with self._wake:
-            if not self.count_publishers(self.contract.action.topic):
+            if not all(self.count_publishers(driver.group.topic) for driver in self._drivers):
                 # Nobody was activated: time goes on all the same, with the safe action.
                 self._timed_out = True
                 step_s = self._step_ns / NANOSECONDS
@@ -247,8 +250,9 @@ class SimRobotNode(Node):
             while not self._wake.wait_for(lambda: here() or self._interrupted(), CLOCK_REPEAT_SEC):
                 self._publish_clock()
             self._timed_out = False
-            command = self._command
-            return None if self._interrupted() or command is None else command[2]
+            if self._interrupted():
+                return None
+            return np.concatenate([driver.values for driver in self._drivers])
 
     def _reset(self) -> None:
         seed = self._seed + self._episodes
@@ -258,7 +262,8 @@ class SimRobotNode(Node):
             before_ns = self._t_ns
             # The next start of a control period: every stream has a message there.
             self._t_ns = (before_ns // self.contract.period_ns + 1) * self.contract.period_ns
-            self._command = None
+            for driver in self._drivers:
+                driver.forget()
             self._reset_done = (self._reset_asked, seed, before_ns)
             self._wake.notify_all()
             if self._on_wall_clock:  # there nothing may be stamped ahead of time

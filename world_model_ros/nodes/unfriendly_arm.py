@@ -68,13 +68,19 @@ class UnfriendlyArmNode(Node):
             ),
         ).value
         self.contract = contract = load_contract(find_robot(name))
-        self.names = contract.action.names
+        if len(contract.groups) != 1:
+            raise ValueError(
+                f'robot {contract.name!r} has {len(contract.groups)} command groups: this arm '
+                'is the driver of one'
+            )
+        self.group = contract.groups[0]
+        self.names = self.group.names
         self.settings = _unfriendly_faults.declare_all(self, self.names)
         self._lock = threading.RLock()
         self._arm = self._make_arm(start)
         self._time = RobotTime(self.settings['clock'])
         self._other: OtherController | None = None
-        self._others_command = command_of(contract)
+        self._others_command = command_of(self.group)
         self._commands = self._faults = 0
         self._fault_time = 0.0  # when the newest one was, seconds of the wall clock
         self._stopping = threading.Event()
@@ -87,7 +93,7 @@ class UnfriendlyArmNode(Node):
         self._thread.start()
 
     def _make_arm(self, start: list[float]) -> UnfriendlyArm:
-        action = self.contract.action
+        action = self.group
         low, high = np.array(action.low), np.array(action.high)
         limits = DriverLimits(
             low,
@@ -125,9 +131,9 @@ class UnfriendlyArmNode(Node):
         self._clock_publisher = self.create_publisher(ClockMessage, '/clock', 10)
         self._status = self.create_publisher(String, '~/status', _common.LATCHED_QOS)
         self.create_subscription(
-            message_class(contract.action.type),
-            contract.action.topic,
-            Boundary(self).wrap(contract.action.topic, self._on_command),
+            message_class(self.group.type),
+            self.group.topic,
+            Boundary(self).wrap(self.group.topic, self._on_command),
             _common.RELIABLE_QOS,
         )
         self.create_service(Trigger, 'hardware_stop', self._on_hardware_stop)
@@ -224,7 +230,7 @@ class UnfriendlyArmNode(Node):
             if settings['out_of_box']:
                 joint = self.names.index(settings['out_of_box'])
                 position = arm.kind == 'position'
-                high = self.contract.action.high[joint] if position else 1.0
+                high = self.group.high[joint] if position else 1.0
                 arm.by_hand = {joint: high + OUTSIDE_RAD}
         if 'foreign' in changed:
             self._set_foreign(settings['foreign'])
@@ -236,7 +242,7 @@ class UnfriendlyArmNode(Node):
             self._other = None
             return
         if self._other is None:
-            self._other = OtherController(self, self.contract.action.topic, self._others_command)
+            self._other = OtherController(self, self.group.topic, self._others_command)
         self._other.begin(self._arm.target if foreign == 'sends' else None)
 
     def close(self) -> None:

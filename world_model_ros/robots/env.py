@@ -104,8 +104,8 @@ class Env:
             raise EnvError(f'the guard refuses this start: {refusal}')
         self._tick = 0
         self._over = False
-        safe = self.contract.safe_action
-        rest: np.ndarray = (self._measured() if safe is None else safe).astype(np.float32)
+        held = np.asarray(self.contract.action.holds)
+        rest: np.ndarray = np.where(held, self._measured(), 0.0).astype(np.float32)
         self._sent = SentHistory(rest)
         # Decided and not sent yet, up to the tick from which a chunk of this tick counts.
         ahead = self.contract.offset_ticks + self._delay.ticks - self._delay.sent_ticks

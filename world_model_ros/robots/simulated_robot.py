@@ -58,15 +58,16 @@ class SimRobot:
                 f'{list(self.body.actuators)} of the simulated {contract.name}'
             )
         kinds = self.body.command_kinds if isinstance(self.body, TakesKinds) else ('effort',)
-        if contract.action.kind not in kinds:
+        others = [kind for kind in dict.fromkeys(contract.action.kinds) if kind not in kinds]
+        if others:
             raise BodyError(
                 f'the simulated {contract.name} takes {" or ".join(kinds)}, not '
-                f'{contract.action.kind}'
+                f'{" and ".join(others)}'
             )
         self.frames_per_command = frames
         self._order = [contract.action.names.index(n) for n in self.body.actuators]
         # What the driver does without a command: nothing, or hold what it held.
-        self._holds = contract.safe_action is None
+        self._holds = np.asarray(contract.action.holds)  # [A], in the order of the contract
         self._rest = np.zeros(len(self._order))  # in the order of the body
         self.rest = np.zeros(len(self._order))  # in the order of the contract
         self._delayed: deque[np.ndarray] = deque()
@@ -93,11 +94,10 @@ class SimRobot:
             self._rng = np.random.default_rng(seed)
         self._delayed.clear()
         self.body.reset(self._rng)
-        if self._holds:
+        if self._holds.any():
             joints = self.body.joints()
-            self.rest = np.array(
-                [joints.get(name, (0.0,))[0] for name in self.contract.action.names]
-            )
+            here = np.array([joints.get(name, (0.0,))[0] for name in self.contract.action.names])
+            self.rest = np.where(self._holds, here, 0.0)
             self._rest = self.rest[self._order]
         self.body.apply(self._rest)
 
@@ -114,8 +114,9 @@ class SimRobot:
             self.body.apply(due)
             self.body.advance()
             reward += self.body.reward()
-            if self._holds:
-                self._rest, self.rest = due, given
+            if self._holds.any():
+                self._rest = np.where(self._holds[self._order], due, 0.0)
+                self.rest = np.where(self._holds, given, 0.0)
         return reward
 
     def joints(self) -> dict[str, JointState]:

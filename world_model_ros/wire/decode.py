@@ -9,9 +9,9 @@ import ROS, torch or the bundle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from world_model_ros.contract import Stream
 
 Decoder = Callable[[bytes], np.ndarray]
+Merger = Callable[[Sequence[bytes]], np.ndarray]
 MAX_REASON = 300  # characters of what foreign code raised
 
 
@@ -44,6 +45,16 @@ def decoder(stream: Stream) -> Decoder:
     return partial(kind.decode, stream)
 
 
+def merger(stream: Stream) -> Merger:
+    """What decodes the messages of a stream that comes in parts: (messages, newest first)."""
+    kind = stream_kind(stream.kind)
+    if plugin_of(kind):
+        return partial(_checked, partial(kind.merge, stream), stream, plugin_of(kind))
+    if kind.missing:
+        return partial(_missing, stream, kind.missing)
+    return partial(kind.merge, stream)
+
+
 def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
     """A serialised message of a stream as the array that the model sees.
 
@@ -53,13 +64,15 @@ def decode_stream(stream: Stream, cdr: bytes) -> np.ndarray:
     return decoder(stream)(cdr)
 
 
-def _missing(stream: Stream, why: str, cdr: bytes) -> np.ndarray:
+def _missing(stream: Stream, why: str, _: object) -> np.ndarray:
     raise StreamError(
         stream.name, f'the kind {stream.kind!r}', why, 'install the plug-in that brings it'
     )
 
 
-def _checked(decode: Decoder, stream: Stream, package: str, cdr: bytes) -> np.ndarray:
+def _checked(
+    decode: Callable[[Any], np.ndarray], stream: Stream, package: str, cdr: Any
+) -> np.ndarray:
     """What a plug-in decodes, if it is what the contract describes."""
     whose = f'kind {stream.kind!r} of package {package}'
     try:

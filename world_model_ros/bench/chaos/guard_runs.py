@@ -86,7 +86,7 @@ atexit.register(_close)
 
 def facts_of(contract: Contract) -> Facts:
     """What the judge must know of a robot file."""
-    action = contract.action
+    (action,) = contract.groups
     rate = np.array(action.rate_limit, np.float64)
     return Facts(
         action.kind,

@@ -20,7 +20,13 @@ from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience.episode_limits import TICKS, check_limit, read_json, whole
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.stream_messages import Picked, StreamMessages
-from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Assembler, Observation
+from world_model_ros.onboard.tick.assembly import (
+    NO_CHECKSUM,
+    Assembler,
+    MessageId,
+    Observation,
+    StreamSample,
+)
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.wire.cdr import JOINT_STATE, decode, header_stamp_ns
 
@@ -103,17 +109,20 @@ def rebuild(
     messages = StreamMessages(reader, contract)
     assembler = Assembler(contract)
     wanted = {stream.name for stream in contract.streams}
-    picked: dict[str, Picked] = {}
+    picked: dict[str, list[Picked]] = {}
 
     def lookup(stream: str, stamp_ns: int, number: int) -> bytes:
-        return picked[stream].cdr
+        return next(message.cdr for message in picked[stream] if message.checksum == number)
 
     for record in read_ticks(reader):
         used = {
             n: s for n, s in record.streams.items() if s.checksum != NO_CHECKSUM and n in wanted
         }
-        found = {name: messages.pick(name, sample) for name, sample in used.items()}
-        picked = {name: message for name, message in found.items() if message is not None}
+        picked = {}
+        for name, sample in used.items():
+            found = [messages.pick(name, message) for message in sample.messages]
+            if None not in found:
+                picked[name] = [message for message in found if message is not None]
         lacking = [name for name in used if name not in picked]
         if lacking:
             reason = f'tick {record.tick}: the message of {", ".join(lacking)} is not in the bag'
@@ -121,12 +130,17 @@ def rebuild(
             continue
         observation = assembler.assemble_exact(
             record.t_ns,
-            {name: sample.stamp_ns for name, sample in used.items()},
-            {name: message.checksum for name, message in picked.items()},
+            {name: _as_found(sample, picked[name]) for name, sample in used.items()},
             lookup,
         )
-        lossless = all(message.lossless for message in picked.values())
+        lossless = all(message.lossless for found in picked.values() for message in found)
         yield _compare(record, observation, lossless)
+
+
+def _as_found(sample: StreamSample, found: Sequence[Picked]) -> list[MessageId]:
+    """The messages of a stream with the checksums that they have in the bag."""
+    pairs = zip(sample.messages, found, strict=True)
+    return [MessageId(wanted.stamp_ns, message.checksum) for wanted, message in pairs]
 
 
 def readable(contract: Contract) -> Contract:

@@ -22,7 +22,7 @@ from world_model_ros.experience.pictures import (
     stored_form,
 )
 from world_model_ros.experience.read.reader import EpisodeReader, Place
-from world_model_ros.onboard.tick.assembly import StreamSample
+from world_model_ros.onboard.tick.assembly import MessageId
 from world_model_ros.wire.cdr import MessageError, checksum, header_stamp_ns
 
 
@@ -58,7 +58,7 @@ class StreamMessages:
         self._by_stamp: dict[tuple[str, int], tuple[int, Place] | None] = {}
         self._index(names)
 
-    def pick(self, stream: str, sample: StreamSample) -> Picked | None:
+    def pick(self, stream: str, wanted: MessageId) -> Picked | None:
         """The message that a tick used, as an agent could have received it; None if lost."""
         form = self._forms.get(stream)
         if form is None:
@@ -66,12 +66,12 @@ class StreamMessages:
         if form == 'raw':
             place = (
                 # The agent's time of reception is known to its records only.
-                self._received.get((stream, sample.checksum))
+                self._received.get((stream, wanted.checksum))
                 if stream in self._receive
-                else self._exact.get((stream, sample.stamp_ns, sample.checksum))
+                else self._exact.get((stream, wanted.stamp_ns, wanted.checksum))
             )
-            return None if place is None else Picked(self._reader.at(place).data, sample.checksum)
-        found = self._by_stamp.get((stream, sample.stamp_ns))
+            return None if place is None else Picked(self._reader.at(place).data, wanted.checksum)
+        found = self._by_stamp.get((stream, wanted.stamp_ns))
         if found is None:
             return None
         number, place = found

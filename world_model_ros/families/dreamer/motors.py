@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import command_kind
 from world_model_ros.families.dreamer.net import Dreamer
 
 # Beyond them a motor is broken, or friction hides it; driven harder still, a policy earns no more
@@ -40,8 +39,8 @@ class MotorGains(nn.Module):
         centred = [
             math.isclose(low, -high) for low, high in zip(action.low, action.high, strict=True)
         ]
-        shares = not command_kind(action.kind).positions
-        free = torch.tensor([c and shares for c in centred])
+        pairs = zip(centred, action.positions, strict=True)
+        free = torch.tensor([centre and not position for centre, position in pairs])
         self.register_buffer('free', free.float())
 
     @property

@@ -90,10 +90,10 @@ class GuardStage:
         self.start_guard()
 
     def _create_ears(self) -> None:
-        node, names = self._node, self.contract.action
+        node, (group,) = self._node, self.contract.groups
         # rclpy gives the message's info to a callback of two arguments, which its types lack.
         on_command: Any = self._on_command
-        node.create_subscription(JointState, names.topic, on_command, EARS_QOS)
+        node.create_subscription(JointState, group.topic, on_command, EARS_QOS)
         topic = self.contract.joint_streams[0].topic
         node.create_subscription(JointState, topic, self._on_joints, _common.SENSOR_QOS)
         node.create_subscription(String, 'guard/status', self._on_guard, _common.LATCHED_QOS)
@@ -124,7 +124,7 @@ class GuardStage:
 
     def _on_command(self, message: JointState, info: dict) -> None:
         field = {'position': message.position, 'velocity': message.velocity}
-        numbers = field.get(self.contract.action.kind, message.effort)
+        numbers = field.get(self.contract.action.kinds[0], message.effort)
         given = dict(zip(message.name, numbers, strict=False))
         values = np.array([given.get(name, np.nan) for name in self.contract.action.names])
         self.on_command(

@@ -19,7 +19,6 @@ from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import command_kind
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._common import NANOSECONDS
 
@@ -126,7 +125,7 @@ class StageAgent:
     def _drive(self, hand: str) -> None:
         here = self._position()
         middle = 0.5 * (self._low + self._high)
-        if here is None or not command_kind(self._contract.action.kind).positions:
+        if here is None or not all(self._contract.action.positions):
             here = middle
         away = np.sign(here - middle) + (here == middle)
         rows = here + HAND_REACH * (away if hand == 'outwards' else -away)

@@ -37,9 +37,10 @@ class ReactionEars:
 
     def __init__(self, contract: Contract, domain: int) -> None:
         """Begin to listen. ValueError for a robot whose commands carry no stamp."""
-        if contract.action.type != JOINT_STATE:
+        (group,) = contract.groups  # of the unfriendly arm
+        if group.type != JOINT_STATE:
             raise ValueError(
-                f'{contract.name}: commands of type {contract.action.type} carry no stamp; '
+                f'{contract.name}: commands of type {group.type} carry no stamp; '
                 'expected a robot that takes sensor_msgs/msg/JointState'
             )
         self._contract = contract
@@ -54,7 +55,7 @@ class ReactionEars:
         self._node = node = rclpy.create_node('reaction_ears', context=self._context)
         boundary = Boundary(node)
         for topic, heard in (
-            (contract.action.topic, self._on_command),
+            (group.topic, self._on_command),
             ('guard/sent', self._on_sent),
         ):
             callback = boundary.wrap(topic, heard)

@@ -179,8 +179,11 @@ class Inputs:
             array = observation.arrays.get(stream.name)
             if array is not None:
                 at.update(stream_kind(stream.kind).positions(stream, array))
-        if all(name in at for name in self.contract.action.names):
-            self.sent.rest_at(np.array([at[name] for name in self.contract.action.names]))
+        action = self.contract.action
+        held = [n for n, holds in zip(action.names, action.holds, strict=True) if holds]
+        if all(name in at for name in held):
+            rest = [at[name] if name in held else 0.0 for name in action.names]
+            self.sent.rest_at(np.array(rest))
 
     def wait(self, version: int, until_s: float) -> None:
         """Sleep while nothing changes from `version`, but not past this time (steady clock)."""

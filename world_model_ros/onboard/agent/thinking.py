@@ -15,7 +15,6 @@ from dataclasses import replace
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.agent.episode import Episode, Options, Port
 from world_model_ros.onboard.policy.brain import Decision
 from world_model_ros.onboard.policy.model import Model
@@ -36,16 +35,18 @@ class Thinking:
         self, contract: Contract, swap: Swap, port: Port, options: Options, lockstep: bool
     ) -> None:
         self._swap, self._port, self._lockstep = swap, port, lockstep
-        self._low, self._high = contract.low, contract.high
+        self._low, self._high = contract.limit_low, contract.limit_high
         self._send_s = SEND_SHARE * contract.period_s
         self._widest = options.explore_std * (self._high - self._low) / 2.0
         self._spread = self._widest
         self._noise = ColouredNoise(
             contract.action_dim, options.explore_correlation, contract.period_s
         )
-        position = command_kind(contract.action.kind).positions
+        self._wanders = np.asarray(contract.action.positions)  # [A]
         self._wander = (
-            Wander(contract, options.explore_reach, options.explore_speed) if position else None
+            Wander(contract, options.explore_reach, options.explore_speed)
+            if self._wanders.any()
+            else None
         )
         self.swaps = self.rollbacks = 0
 
@@ -127,7 +128,10 @@ class Thinking:
             return self._spread * self._noise.rows(tick, count)
         if first or not self._wander.begun:
             self._wander.begin(tick)
-        return self._wander.rows(tick, count)
+        rows = self._wander.rows(tick, count)
+        if self._wanders.all():
+            return rows
+        return np.where(self._wanders, rows, self._spread * self._noise.rows(tick, count))
 
     def swap(self, safe: bool, between: bool = False) -> bool:
         """Let a candidate act from now on, if one is ready and this is the moment for it.

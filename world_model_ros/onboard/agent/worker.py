@@ -29,6 +29,7 @@ from world_model_ros.onboard.agent.worker_state import Phase, State
 from world_model_ros.onboard.policy.brain import Decision
 from world_model_ros.onboard.policy.surprise import SurpriseWatch, slowed
 from world_model_ros.onboard.policy.swap import Swap
+from world_model_ros.onboard.tick.tick_record import tick_schema
 from world_model_ros.onboard.tick.ticker import Tick
 
 BY_OTHERS = ('teleop', 'foreign')  # somebody else decided, and it was executed
@@ -74,6 +75,7 @@ class Worker:
         # activated the agent again.
         self.handed_over = False
         self.stopping = False
+        self._schema = tick_schema(contract)
         self._thread = threading.Thread(target=self._run, name='ticks', daemon=True)
         self.failed = False
 
@@ -178,6 +180,7 @@ class Worker:
         lateness_s = self._schedule.lateness_s(tick)
         record = make_record(tick, episode, observation, decision, sent)
         record.first, record.joints = first, self.contract.action.names
+        record.schema = self._schema
         record.release = self.thinking.model.release
         record.terminal = terminal
         record.truncated = end is not None and not terminal

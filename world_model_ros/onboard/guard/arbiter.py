@@ -25,6 +25,7 @@ import numpy as np
 from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.guard.box import Box
 from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
+from world_model_ros.onboard.guard.group_rates import GroupRates
 from world_model_ros.onboard.guard.hold import Hold
 from world_model_ros.onboard.guard.motion import Limits, Motion
 
@@ -38,10 +39,11 @@ MAX_REASON = 500  # characters of a refusal: a sender may write anything
 class GuardCommand:
     """One sample: what to send, where it came from, and what was done to it."""
 
-    values: np.ndarray  # float64 [A], in the order of contract.action.names
+    values: np.ndarray  # float64 [A], what is in force, in the order of contract.action.names
     source: str  # chunk | chunk_rest | safe | disabled | stopped | teleop | outside | inactive
     reasons: tuple[str, ...]
     chunk_ns: int  # start of the chunk in force, 0 when there is none
+    due: tuple[bool, ...] = ()  # which groups are sent now; the others keep what is in force
     send: bool = True  # False: inactive, publish nothing
 
 
@@ -55,21 +57,24 @@ class Guard:
         action = contract.action
         self.names = tuple(action.names)
         self.limits = Limits.of(contract)
-        self._kind = command_kind(action.kind)
-        self._held = self._kind.holds(action)
-        zero_inside = np.all(self.limits.low <= 0.0) and np.all(self.limits.high >= 0.0)
-        if not self._kind.missing and not self._held and not zero_inside:
+        kinds = [command_kind(group.kind) for group in contract.groups]
+        self._missing = next((kind for kind in kinds if kind.missing), None)
+        self._held: np.ndarray = np.asarray(action.holds)  # bool [A]
+        zero_inside = (self.limits.low <= 0.0) & (self.limits.high >= 0.0)
+        if not self._missing and not np.all(zero_inside | self._held):
             raise ValueError(
                 f'the safe action of contract {contract.name!r} is zero, but zero is outside '
-                f'low={action.low} high={action.high}: widen the limits or choose safe: hold'
+                f'low={action.limit_low} high={action.limit_high}: widen the limits or choose '
+                'safe: hold'
             )
-        self._interpolate = self._kind.positions
+        self._interpolate: np.ndarray = np.asarray(action.positions)  # bool [A]
         self._period_ns = contract.period_ns
         self._command_period_ns = round(1e9 / contract.command_rate_hz)
         self._timeout_s = contract.command_timeout_s
         self._motion = Motion(self.limits)
         self._before = self._motion.value  # what the newest sample stepped from
-        self._hold = Hold(self.limits, action.hold_tolerance)
+        self._rates = GroupRates(contract)
+        self._hold = Hold(self.limits, self._of_held(action.hold_tolerance))
         self._chunks = ChunkQueue(contract.offset_ticks + 3)
         self._teleop = ChunkQueue(contract.offset_ticks + 3)
         self._active = False
@@ -77,7 +82,7 @@ class Guard:
         self._enabled = enabled
         self._stop_reason = ''
         self._foreign = ''
-        self._box = Box(self.names, self.limits, action.box_tolerance)
+        self._box = Box(self.names, self.limits, self._of_held(action.box_tolerance))
         self._refusal = ''
         self.refused = 0
         self._last_ns: int | None = None  # time of the sample before, on both clocks
@@ -114,7 +119,7 @@ class Guard:
     @property
     def holds_position(self) -> bool:
         """Whether the safe action is to hold a position: then measurements are needed."""
-        return self._held
+        return bool(self._held.any())
 
     @property
     def command_period_ns(self) -> int:
@@ -124,28 +129,31 @@ class Guard:
     @property
     def at_rest(self) -> bool:
         """Whether the command has come to rest: held, or zero."""
-        if self._held:
-            still = self._hold.target is not None and not np.any(self._motion.speed)
-            return still and bool(np.all(self._motion.value == self._hold.target))
-        return not np.any(self._motion.value)
+        value, speed = self._rates.sent, self._motion.speed
+        if np.any(value[~self._held]):
+            return False
+        if not self.holds_position:
+            return True
+        if self._hold.target is None or np.any(speed[self._held]):
+            return False
+        return bool(np.all((value == self._hold.target)[self._held]))
 
     @property
     def rest_s(self) -> float:
         """How long coming to rest may take within the limits, in seconds."""
         limits = self.limits
-        if not self._held:
-            return float(np.max(np.maximum(-limits.low, limits.high) / limits.stop_rate))
-        return float(np.max(limits.rate / limits.acceleration))
+        to_zero = np.maximum(-limits.low, limits.high) / limits.stop_rate
+        return float(np.max(np.where(self._held, limits.rate / limits.acceleration, to_zero)))
 
     # Switches
 
     def activate(self, measured: np.ndarray | None = None) -> str:
         """Commands go out from the next sample on, beginning where the robot is, at rest."""
-        if self._kind.missing:
-            return f'command kind {self._kind.name!r} cannot be used: {self._kind.missing}'
+        if kind := self._missing:
+            return f'command kind {kind.name!r} cannot be used: {kind.missing}'
         if self.stopped:
             return f'stopped ({self._stop_reason}): call guard/release_stop first'
-        if self._held:
+        if self.holds_position:
             here = self._positions(measured)
             if here is None:
                 return self._needs_position()
@@ -154,6 +162,7 @@ class Guard:
             self._box.judge(here)
         else:
             self._motion.start(np.zeros(len(self.names)))
+        self._rates.begin(self._motion.value)
         self._clear()
         self._last_ns = None
         self._heartbeat_s = self._teleop_s = -math.inf
@@ -181,7 +190,8 @@ class Guard:
 
     def refuses_motion(self, measured: np.ndarray | None) -> str:
         """Why a stop cannot be released, nor motion be enabled, at this position; ''."""
-        if not self._active or not self._held or self._positions(measured) is not None:
+        known = not self.holds_position or self._positions(measured) is not None
+        if not self._active or known:
             return ''
         return self._needs_position()
 
@@ -302,7 +312,7 @@ class Guard:
             self._refusal = ''
         self._before = self._motion.value
         dt_s = self._step_s(t_ns, steady_s, reasons)
-        here = self._positions(measured) if self._held else None
+        here = self._positions(measured) if self.holds_position else None
         if here is not None:
             inside = not self._box.text
             self._box.judge(here)
@@ -315,19 +325,21 @@ class Guard:
             self._hold.leave()
             target, speed = chunk.at(t_ns, self._interpolate)
             if self._box.text:  # by hand: the joints that are outside move, inwards
-                target = np.where(self._box.outside, target, self._motion.value)
+                still = np.where(self._held, self._motion.value, 0.0)
+                target = np.where(self._box.outside, target, still)
                 speed = np.where(self._box.outside, speed, 0.0)
                 self._motion.to(target, speed, dt_s, reasons)
                 reasons.append(f'{self._box.text}; only inwards, by hand')
             else:
                 self._motion.to(target, speed, dt_s, reasons)
-        return GuardCommand(
-            self._motion.value.copy(), source, tuple(reasons), chunk.start_ns if chunk else 0
-        )
+        values, due = self._rates.take(self._motion.value)
+        start_ns = chunk.start_ns if chunk else 0
+        return GuardCommand(values, source, tuple(reasons), start_ns, due)
 
     def not_sent(self) -> None:
         """The newest command did not go out: the next one steps from the one before, at rest."""
         self._motion.start(self._before)
+        self._rates.not_sent()
 
     def _who(
         self, t_ns: int, steady_s: float, rest: str, reasons: list[str]
@@ -365,11 +377,18 @@ class Guard:
     def _rest(
         self, dt_s: float, steady_s: float, here: np.ndarray | None, reasons: list[str]
     ) -> None:
-        """The safe action: towards zero, or to rest and held."""
-        if self._held:
-            self._hold.step(self._motion, dt_s, steady_s, here, reasons)
-        else:
-            self._motion.to_zero(dt_s)
+        """The safe action: towards zero, or to rest and held, each joint as its group says."""
+        motion, before = self._motion, self._motion.state
+        if not self._held.all():
+            motion.to_zero(dt_s)
+        if self.holds_position:
+            zeroed, motion.state = motion.state, before
+            self._hold.step(motion, dt_s, steady_s, here, reasons)
+            value, speed = (
+                np.where(self._held, held, other)
+                for held, other in zip(motion.state, zeroed, strict=True)
+            )
+            motion.state = value, speed
 
     def _step_s(self, t_ns: int, steady_s: float, reasons: list[str]) -> float:
         """Seconds of motion that this sample may make: a pause buys no larger step after it."""
@@ -392,19 +411,25 @@ class Guard:
     # Positions
 
     def _positions(self, measured: np.ndarray | None) -> np.ndarray | None:
-        """Measured positions [A], None unless they are whole and finite."""
+        """Measured positions [A], 0 where nothing is held; None if one is unknown."""
         if measured is None:
             return None
-        here = np.asarray(measured, np.float64)
-        sound = here.shape == self._motion.value.shape and bool(np.all(np.isfinite(here)))
-        return here if sound else None
+        given = np.asarray(measured, np.float64)
+        if given.shape != self._held.shape:
+            return None
+        here = np.where(self._held, given, 0.0)
+        return here if bool(np.all(np.isfinite(here))) else None
+
+    def _of_held(self, tolerance: Sequence[float]) -> np.ndarray:
+        """A tolerance [A] of measured positions, infinite for joints that are not held."""
+        return np.where(self._held, tolerance, np.inf)
 
     def _hold_here(self, measured: np.ndarray | None) -> str:
         """Let the hold begin at the measured position; why not, or ''."""
         if refusal := self.refuses_motion(measured):
             return refusal
         here = self._positions(measured)
-        if here is None or not self._active or not self._held:
+        if here is None or not self._active or not self.holds_position:
             return ''
         low = np.minimum(self.limits.low, self._motion.value)
         high = np.maximum(self.limits.high, self._motion.value)
@@ -412,8 +437,9 @@ class Guard:
         return ''
 
     def _needs_position(self) -> str:
+        held = [name for name, holds in zip(self.names, self._held, strict=True) if holds]
         return (
-            f'no fresh position of {", ".join(self.names)}: holding would move the robot; '
+            f'no fresh position of {", ".join(held)}: holding would move the robot; '
             'check the joint states'
         )
 

@@ -17,7 +17,8 @@ BACK_INSIDE_SHARE = 0.75
 class Box:
     """The measured positions against the limits, with a tolerance for encoder noise and sag."""
 
-    def __init__(self, names: Sequence[str], limits: Limits, tolerance: float) -> None:
+    def __init__(self, names: Sequence[str], limits: Limits, tolerance: np.ndarray) -> None:
+        """Take the tolerance [A] of each joint; infinite: its measurement counts for nothing."""
         self._names, self._limits, self._tolerance = names, limits, tolerance
         self.leave()
 

@@ -26,22 +26,23 @@ class Chunk(NamedTuple):
     values: np.ndarray  # float64 [H, A], finite, columns in the contract's order
     end_ns: int
 
-    def at(self, t_ns: int, interpolate: bool) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, t_ns: int, interpolate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The action [A] at a time, and how fast it changes [A], per second.
 
-        Held between the times, or, with `interpolate`, linear between them.
+        Held between the times, or, where `interpolate` [A] says so, linear between them.
         """
         times, i = self.times_ns, 0
         while i + 1 < len(times) and times[i + 1] <= t_ns:
             i += 1
         row: np.ndarray = self.values[i]
-        if not interpolate or i + 1 == len(times):
+        if i + 1 == len(times) or not interpolate.any():
             return row, np.zeros(len(row))
         after: np.ndarray = self.values[i + 1]
         span_ns = times[i + 1] - times[i]
         share = (t_ns - times[i]) / span_ns
         slope: np.ndarray = (after - row) / (span_ns * 1e-9)
-        return (1.0 - share) * row + share * after, slope
+        between = (1.0 - share) * row + share * after
+        return np.where(interpolate, between, row), np.where(interpolate, slope, 0.0)
 
 
 def read_chunk(

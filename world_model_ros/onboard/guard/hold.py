@@ -23,9 +23,9 @@ STILL_SEC = 0.25
 class Hold:
     """The target of a hold, and when it may be taken from the measurement."""
 
-    def __init__(self, limits: Limits, tolerance: float) -> None:
+    def __init__(self, limits: Limits, tolerance: np.ndarray) -> None:
         self._limits = limits
-        self._tolerance = tolerance
+        self._tolerance = tolerance  # [A]
         self.target: np.ndarray | None = None  # float64 [A]; None: still coming to rest
         self.leave()
 

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 
 class JointPositions:
-    """Newest position of each joint of `contract.action.names`."""
+    """Newest position of each joint that is held when in doubt; 0 for the others."""
 
     def __init__(self, contract: Contract) -> None:
-        self._index = {name: i for i, name in enumerate(contract.action.names)}
-        self._position = np.full(len(self._index), math.nan)
-        self._came_s = np.full(len(self._index), -math.inf)
-        self._max_age_s = np.zeros(len(self._index))
+        action = contract.action
+        held = zip(action.names, action.holds, strict=True)
+        self._index = {name: i for i, (name, holds) in enumerate(held) if holds}
+        self._held = np.asarray(action.holds)  # [A]
+        self._position = np.where(self._held, math.nan, 0.0)
+        self._came_s = np.full(len(action.names), -math.inf)
+        self._max_age_s = np.zeros(len(action.names))
         topics: list[str] = []
         for stream in contract.joint_streams:
             for name in stream.names:
@@ -45,6 +48,6 @@ class JointPositions:
                 self._came_s[i] = now_s
 
     def at(self, now_s: float) -> np.ndarray | None:
-        """Positions [A], float64; None while one of them is unknown or too old."""
+        """Positions [A], float64; None while one that is held is unknown or too old."""
         fresh = np.abs(now_s - self._came_s) <= self._max_age_s
-        return self._position.copy() if bool(np.all(fresh)) else None
+        return self._position.copy() if bool(np.all(fresh | ~self._held)) else None

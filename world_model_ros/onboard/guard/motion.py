@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one action group, each float64 [A], in the order of the contract's names."""
+    """The limits of all command groups, each float64 [A], in the order of the action vector."""
 
     low: np.ndarray
     high: np.ndarray
@@ -37,13 +37,12 @@ class Limits:
     def of(cls, contract: Contract) -> Limits:
         """The limits that a contract gives."""
         action = contract.action
-        rate = np.asarray(action.rate_limit, np.float64)
         return cls(
-            np.asarray(action.low, np.float64),
-            np.asarray(action.high, np.float64),
-            rate,
-            np.asarray(action.acceleration_limit or [np.inf] * len(action.names), np.float64),
-            np.asarray(action.stop_rate_limit or action.rate_limit, np.float64),
+            np.asarray(action.limit_low, np.float64),
+            np.asarray(action.limit_high, np.float64),
+            np.asarray(action.rate_limit, np.float64),
+            np.asarray(action.acceleration_limit, np.float64),
+            np.asarray(action.stop_rate_limit, np.float64),
         )
 
 
@@ -76,6 +75,15 @@ class Motion:
         # Faster than the rate limit nothing follows; an infinite speed would end as NaN.
         speed = np.clip(target_speed, -limits.rate, limits.rate)
         self._follow(inside, np.where(inside == target, speed, 0.0), dt_s, reasons)
+
+    @property
+    def state(self) -> tuple[np.ndarray, np.ndarray]:
+        """Value and speed, each [A]; given back to go on from there."""
+        return self.value, self.speed
+
+    @state.setter
+    def state(self, state: tuple[np.ndarray, np.ndarray]) -> None:
+        self.value, self.speed = state
 
     def hold(self, target: np.ndarray, dt_s: float) -> None:
         """Step towards a target [A] that stands still, also one outside of the box."""

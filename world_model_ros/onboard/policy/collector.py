@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.policy.brain import Decision
 from world_model_ros.onboard.policy.noise import ColouredNoise
 from world_model_ros.onboard.policy.wander import REACH, SPEED_SHARE, Wander
@@ -62,23 +62,22 @@ class Collector:
         if not 0.0 <= correlation_s < math.inf:
             raise ValueError(f'explore_correlation is {correlation_s}: expected seconds from 0 on')
         action = contract.action
-        self._low = np.asarray(action.low, np.float32)
-        self._high = np.asarray(action.high, np.float32)
+        self._low, self._high = contract.limit_low, contract.limit_high
         self._reach = amplitude * (self._high - self._low) / 2.0
         # As many as the guard can use of them when this process hangs.
         self._rows = 1 + math.ceil(contract.command_timeout_s / contract.period_s)
         self._noise = ColouredNoise(self._low.size, correlation_s, contract.period_s)
-        positions = command_kind(action.kind).positions
-        self._wander = Wander(contract, reach, speed_share) if positions else None
-        self._names = tuple(action.names)
-        self._tolerance = action.hold_tolerance
-        self._home = np.asarray(action.home, np.float64) if action.home else None
+        self._wanders = np.asarray(action.positions)  # [A]
+        self._wander = Wander(contract, reach, speed_share) if any(action.positions) else None
+        self._names = action.names
+        self._tolerance = np.asarray(action.hold_tolerance)  # [A]
+        self._home = np.asarray(action.home)  # [A], NaN: where the robot starts
         self._streams = tuple((s, stream_kind(s.kind)) for s in contract.streams)
         self._start: np.ndarray | None = None  # [A], where the wander began
         # [A], what it wanders around: the home position, or where it began first. Each beginning
         # around where the last one ended would carry the robot away, step by step.
         self._centre = self._home
-        self._far = reach + action.hold_tolerance  # from the centre: somebody else moved it there
+        self._far = reach + self._tolerance  # from the centre: somebody else moved it there
         self._belief: np.ndarray = np.zeros((1, 0), np.float32)
 
     def reset(self, key: int) -> None:
@@ -114,10 +113,12 @@ class Collector:
         deadline_s: float | None = None,
     ) -> Decision:
         """Decide; the arguments are those of Brain.step."""
-        if self._wander is not None:
-            wanted = self._positions(self._wander, observation, action_sent, is_first, tick)
+        if self._wander is None:
+            wanted = self._deflections(tick)
         else:
-            wanted = self._reach * np.clip(self._noise.rows(tick, self._rows), -1.0, 1.0)
+            wanted = self._positions(self._wander, observation, action_sent, is_first, tick)
+            if not self._wanders.all():
+                wanted = np.where(self._wanders, wanted, self._deflections(tick))
         chunk = np.clip(wanted, self._low, self._high)
         return Decision(
             chunk.astype(np.float32),
@@ -129,6 +130,11 @@ class Collector:
             self._belief,
             observation.valid,
         )
+
+    def _deflections(self, tick: int) -> np.ndarray:
+        """Efforts or velocities [H, A] around zero."""
+        rows: np.ndarray = self._reach * np.clip(self._noise.rows(tick, self._rows), -1.0, 1.0)
+        return rows
 
     def _positions(
         self,
@@ -142,11 +148,9 @@ class Collector:
         if is_first or not wander.begun or self._start is None:
             wander.begin(tick)
             self._start = self._here(observation, action_sent)
-            if self._home is None and (
-                self._centre is None or np.any(np.abs(self._start - self._centre) > self._far)
-            ):
-                self._centre = self._start
-        assert self._centre is not None
+            near = np.abs(self._start - self._centre) <= self._far  # false where it is not known
+            if not near[np.isnan(self._home)].all():
+                self._centre = np.where(np.isnan(self._home), self._start, self._home)
         wait_s = wander.way_s(self._start, self._centre)
         way = wander.way(self._start, self._centre, tick, self._rows)
         return way + wander.rows(tick, self._rows, wait_s)
@@ -163,7 +167,8 @@ class Collector:
             if array is not None:
                 at.update(kind.positions(stream, array))
         sent = np.asarray(action_sent, np.float64)
-        if not all(name in at for name in self._names):
-            return sent
-        here = np.array([at[name] for name in self._names], np.float64)
-        return np.where(np.abs(here - sent) <= self._tolerance, sent, here)
+        named = zip(self._names, self._wanders, strict=True)
+        if all(name in at for name, takes_position in named if takes_position):
+            here = np.array([at.get(name, 0.0) for name in self._names], np.float64)
+            sent = np.where(np.abs(here - sent) <= self._tolerance, sent, here)
+        return np.where(self._wanders, sent, 0.0)  # what takes no position needs no way

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from world_model_ros.bundle.format_names import REJECTED_VALUE
-from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.policy.capabilities import GraphBundle, Graphs
 from world_model_ros.onboard.policy.noise import Noise
 from world_model_ros.onboard.tick.latency import Latency
@@ -82,9 +81,8 @@ class Planner:
         self.graphs.check_acts(self.iteration_count > 0)
         self.latency = Latency()
         self._clock = clock
-        self._low = np.asarray(contract.action.low, np.float32)
-        self._high = np.asarray(contract.action.high, np.float32)
-        self._holds = command_kind(contract.action.kind).holds(contract.action)
+        self._low, self._high = contract.limit_low, contract.limit_high
+        self._holds = np.asarray(contract.action.holds)  # [A]
         self._safe = np.zeros_like(self._low)
         shape = (self.horizon, self._low.size)
         half = (self._high - self._low) / 2.0
@@ -150,8 +148,9 @@ class Planner:
             self.latency.add(REFUSED_SHARE * self.latency.p50)
             return None
         mean, std = self._start(belief, shift), self._wide
-        if self._holds and len(pending):
-            self._safe = np.clip(pending[-1], self._low, self._high).astype(np.float32)
+        if len(pending):
+            held = np.where(self._holds, pending[-1], 0.0)
+            self._safe = np.clip(held, self._low, self._high).astype(np.float32)
         best, best_value, source, policy_value = None, -math.inf, 'plan', math.nan
         done = 0
         while done < self.iteration_count and (done == 0 or self._fits(deadline_s)):

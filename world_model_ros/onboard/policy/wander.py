@@ -51,8 +51,7 @@ class Wander:
         self._offset_ticks = contract.offset_ticks
         self._reach = reach
         self._speed = speed_share * np.asarray(action.rate_limit, np.float64)  # [A]
-        limits = action.acceleration_limit or [math.inf] * len(action.names)
-        self._acceleration = speed_share * np.asarray(limits, np.float64)  # [A]
+        self._acceleration = speed_share * np.asarray(action.acceleration_limit)  # [A]
         self._random = Noise()
         shape = (_WAVES, len(action.names))
         self._drawn: np.ndarray = np.zeros((2, *shape), np.float32)

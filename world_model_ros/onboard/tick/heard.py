@@ -9,6 +9,7 @@ for a cable where a clock is wrong. Written in the executor's thread. Must not i
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from world_model_ros.wire.decode import StreamError
@@ -72,6 +73,16 @@ class Heard:
             f'a message on {stream.topic}',
             self.error or 'none',
             'check the topic name, the driver and its QoS',
+        )
+
+    def lacking(self, stream: Stream, missing: Sequence[str]) -> str:
+        """Why a stream in parts is not whole though messages come."""
+        others = f', and {self.others} messages with {list(self.joints)}' if self.others else ''
+        return error_text(
+            stream.name,
+            f'joints {list(joint_list(tuple(missing)))} on {stream.topic}',
+            self.error or f'only other joints of the stream{others}',
+            'start the driver that publishes them, or correct names in the contract',
         )
 
     def lateness(self, stream: Stream, limit_s: float, age_s: float) -> str:

@@ -1,27 +1,29 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The record of one tick as a list of named doubles, schema version 1.
+"""The record of one tick as a list of named doubles, schema versions 1 and 2.
 
 Owns the names, their order and both directions. A record is read without a contract: joints and
-streams are in its names. docs/reference/tick_record.md is the same list for readers. Must not
+streams are in its names. Schema 2 is written by robots with a contract of format 2: of a stream in
+parts it names every message. docs/reference/tick_record.md is the same list for readers. Must not
 import ROS, torch or a bundle.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from world_model_ros.onboard.tick.assembly import StreamSample
+from world_model_ros.onboard.tick.assembly import MessageId, StreamSample
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
 
-TICK_SCHEMA = 1
+TICK_SCHEMA = 2  # the newest
+TICK_SCHEMAS = (1, 2)  # what is read
 # The position in this tuple is the code on the wire: append only.
 SOURCES = (
     'none',
@@ -55,6 +57,8 @@ _HEAD = (
 _STREAM = ('stamp_sec', 'stamp_nanosec', 'checksum', 'fresh', 'age')
 _SENT = 'action.sent.'  # + joint
 _MARK = '.checksum'  # behind the name of a stream
+_PART = ('stamp_sec', 'stamp_nanosec', 'checksum')  # of each further message of a stream in parts
+MAX_PARTS = 256  # joints of one stream: each from a message of its own
 _NS_PER_SEC = 1_000_000_000
 _MISSING = math.nan
 _MAX_WHOLE = float(1 << 53)
@@ -93,19 +97,20 @@ class TickRecord:
     asked: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A] float64
     sent: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A] float64
     streams: dict[str, StreamSample] = field(default_factory=dict)
+    schema: int = 1
 
     @property
     def frame_id(self) -> str:
         """header.frame_id of the message."""
-        return f'{self.episode}/{TICK_SCHEMA}'
+        return f'{self.episode}/{self.schema}'
 
     def names(self) -> list[str]:
         """The names of to_doubles(), in its order."""
-        return _names(self.joints, tuple(self.streams))
+        return _names(self.joints, {name: len(s.parts) for name, s in self.streams.items()})
 
     def to_doubles(self) -> list[float]:
         """All numbers of the record, exact."""
-        out = [float(TICK_SCHEMA), float(self.tick)]
+        out = [float(self.schema), float(self.tick)]
         out += [float(getattr(self, flag)) for flag in FLAGS]
         out += [
             float(SOURCES.index(self.source)),
@@ -123,15 +128,10 @@ class TickRecord:
         out += [float(value) for value in self.asked]
         out += [float(value) for value in self.sent]
         for sample in self.streams.values():
-            # A stamp in ns needs 61 bits and a double has 53: seconds and the rest are exact.
-            sec, nanosec = divmod(sample.stamp_ns, _NS_PER_SEC)
-            out += [
-                float(sec),
-                float(nanosec),
-                float(sample.checksum),
-                float(sample.fresh),
-                sample.age_s,
-            ]
+            first, *others = sample.messages
+            out += [*_doubles(first), float(sample.fresh), sample.age_s]
+            for part in others:
+                out += _doubles(part)
         return out
 
     @classmethod
@@ -146,18 +146,17 @@ class TickRecord:
             )
         got = dict(zip(names, (float(v) for v in values), strict=True))
         schema = got.get('schema', 0.0)
-        if schema != TICK_SCHEMA:
+        if schema not in TICK_SCHEMAS:
+            known = ' or '.join(str(number) for number in TICK_SCHEMAS)
             raise TickRecordError(
-                f'expected a tick record of schema {TICK_SCHEMA}, got '
+                f'expected a tick record of schema {known}, got '
                 f'{schema:g}: read it with the version that wrote it, or newer'
             )
         joints = tuple(n[len(_SENT) :] for n in names if n.startswith(_SENT))
-        streams = tuple(
-            n[: -len(_MARK)] for n in names if n.endswith(_MARK) and not n.startswith('action.')
-        )
+        streams = _streams(names, int(schema), got)
         missing = [n for n in _names(joints, streams) if n not in got]
         if missing:
-            raise TickRecordError(f'a tick record of schema {TICK_SCHEMA} lacks {missing}')
+            raise TickRecordError(f'a tick record of schema {schema:g} lacks {missing}')
         code = _whole(got, 'source')
         if not 0 <= code < len(SOURCES):
             raise TickRecordError(f'unknown source code {code}, known are 0..{len(SOURCES) - 1}')
@@ -179,7 +178,8 @@ class TickRecord:
             joints=joints,
             asked=np.array([got[f'action.asked.{joint}'] for joint in joints]),
             sent=np.array([got[f'action.sent.{joint}'] for joint in joints]),
-            streams={name: _sample(got, name) for name in streams},
+            streams={name: _sample(got, name, parts) for name, parts in streams.items()},
+            schema=int(schema),
         )
 
 
@@ -199,24 +199,72 @@ def _whole(got: dict[str, float], name: str) -> int:
 
 
 def tick_names(contract: Contract) -> list[str]:
-    """The names in the tick records of a robot of this contract."""
-    return _names(tuple(contract.action.names), tuple(s.name for s in contract.streams))
+    """The names in the tick records of a robot of this contract, without further parts."""
+    return _names(contract.action.names, {stream.name: 0 for stream in contract.streams})
 
 
-def _names(joints: Sequence[str], streams: Sequence[str]) -> list[str]:
+def tick_schema(contract: Contract) -> int:
+    """The schema that a robot of this contract writes: format 1 has nothing that needs 2."""
+    return 1 if contract.format == 1 else TICK_SCHEMA
+
+
+def _streams(names: Sequence[str], schema: int, got: dict[str, float]) -> dict[str, int]:
+    """Streams of a record, and how many messages each has beside the first.
+
+    Raises:
+        TickRecordError: more of them than a stream can have.
+    """
+    marked = [n[: -len(_MARK)] for n in names if n.endswith(_MARK) and not n.startswith('action.')]
+    if schema == 1:
+        return dict.fromkeys(marked, 0)
+    streams = {name: 0 for name in marked if '.' not in name}
+    for name in streams:
+        while _part(name, streams[name] + 1) + _MARK in got:
+            streams[name] += 1
+        if streams[name] > MAX_PARTS:
+            raise TickRecordError(
+                f'{streams[name]} parts of stream {name!r}: expected at most {MAX_PARTS}'
+            )
+    return streams
+
+
+def _part(stream: str, number: int) -> str:
+    return f'{stream}.part{number}'
+
+
+def _names(joints: Sequence[str], streams: Mapping[str, int]) -> list[str]:
     return [
         *_HEAD,
         *(f'action.asked.{joint}' for joint in joints),
         *(f'action.sent.{joint}' for joint in joints),
-        *(f'{stream}.{part}' for stream in streams for part in _STREAM),
+        *(name for stream, parts in streams.items() for name in _stream_names(stream, parts)),
     ]
 
 
-def _sample(got: dict[str, float], name: str) -> StreamSample:
+def _stream_names(stream: str, parts: int) -> list[str]:
+    names = [f'{stream}.{item}' for item in _STREAM]
+    return names + [f'{_part(stream, n + 1)}.{item}' for n in range(parts) for item in _PART]
+
+
+def _doubles(message: MessageId) -> list[float]:
+    # A stamp in ns needs 61 bits and a double has 53: seconds and the rest are exact.
+    sec, nanosec = divmod(message.stamp_ns, _NS_PER_SEC)
+    return [float(sec), float(nanosec), float(message.checksum)]
+
+
+def _sample(got: dict[str, float], name: str, parts: int) -> StreamSample:
     """A stream's part; whether it was valid is found out again when it is assembled."""
-    seconds, rest = _whole(got, f'{name}.stamp_sec'), _whole(got, f'{name}.stamp_nanosec')
-    stamp_ns = seconds * _NS_PER_SEC + rest
-    number = _whole(got, f'{name}.checksum')
+    first = _message(got, name)
     return StreamSample(
-        stamp_ns, number, bool(_whole(got, f'{name}.fresh')), got[f'{name}.age'], number >= 0, ''
+        *first,
+        bool(_whole(got, f'{name}.fresh')),
+        got[f'{name}.age'],
+        first.checksum >= 0,
+        '',
+        parts=tuple(_message(got, _part(name, n + 1)) for n in range(parts)),
     )
+
+
+def _message(got: dict[str, float], name: str) -> MessageId:
+    seconds, rest = _whole(got, f'{name}.stamp_sec'), _whole(got, f'{name}.stamp_nanosec')
+    return MessageId(seconds * _NS_PER_SEC + rest, _whole(got, f'{name}{_MARK}'))

@@ -45,10 +45,12 @@ def check_serves(reader: EpisodeReader, contract: Contract) -> None:
             f'its actions are {", ".join(own.action.names)}, the contract has '
             f'{", ".join(contract.action.names)}'
         )
-    if own.action.kind != contract.action.kind:
-        raise Unserviceable(
-            f'its actions are of kind {own.action.kind}, the contract has {contract.action.kind}'
-        )
+    kinds = dict(zip(own.action.names, own.action.kinds, strict=True))
+    for name, kind in zip(contract.action.names, contract.action.kinds, strict=True):
+        if kinds[name] != kind:
+            raise Unserviceable(
+                f'its action {name!r} is of kind {kinds[name]}, the contract has {kind}'
+            )
     if own.period_ns != contract.period_ns:
         raise Unserviceable(
             f'its period is {own.period_s} s, the contract has {contract.period_s} s'

@@ -105,6 +105,7 @@ class VelocityKind(JointCommandKind):
     """Speeds of joints."""
 
     name, field, unit = 'velocity', 'velocity', 'rad/s or m/s'
+    derivatives = ('acceleration', 'jerk')
 
 
 class PositionKind(JointCommandKind):
@@ -114,6 +115,7 @@ class PositionKind(JointCommandKind):
     point_field: PointField = 'positions'
     safe = ('hold',)
     positions = True
+    derivatives = ('velocity', 'acceleration', 'jerk')
 
 
 class PositionDeltaKind(JointCommandKind):

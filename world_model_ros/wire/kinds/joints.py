@@ -42,6 +42,7 @@ class JointsKind(StampedKind):
     keys = ('names', 'fields', 'wrap')
     joints = True
     shared = True
+    parts = True
 
     def read(self, section: Section, problems: Problems) -> dict[str, Any]:
         """Read `names`, `fields` and `wrap`."""
@@ -126,6 +127,33 @@ class JointsKind(StampedKind):
                 parts.setdefault(frozenset(message.name), []).append(message)
         return tuple(_draft(part) for part in parts.values())
 
+    def held(self, stream: Stream, cdr: bytes) -> tuple[str, ...]:
+        """Which of the stream's joints a message holds, without decoding its numbers."""
+        there = set(joint_names(cdr))
+        return tuple(name for name in stream.names if name in there)
+
+    def merge(self, stream: Stream, messages: Sequence[bytes]) -> np.ndarray:
+        """Joints of several messages: of each joint the first message that holds it."""
+        if len(messages) == 1:
+            return self.decode(stream, messages[0])
+        rows = np.empty((len(stream.fields), len(stream.names)), np.float32)
+        left = list(stream.names)
+        for cdr in messages:
+            own = [name for name in self.held(stream, cdr) if name in left]
+            message = self.whole(stream, cdr)
+            numbers = message.position, message.velocity, message.effort
+            values = decode_joints(message.name, *numbers, stream, own)
+            rows[:, [stream.names.index(name) for name in own]] = values.reshape(len(rows), -1)
+            left = [name for name in left if name not in own]
+        if left:
+            raise StreamError(
+                stream.name,
+                f'joints {list(stream.names)} in {len(messages)} messages',
+                f'none with {left}',
+                'start the driver that publishes them, or correct names in the contract',
+            )
+        return rows.reshape(-1)
+
     def positions(self, stream: Stream, array: np.ndarray) -> dict[str, float]:
         """Positions by joint, if they are among the fields."""
         if 'position' not in stream.fields:
@@ -187,19 +215,24 @@ def decode_joints(
     velocity: np.ndarray,
     effort: np.ndarray,
     stream: Stream,
+    wanted: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Joint values by name, field-major: [position of all names..., velocity of all names...]."""
+    """Joint values by name, field-major: [position of all names..., velocity of all names...].
+
+    The names are those of `wanted`, or all of the stream.
+    """
     names = list(names)
-    missing = [name for name in stream.names if name not in names]
+    wanted = stream.names if wanted is None else wanted
+    missing = [name for name in wanted if name not in names]
     if missing:
         raise StreamError(
             stream.name,
             f'joints {list(stream.names)}',
             f'{names}, without {missing}',
             'correct names in the contract or the joint publisher; joints of several publishers: '
-            'give the joints of each a stream of its own, on the same topic',
+            'write format: 2, where a stream takes them in parts',
         )
-    columns = [names.index(name) for name in stream.names]
+    columns = [names.index(name) for name in wanted]
     available = {'position': position, 'velocity': velocity, 'effort': effort}
     out: np.ndarray = np.empty(len(columns) * len(stream.fields), np.float32)
     at = 0

@@ -44,8 +44,12 @@ class StampedKind(StreamKind):
 
     def decode(self, stream: Stream, cdr: bytes) -> np.ndarray:
         """A serialised message as the array of the stream."""
+        return self.array(stream, self.whole(stream, cdr))
+
+    def whole(self, stream: Stream, cdr: bytes) -> Any:
+        """The message itself; StreamError for bytes that are none."""
         try:
-            message = decode(self.message_type, cdr)
+            return decode(self.message_type, cdr)
         except MessageError as problem:
             raise StreamError(
                 stream.name,
@@ -53,7 +57,6 @@ class StampedKind(StreamKind):
                 str(problem),
                 'check the type of the topic and its transport',
             ) from problem
-        return self.array(stream, message)
 
     def encode(self, stream: Stream, array: np.ndarray, t_ns: int) -> bytes:
         """The serialised message of an array."""
