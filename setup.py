@@ -121,6 +121,7 @@ setup(
             'joints = world_model_ros.wire.kinds.joints:JointsKind',
             'position = world_model_ros.wire.kinds.joint_commands:PositionKind',
             'position_delta = world_model_ros.wire.kinds.joint_commands:PositionDeltaKind',
+            'task = world_model_ros.wire.kinds.task:TaskKind',
             'velocity = world_model_ros.wire.kinds.joint_commands:VelocityKind',
         ],
     },

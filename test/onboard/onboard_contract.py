@@ -74,6 +74,8 @@ def make_contract(streams=None, action=None, **changes):
         'command_timeout_s': 0.2,
         'commands_per_tick': 2,
         'streams': streams,
+        'sensed': streams,
+        'task': None,
         'groups': (action,),
         'action': (vector := action_vector((action,))),
         'action_dim': len(action.names),

@@ -70,7 +70,7 @@ class Fault:
 
 def _input_lost(kind: str) -> Callable[[Contract], float]:
     def goal_s(contract: Contract) -> float:
-        streams = [stream for stream in contract.streams if stream.kind == kind]
+        streams = [stream for stream in contract.sensed if stream.kind == kind]
         return max(stream.max_age_s for stream in streams) + contract.period_s
 
     return goal_s

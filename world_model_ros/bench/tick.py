@@ -130,7 +130,7 @@ class Messages:
         rng = np.random.default_rng(0)
         self._ring = {
             stream.name: [bytearray(_message(stream, rng)) for _ in range(RING)]
-            for stream in contract.streams
+            for stream in contract.sensed
         }
         self._next = 0
 

@@ -92,7 +92,7 @@ def expected_of(contract: Contract) -> list[Expected]:
             stream.stamp == 'header',
             stream,
         )
-        for stream in contract.streams
+        for stream in contract.sensed
     ]
 
 

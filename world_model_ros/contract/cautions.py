@@ -17,7 +17,7 @@ JITTER_SEC = 0.01
 
 def contract_warnings(contract: Contract) -> list[str]:
     """List what will probably not work, one text each; the nodes print it once at load."""
-    ages = [text for stream in contract.streams for text in _age_warnings(stream)]
+    ages = [text for stream in contract.sensed for text in _age_warnings(stream)]
     return ages + unlearnable(contract)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 STREAM_KINDS = {
     'image': 'world_model_ros.wire.kinds.image:ImageKind',
     'joints': 'world_model_ros.wire.kinds.joints:JointsKind',
+    'task': 'world_model_ros.wire.kinds.task:TaskKind',
 }
 COMMAND_KINDS = {
     'effort': 'world_model_ros.wire.kinds.joint_commands:EffortKind',
@@ -71,7 +72,7 @@ def plugin_of(kind: StreamKind | CommandKind) -> str:
 
 def known(what: type) -> list[str]:
     """Names of the kinds of streams or commands that can be used, ours first."""
-    ours = STREAM_KINDS if what is StreamKind else COMMAND_KINDS
+    ours = [n for n in STREAM_KINDS if n != 'task'] if what is StreamKind else [*COMMAND_KINDS]
     others = [name for name in PLUGINS.names() if name not in PLUGINS.own]
     return [*ours, *(name for name in others if not isinstance(_find(name, what, ''), str))]
 

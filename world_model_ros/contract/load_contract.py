@@ -36,11 +36,12 @@ from world_model_ros.contract.schema import (
     Stream,
 )
 from world_model_ros.contract.streams import read_streams
+from world_model_ros.contract.task import read_task
 
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
 TOP_KEYS = ('format', 'name', 'control', 'streams', 'reward', 'episode', 'body')
 # Of each format; format 2 came with several command groups.
-OWN_KEYS = {1: ('action',), 2: ('actions',)}
+OWN_KEYS = {1: ('action',), 2: ('actions', 'task')}
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -124,6 +125,8 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
         )
     streams = read_streams(top, problems, peek_period(top), keep_missing, version)
     control = read_control(top, problems, streams)
+    if version > 1:
+        streams += read_task(top, problems, [stream.name for stream in streams])
     if version == 1:
         action = read_action(top, problems, keep_missing)
         groups = [] if action is None else [action]

@@ -24,8 +24,11 @@ def meaning(contract: Contract) -> Iterator[tuple[str, str]]:
         f'every {contract.period_s:.4g} s, {source}; takes effect '
         f'{contract.command_offset_s:.4g} s later',
     )
-    for i, stream in enumerate(contract.streams):
+    for i, stream in enumerate(contract.sensed):
         yield 'sees' if i == 0 else '', _stream(stream)
+    if contract.task is not None:
+        task = stream_kind(contract.task.kind).words(contract.task)
+        yield 'task', f'{task}; set for an episode, topic agent/set_task'
     for i, group in enumerate(contract.groups):
         yield 'commands' if i == 0 else '', _commands(contract, group)
         for joint, name in enumerate(group.names):

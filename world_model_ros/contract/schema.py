@@ -59,7 +59,7 @@ class Stream:
     record: Recording
     shape: tuple[int, ...]  # a picture (h, w, 3); a vector (n,)
     encoding: str  # image only, what the model sees; '' for joints
-    names: tuple[str, ...]  # joints only
+    names: tuple[str, ...]  # joints, and what a task consists of
     fields: tuple[str, ...]  # joints only; the array is field-major
     wrap: tuple[str, ...]  # joints whose position the graph turns into (sin, cos)
     # Image of another aspect than `shape`: refused, cropped around its middle, or padded in black.
@@ -229,6 +229,16 @@ class Contract:
     def joint_streams(self) -> tuple[Stream, ...]:
         """Streams that say where joints are, by name, in the order of the file."""
         return tuple(s for s in self.streams if stream_kind(s.kind).joints)
+
+    @functools.cached_property
+    def sensed(self) -> tuple[Stream, ...]:
+        """Streams whose messages somebody publishes: all but the task."""
+        return tuple(s for s in self.streams if not stream_kind(s.kind).constant)
+
+    @functools.cached_property
+    def task(self) -> Stream | None:
+        """The task vector, set for an episode; None for a robot without one."""
+        return next((s for s in self.streams if stream_kind(s.kind).constant), None)
 
     def stream(self, name: str) -> Stream:
         """Return the stream called `name`."""

@@ -86,6 +86,8 @@ class StreamKind(ABC):
     parts = False
     # A message has hundreds of kilobytes: queues are shorter, and DDS may lose its parts.
     large = False
+    # Nobody publishes it: it is set for an episode, as a task is.
+    constant = False
     # Why the kind cannot be used: its plug-in is missing or broken; '' for a kind that is there.
     missing = ''
 

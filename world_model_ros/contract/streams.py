@@ -80,6 +80,8 @@ def _read_stream(
 ) -> Stream:
     data = body if isinstance(body, dict) else {}
     kind = stream_kind(data['kind']) if isinstance(data.get('kind'), str) else None
+    if kind is not None and kind.constant:
+        kind = None  # it has a section of its own
     in_parts: tuple[str, ...] = ()
     if kind is None or kind.missing:  # nothing is known of its own keys
         section = Section(body, path, problems, [*COMMON_KEYS, *data])

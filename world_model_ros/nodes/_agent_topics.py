@@ -17,6 +17,7 @@ import numpy as np
 from rclpy.duration import Duration
 from rclpy.event_handler import QoSMessageLostInfo, SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
@@ -57,7 +58,7 @@ class AgentTopics:
         tick_source: str,
         link: GuardLink,
     ) -> None:
-        self.lost = {stream.name: 0 for stream in contract.streams}
+        self.lost = {stream.name: 0 for stream in contract.sensed}
         self.sent_problem = ''  # why the guard's newest report could not be used
         self._node, self._contract, self._inputs, self._clock = node, contract, inputs, clock
         self._about = {
@@ -84,13 +85,17 @@ class AgentTopics:
         self._chunk = node.create_lifecycle_publisher(JointTrajectory, '~/chunk', node_qos)
         self._reset = RobotReset(node, self.now_ns, self.warn)
         self._subscriptions = [
-            self._subscribe(stream, tick_source == 'lockstep') for stream in contract.streams
+            self._subscribe(stream, tick_source == 'lockstep') for stream in contract.sensed
         ]
         others = [
             (JointState, 'guard/sent', self._on_sent, node_qos),
         ]
         if contract.reward.topic:
             others.append((JointState, contract.reward.topic, self._on_reward, node_qos))
+        self._task: Publisher | None = None
+        if contract.task is not None:
+            others.append((JointState, '~/set_task', self._on_task, node_qos))
+            self._task = node.create_publisher(JointState, '~/task', _common.LATCHED_QOS)
         for kind, topic, callback, qos in others:
             self._subscriptions.append(
                 subscribe(node, kind, topic, self.boundary.wrap(topic, callback), qos)
@@ -127,8 +132,9 @@ class AgentTopics:
             self._node.destroy_service(service)
         self._reset.close()
         self._node.destroy_lifecycle_publisher(self._chunk)
-        for publisher in (self._tick, self._announcement):
-            self._node.destroy_publisher(publisher)
+        for publisher in (self._tick, self._announcement, self._task):
+            if publisher is not None:
+                self._node.destroy_publisher(publisher)
 
     def abort_waits(self) -> None:
         """Let the worker come back from a reset that nobody answers."""
@@ -180,6 +186,11 @@ class AgentTopics:
 
     def _on_reward(self, message: JointState) -> None:
         self._inputs.put_reward(*_wire.reward_values(message))
+
+    def _on_task(self, message: JointState) -> None:
+        # Refused with a ValueError, which the rim logs and counts.
+        self._inputs.put_task(dict(zip(message.name, message.position, strict=False)))
+        self._episodes.ask_end()  # a task is constant within an episode
 
     def _on_start(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._episodes.ask_start()
@@ -240,7 +251,16 @@ class AgentTopics:
         """Publish who, what and with which model, for everyone who comes later as well."""
         if episode is not self._episode:
             self._episode, self._marks, self._wall_ns = episode, [], time.time_ns()
+            self._publish_task(episode)
         self._publish_episode(episode)
+
+    def _publish_task(self, episode: Episode) -> None:
+        if self._task is None:
+            return
+        message = JointState(name=list(episode.task), position=list(episode.task.values()))
+        message.header.stamp = _common.to_time(self._clock.now_ns())
+        message.header.frame_id = episode.uuid
+        self._task.publish(message)
 
     def _publish_episode(self, episode: Episode) -> None:
         self._announcement.publish(
@@ -253,6 +273,7 @@ class AgentTopics:
                         'acting': episode.acting,
                         'explore': episode.explore,
                         'eval': episode.eval,
+                        **({'task': episode.task} if episode.task else {}),
                         'bundle': {'name': episode.bundle_name, 'digest': episode.digest},
                         'release': episode.release,
                         'first_tick': episode.first_tick,

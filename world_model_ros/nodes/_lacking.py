@@ -35,9 +35,9 @@ class Lacking:
     def status(self, state: State, given_up: GivenUp) -> tuple[int, str]:
         """Level (as in given_up.py) and words, CALM where nothing lacks."""
         level, text = given_up.report()
-        silent = [s for s in self._contract.streams if not self._inputs.received[s.name]]
+        silent = [s for s in self._contract.sensed if not self._inputs.received[s.name]]
         if state.phase is Phase.WAITING_FOR_INPUTS:
-            streams = [s for s in self._contract.streams if self._absence(s)]
+            streams = [s for s in self._contract.sensed if self._absence(s)]
             what = '; '.join(self._why(stream) for stream in streams)
             level, text = max(level, WARN), f'{state.text}: {what}' if what else state.text
             if what:

@@ -25,7 +25,7 @@ class LossWatch:
     """Counts what was lost of each stream lately."""
 
     def __init__(self, contract: Contract, inputs: Inputs, lost: Mapping[str, int]) -> None:
-        self._streams, self._inputs, self._lost = contract.streams, inputs, lost
+        self._streams, self._inputs, self._lost = contract.sensed, inputs, lost
         self._looks: deque[dict[str, tuple[int, int]]] = deque(maxlen=LOOKS)
 
     def look(self) -> str:

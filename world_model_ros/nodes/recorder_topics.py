@@ -56,7 +56,7 @@ class Wanted:
 def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
     """All topics of an episode under this contract; raises ValueError for what cannot be."""
     wanted: list[Wanted] = []
-    for stream in contract.streams:
+    for stream in contract.sensed:
         role = f'stream.{stream.name}'
         if stream.record != 'raw' and stream.stamp == 'receive':
             raise ValueError(

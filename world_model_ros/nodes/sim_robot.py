@@ -32,6 +32,7 @@ from std_srvs.srv import Trigger
 from world_model_ros.contract import Stream, find_robot, load_contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.stream_kind import StreamKind
+from world_model_ros.contract.task import task_option, task_values
 from world_model_ros.deploy.node_parameters import SIM_ROBOT
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
@@ -63,11 +64,14 @@ class SimRobotNode(Node):
         self._step_ns = round(NANOSECONDS / self.contract.command_rate_hz)
         self._timeout_ns = round(self.contract.command_timeout_s * NANOSECONDS)
         self._robot = SimRobot(self.contract, self._seed, load_reality(value['reality']))
+        if self.contract.task is not None:  # until the agent names another one
+            self._robot.set_task(task_option(self.contract.task, 'default'))
         self._episodes = 0
         self._start_ns = round(start_s * NANOSECONDS)
         self._t_ns = 0  # set when the simulation begins
         self._wake = threading.Condition()
         self._new_reality: Reality | None = None
+        self._new_task: np.ndarray | None = None
         self._reset_asked = 0
         self._reset_done: tuple[int, int, int] = (0, 0, 0)  # count, seed, time of the reset
         self._stopping = False
@@ -87,7 +91,8 @@ class SimRobotNode(Node):
         self._streams: list[tuple[Stream, StreamKind, Publisher]] = []
         self._infos: dict[str, Publisher] = {}
         # The picture last: it is the slow one.
-        for stream in (*contract.vector_streams, *contract.image_streams):
+        pictures = contract.image_streams
+        for stream in (*(s for s in contract.sensed if s not in pictures), *pictures):
             kind = stream_kind(stream.kind)
             publisher = self.create_publisher(
                 message_class(kind.message_type), stream.topic, _common.RELIABLE_QOS
@@ -98,6 +103,9 @@ class SimRobotNode(Node):
                     self._infos[stream.name] = self.create_publisher(
                         CameraInfo, beside.topic, _common.RELIABLE_QOS
                     )
+        if contract.task is not None:
+            on_task = self._boundary.wrap('agent/task', self._on_task)
+            self.create_subscription(JointState, 'agent/task', on_task, _common.LATCHED_QOS)
         self._reward = None
         if contract.reward.topic:
             self._reward = self.create_publisher(
@@ -133,6 +141,12 @@ class SimRobotNode(Node):
                 f'command ignored: expected finite values for {list(driver.group.names)}',
                 throttle_duration_sec=1.0,
             )
+
+    def _on_task(self, message: JointState) -> None:
+        assert self.contract.task is not None
+        given = dict(zip(message.name, message.position, strict=False))
+        with self._wake:
+            self._new_task = task_values(self.contract.task, given)
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         with self._wake:
@@ -257,7 +271,7 @@ class SimRobotNode(Node):
     def _reset(self) -> None:
         seed = self._seed + self._episodes
         self._episodes += 1
-        self._robot.reset(seed)
+        self._robot.reset(seed, None if self.contract.task is None else self._robot.task)
         with self._wake:
             before_ns = self._t_ns
             # The next start of a control period: every stream has a message there.
@@ -278,6 +292,9 @@ class SimRobotNode(Node):
         """Publish what there is at this time."""
         with self._wake:
             reality, self._new_reality = self._new_reality, None
+            task, self._new_task = self._new_task, None
+        if task is not None:
+            self._robot.set_task(task)
         if reality is not None:
             try:
                 self._robot.set_reality(reality)

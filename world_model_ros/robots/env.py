@@ -81,7 +81,7 @@ class Env:
         self._names = list(contract.action.names)
         self._delay = Delay(contract.period_ns, extra_delay_s)
         self._assembler = Assembler(contract)
-        self._streams = [(stream, stream_kind(stream.kind)) for stream in contract.streams]
+        self._streams = [(stream, stream_kind(stream.kind)) for stream in contract.sensed]
         self._before: dict[str, np.ndarray] | None = None  # the tick that was rated last
         self._over = True
 
@@ -94,11 +94,16 @@ class Env:
         """The reality in force."""
         return self.robot.reality
 
-    def reset(self, seed: int | None = None) -> Step:
-        """Start an episode; the same seed gives the same one, none the next of this env."""
+    def reset(self, seed: int | None = None, task: np.ndarray | None = None) -> Step:
+        """Start an episode; the same seed gives the same one, none the next of this env.
+
+        `task` [n] is what the robot shall do in it, for a contract with a task; see SimRobot.
+        """
         seed = self._seed if seed is None else seed
         self._seed = None
-        self.robot.reset(seed)
+        self.robot.reset(seed, task)
+        if self.contract.task is not None:
+            self._assembler.set_task(self.robot.task)
         self._guard = Guard(self.contract)
         if refusal := self._guard.activate(self._measured()):
             raise EnvError(f'the guard refuses this start: {refusal}')

@@ -14,12 +14,14 @@ from collections import deque
 import numpy as np
 
 from world_model_ros.contract import Contract, Stream
+from world_model_ros.contract.task import task_option
 from world_model_ros.robots.bodies import (
     Body,
     BodyError,
     JointState,
     Senses,
     TakesKinds,
+    TakesTask,
     Truncates,
     make_body,
 )
@@ -70,6 +72,7 @@ class SimRobot:
         self._holds = np.asarray(contract.action.holds)  # [A], in the order of the contract
         self._rest = np.zeros(len(self._order))  # in the order of the body
         self.rest = np.zeros(len(self._order))  # in the order of the contract
+        self.task = np.zeros(0, np.float32)  # of this episode
         self._delayed: deque[np.ndarray] = deque()
         self.reality = NOMINAL
         self.set_reality(reality or NOMINAL)
@@ -88,18 +91,38 @@ class SimRobot:
         self.reality = reality
         self._matrix = colour_matrix(reality)
 
-    def reset(self, seed: int | None = None) -> None:
-        """Draw a new start: from this seed, or the next one of the running generator."""
+    def reset(self, seed: int | None = None, task: np.ndarray | None = None) -> None:
+        """Draw a new start: from this seed, or the next one of the running generator.
+
+        Without a task [n] one is drawn within its ranges, or, where the body knows of none, the
+        default is taken.
+        """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         self._delayed.clear()
         self.body.reset(self._rng)
+        self._begin_task(task)
         if self._holds.any():
             joints = self.body.joints()
             here = np.array([joints.get(name, (0.0,))[0] for name in self.contract.action.names])
             self.rest = np.where(self._holds, here, 0.0)
             self._rest = self.rest[self._order]
         self.body.apply(self._rest)
+
+    def _begin_task(self, given: np.ndarray | None) -> None:
+        stream = self.contract.task
+        if stream is None:
+            return
+        if given is None and isinstance(self.body, TakesTask):
+            low, high = task_option(stream, 'low'), task_option(stream, 'high')
+            given = low + (high - low) * self._rng.random(len(low))
+        self.set_task(task_option(stream, 'default') if given is None else given)
+
+    def set_task(self, values: np.ndarray) -> None:
+        """Change the task [n] while the robot runs."""
+        self.task = np.array(values, np.float32)
+        if isinstance(self.body, TakesTask):
+            self.body.set_task(self.task.copy())
 
     def advance(self, command: np.ndarray) -> float:
         """Hold the command for one command period; return the sum of the frames' rewards."""

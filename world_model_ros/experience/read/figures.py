@@ -162,7 +162,7 @@ def _stream(ticks: Sequence[TickRecord], name: str, contract: Contract | None) -
     samples = [tick.streams[name] for tick in ticks if name in tick.streams]
     used = [sample for sample in samples if sample.checksum != NO_CHECKSUM]
     stream = None
-    if contract is not None and name in {each.name for each in contract.streams}:
+    if contract is not None and name in {each.name for each in contract.sensed}:
         stream = contract.stream(name)
     old = [s for s in used if stream is not None and too_old(stream, s.age_s, s.fresh)]
     ages = np.array([sample.age_s for sample in used])

@@ -15,8 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
+from world_model_ros.contract.task import TASK
 from world_model_ros.experience.episode_limits import TICKS, check_limit, read_json, whole
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.stream_messages import Picked, StreamMessages
@@ -108,7 +111,7 @@ def rebuild(
     contract = readable(contract or reader.contract)
     messages = StreamMessages(reader, contract)
     assembler = Assembler(contract)
-    wanted = {stream.name for stream in contract.streams}
+    wanted = {stream.name for stream in contract.sensed}
     picked: dict[str, list[Picked]] = {}
 
     def lookup(stream: str, stamp_ns: int, number: int) -> bytes:
@@ -128,6 +131,8 @@ def rebuild(
             reason = f'tick {record.tick}: the message of {", ".join(lacking)} is not in the bag'
             yield RebuiltTick(record, None, 'unrebuilt', reason)
             continue
+        if contract.task is not None and set(record.task) == set(contract.task.names):
+            assembler.set_task(np.array([record.task[n] for n in contract.task.names]))
         observation = assembler.assemble_exact(
             record.t_ns,
             {name: _as_found(sample, picked[name]) for name, sample in used.items()},
@@ -154,12 +159,13 @@ def readable(contract: Contract) -> Contract:
 def _compare(record: TickRecord, observation: Observation, lossless: bool) -> RebuiltTick:
     if record.obs_crc < 0 and not record.valid:
         return RebuiltTick(record, observation, 'unobserved')
-    if set(observation.samples) < set(record.streams):
+    fewer = set(observation.samples) < set(record.streams)
+    if fewer or bool(record.task) != (TASK in observation.arrays):
         return _compare_part(record, observation, lossless)
     if observation.crc == record.obs_crc:
         return RebuiltTick(record, observation, 'rebuilt')
     errors = [s.error for s in observation.samples.values() if s.error]
-    if not lossless and len(observation.arrays) == len(observation.samples):
+    if not lossless and observation.decoded:
         return RebuiltTick(record, observation, 'approximate')
     reason = (
         f'tick {record.tick}: arrays have CRC {observation.crc}, the agent recorded '
@@ -171,7 +177,7 @@ def _compare(record: TickRecord, observation: Observation, lossless: bool) -> Re
 def _compare_part(record: TickRecord, observation: Observation, lossless: bool) -> RebuiltTick:
     """Judge fewer streams than were recorded: only their messages have a CRC, not the arrays."""
     errors = [s.error for s in observation.samples.values() if s.error]
-    if len(observation.arrays) == len(observation.samples):
+    if observation.decoded:
         return RebuiltTick(record, observation, 'rebuilt' if lossless else 'approximate')
     return RebuiltTick(record, observation, 'different', f'tick {record.tick}: {errors[0]}')
 

@@ -45,9 +45,9 @@ class StreamMessages:
     def __init__(self, reader: EpisodeReader, contract: Contract) -> None:
         self._reader = reader
         self._forms: dict[str, Recording] = {}
-        self._receive = {stream.name for stream in contract.streams if stream.stamp == 'receive'}
+        self._receive = {stream.name for stream in contract.sensed if stream.stamp == 'receive'}
         names: dict[str, list[str]] = {}  # streams may share a topic: joints in parts
-        for stream in contract.streams:
+        for stream in contract.sensed:
             topic = stream_topic(reader, contract, stream.name)
             names.setdefault(topic, []).append(stream.name)
             # A topic of which no message arrived is none of the bag's.

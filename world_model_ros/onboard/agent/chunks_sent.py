@@ -70,7 +70,7 @@ class Commands:
 
     def too_old(self, t_ns: int) -> str:
         """The stream that gave nothing usable to the tick at t_ns within its max_age, or ''."""
-        for stream in self._contract.streams:
+        for stream in self._contract.sensed:
             if self._is_old(stream, self._seen_ns.get(stream.name), t_ns):
                 return stream.name
         return ''
@@ -81,7 +81,7 @@ class Commands:
         The last tick may have used a message that is old by now: with fast streams and slow ticks
         that is the rule. So what has arrived since counts, too.
         """
-        for stream in self._contract.streams:
+        for stream in self._contract.sensed:
             newest_ns = self._seen_ns.get(stream.name)
             if newest_ns is not None and stream.name not in self._broken:
                 arrived_ns = self._arrived(stream.name, now_ns)

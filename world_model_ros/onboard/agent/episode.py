@@ -7,7 +7,7 @@ Types only. Holds no ROS entity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +33,7 @@ class Episode:
     bundle_name: str = ''  # '' for none: the collector acts
     digest: str = ''
     extra_delay_s: float = 0.0  # between command and effect, beside command_offset
+    task: dict[str, float] = field(default_factory=dict)  # by name, float32 numbers
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ class EpisodePhase:
         episode.eval = self._options.eval or evaluates
         episode.explore = self._options.explore and not episode.eval
         episode.extra_delay_s = self._commands.delay.extra_ns * 1e-9
+        episode.task = self._inputs.begin_task()
         self.episode = episode
         self.announce(episode)
         return episode

@@ -13,11 +13,13 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
+from world_model_ros.contract.task import task_values
 from world_model_ros.onboard.agent.delay_meter import DelayMeter
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
 from world_model_ros.onboard.tick.sent import SentHistory
@@ -47,7 +49,8 @@ class Inputs:
         self.guard_source = ''
         self._commanded = False
         self._first_sent_ns: int | None = None  # since the guard is active
-        self.received = dict.fromkeys((stream.name for stream in contract.streams), 0)
+        self.received = dict.fromkeys((stream.name for stream in contract.sensed), 0)
+        self._task = self.assembler.task  # of the next episode
 
     # Executor thread
 
@@ -85,6 +88,16 @@ class Inputs:
             self._commanded, self._first_sent_ns = on, None
             self._notify()
 
+    def put_task(self, given: Mapping[str, float]) -> None:
+        """Keep a task for the next episode.
+
+        Raises:
+            ValueError: it is no task of this robot.
+        """
+        if self.contract.task is None:
+            raise ValueError(f'robot {self.contract.name!r} has no task: its contract has none')
+        self._task = task_values(self.contract.task, given)
+
     def wake(self) -> None:
         """Make the worker look at the time and at its requests."""
         with self.changed:
@@ -95,6 +108,13 @@ class Inputs:
         self.changed.notify_all()
 
     # Worker thread
+
+    def begin_task(self) -> dict[str, float]:
+        """The task of the episode that begins now, by name."""
+        if self.contract.task is None:
+            return {}
+        self.assembler.set_task(self._task)
+        return dict(zip(self.contract.task.names, self._task.tolist(), strict=True))
 
     def expect_reset(self) -> None:
         """From now on keep what arrives, until it is known what counts."""
@@ -122,12 +142,12 @@ class Inputs:
         """Whether every stream has a message."""
         return all(
             self.assembler.newest_stamp_ns(stream.name) is not None
-            for stream in self.contract.streams
+            for stream in self.contract.sensed
         )
 
     def complete_at(self, t0_ns: int, t1_ns: int, first: bool) -> bool:
         """Lockstep: whether all that belongs to (t0, t1] is here."""
-        if not all(self.assembler.has_stamp(s.name, t1_ns) for s in self.contract.streams):
+        if not all(self.assembler.has_stamp(s.name, t1_ns) for s in self.contract.sensed):
             return False
         if first:
             return True
@@ -175,7 +195,7 @@ class Inputs:
         if self.contract.safe_action is not None:
             return
         at: dict[str, float] = {}
-        for stream in self.contract.streams:
+        for stream in self.contract.sensed:
             array = observation.arrays.get(stream.name)
             if array is not None:
                 at.update(stream_kind(stream.kind).positions(stream, array))

@@ -34,4 +34,5 @@ def make_record(
         asked=decision.chunk[0].astype(np.float64),
         sent=sent.astype(np.float64),
         streams=observation.samples,
+        task=episode.task,
     )

@@ -72,7 +72,7 @@ class Collector:
         self._names = action.names
         self._tolerance = np.asarray(action.hold_tolerance)  # [A]
         self._home = np.asarray(action.home)  # [A], NaN: where the robot starts
-        self._streams = tuple((s, stream_kind(s.kind)) for s in contract.streams)
+        self._streams = tuple((s, stream_kind(s.kind)) for s in contract.sensed)
         self._start: np.ndarray | None = None  # [A], where the wander began
         # [A], what it wanders around: the home position, or where it began first. Each beginning
         # around where the last one ended would carry the robot away, step by step.

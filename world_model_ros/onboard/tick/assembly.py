@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from world_model_ros.contract.kinds import plugin_of, stream_kind
+from world_model_ros.contract.task import task_option
 from world_model_ros.onboard.tick.heard import Heard, joint_list, leads
 from world_model_ros.onboard.tick.rings import PartRings, Ring, Stored
 from world_model_ros.wire.cdr import checksum
@@ -72,8 +73,13 @@ class Observation:
     t_ns: int
     arrays: dict[str, np.ndarray]
     ages: np.ndarray  # float32 [S], seconds, in the contract's order of streams
-    samples: dict[str, StreamSample]
+    samples: dict[str, StreamSample]  # of the streams that have messages
     valid: bool
+
+    @property
+    def decoded(self) -> bool:
+        """Whether there is an array of every stream that has messages."""
+        return all(name in self.arrays for name in self.samples)
 
     @property
     def crc(self) -> int:
@@ -89,30 +95,43 @@ class Assembler:
 
     def __init__(self, contract: Contract) -> None:
         self._streams: tuple[Stream, ...] = tuple(contract.streams)
+        self._task = contract.task
+        if self._task is not None:
+            self._task_values = task_option(self._task, 'default')
         self._trigger = contract.tick_stream  # '' where no stream triggers ticks
         self._by_name = {stream.name: stream for stream in self._streams}
         # What a kind does is found once, not at each message.
-        kinds = {stream.name: stream_kind(stream.kind) for stream in self._streams}
+        self._sensed = contract.sensed
+        kinds = {stream.name: stream_kind(stream.kind) for stream in self._sensed}
         self._kinds = kinds
         self._shared = {name: kind for name, kind in kinds.items() if kind.shared}
-        self._stamp_ns = {s.name: _stamp_of(s) for s in self._streams if s.stamp == 'header'}
-        self._decode = {s.name: decoder(s) for s in self._streams if not s.parts}
-        self._merge = {s.name: merger(s) for s in self._streams if s.parts}
+        self._stamp_ns = {s.name: _stamp_of(s) for s in self._sensed if s.stamp == 'header'}
+        self._decode = {s.name: decoder(s) for s in self._sensed if not s.parts}
+        self._merge = {s.name: merger(s) for s in self._sensed if s.parts}
         # Deep enough for a worker that wakes two periods late still to find its tick's message.
         self._depth = {
             s.name: max(MIN_RING_DEPTH, 2 + math.ceil(2.0 * contract.period_s * s.rate_hz))
-            for s in self._streams
+            for s in self._sensed
         }
         self.clear()
+
+    def set_task(self, values: np.ndarray) -> None:
+        """The task [n] from the next tick on, for a whole episode."""
+        self._task_values = np.array(values, np.float32)
+
+    @property
+    def task(self) -> np.ndarray:
+        """The task [n] in force, float32; empty for a robot without one."""
+        return self._task_values.copy() if self._task is not None else np.zeros(0, np.float32)
 
     def clear(self, after_ns: int = -(1 << 62)) -> None:
         """Forget all messages; only those stamped after `after_ns` count from now on."""
         self._after_ns = after_ns
         self._used: dict[str, tuple[MessageId, ...]] = {}
-        self._heard = {stream.name: Heard() for stream in self._streams}
-        self._rings = {s.name: Ring(self._depth[s.name]) for s in self._streams if not s.parts}
+        self._heard = {stream.name: Heard() for stream in self._sensed}
+        self._rings = {s.name: Ring(self._depth[s.name]) for s in self._sensed if not s.parts}
         self._parts = {
-            s.name: PartRings(s.names, self._depth[s.name]) for s in self._streams if s.parts
+            s.name: PartRings(s.names, self._depth[s.name]) for s in self._sensed if s.parts
         }
 
     def store(self, stream_name: str, cdr: bytes, receive_ns: int) -> None:
@@ -181,7 +200,7 @@ class Assembler:
         """The observation of a tick from what is there now. Never raises; see `valid`."""
         picks: dict[str, tuple[Stored, ...]] = {}
         errors: dict[str, str] = {}
-        for stream in self._streams:
+        for stream in self._sensed:
             picks[stream.name], future = self._pick(stream.name, t_ns)
             if not picks[stream.name]:
                 errors[stream.name] = self._absence(stream, t_ns, future)
@@ -198,7 +217,7 @@ class Assembler:
         """
         picks: dict[str, tuple[Stored, ...]] = {}
         errors: dict[str, str] = {}
-        for stream in self._streams:
+        for stream in self._sensed:
             name, found = stream.name, []
             for wanted in messages.get(name, ()):
                 if wanted.checksum == NO_CHECKSUM:
@@ -226,6 +245,9 @@ class Assembler:
         ages: np.ndarray = np.empty(len(self._streams), np.float32)
         samples: dict[str, StreamSample] = {}
         for i, stream in enumerate(self._streams):
+            if stream is self._task:
+                arrays[stream.name], ages[i] = self.task, 0.0
+                continue
             picked = picks[stream.name]
             if not picked:
                 sample = StreamSample(

@@ -56,6 +56,7 @@ _HEAD = (
 )
 _STREAM = ('stamp_sec', 'stamp_nanosec', 'checksum', 'fresh', 'age')
 _SENT = 'action.sent.'  # + joint
+_TASK = 'task.value.'  # + name
 _MARK = '.checksum'  # behind the name of a stream
 _PART = ('stamp_sec', 'stamp_nanosec', 'checksum')  # of each further message of a stream in parts
 MAX_PARTS = 256  # joints of one stream: each from a message of its own
@@ -98,6 +99,7 @@ class TickRecord:
     sent: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [A] float64
     streams: dict[str, StreamSample] = field(default_factory=dict)
     schema: int = 1
+    task: dict[str, float] = field(default_factory=dict)  # in force in this episode
 
     @property
     def frame_id(self) -> str:
@@ -106,7 +108,8 @@ class TickRecord:
 
     def names(self) -> list[str]:
         """The names of to_doubles(), in its order."""
-        return _names(self.joints, {name: len(s.parts) for name, s in self.streams.items()})
+        parts = {name: len(sample.parts) for name, sample in self.streams.items()}
+        return _names(self.joints, parts, tuple(self.task))
 
     def to_doubles(self) -> list[float]:
         """All numbers of the record, exact."""
@@ -132,7 +135,7 @@ class TickRecord:
             out += [*_doubles(first), float(sample.fresh), sample.age_s]
             for part in others:
                 out += _doubles(part)
-        return out
+        return out + [float(value) for value in self.task.values()]
 
     @classmethod
     def from_doubles(
@@ -180,6 +183,7 @@ class TickRecord:
             sent=np.array([got[f'action.sent.{joint}'] for joint in joints]),
             streams={name: _sample(got, name, parts) for name, parts in streams.items()},
             schema=int(schema),
+            task={n[len(_TASK) :]: got[n] for n in names if schema > 1 and n.startswith(_TASK)},
         )
 
 
@@ -200,7 +204,8 @@ def _whole(got: dict[str, float], name: str) -> int:
 
 def tick_names(contract: Contract) -> list[str]:
     """The names in the tick records of a robot of this contract, without further parts."""
-    return _names(contract.action.names, {stream.name: 0 for stream in contract.streams})
+    task = () if contract.task is None else contract.task.names
+    return _names(contract.action.names, {stream.name: 0 for stream in contract.sensed}, task)
 
 
 def tick_schema(contract: Contract) -> int:
@@ -232,12 +237,15 @@ def _part(stream: str, number: int) -> str:
     return f'{stream}.part{number}'
 
 
-def _names(joints: Sequence[str], streams: Mapping[str, int]) -> list[str]:
+def _names(
+    joints: Sequence[str], streams: Mapping[str, int], task: Sequence[str] = ()
+) -> list[str]:
     return [
         *_HEAD,
         *(f'action.asked.{joint}' for joint in joints),
         *(f'action.sent.{joint}' for joint in joints),
         *(name for stream, parts in streams.items() for name in _stream_names(stream, parts)),
+        *(f'{_TASK}{name}' for name in task),
     ]
 
 

@@ -18,6 +18,7 @@ from world_model_ros.robots.bodies.body import (
     JointState,
     Senses,
     TakesKinds,
+    TakesTask,
     Truncates,
 )
 from world_model_ros.robots.bodies.body_registry import BODIES, check_body, make_body
@@ -30,6 +31,7 @@ __all__ = [
     'JointState',
     'Senses',
     'TakesKinds',
+    'TakesTask',
     'Truncates',
     'check_body',
     'make_body',

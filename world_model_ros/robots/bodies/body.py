@@ -83,6 +83,14 @@ class TakesKinds(Protocol):
 
 
 @runtime_checkable
+class TakesTask(Protocol):
+    """A body whose reward depends on the task of the episode."""
+
+    def set_task(self, values: np.ndarray) -> None:
+        """Take the task [n], float32, in the order of the contract; called after each reset."""
+
+
+@runtime_checkable
 class Truncates(Protocol):
     """A body whose episode may be cut off from within, without an end of the task."""
 
