@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from world_model_ros.nodes.guard import GuardNode
 from world_model_ros.onboard.guard.latch import Latch, latch_name
+from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
 from world_model_ros.wire.command_codec import command_decoder
 
 pytestmark = pytest.mark.ros
@@ -149,10 +150,12 @@ def test_a_service_or_timer_that_fails_does_not_end_the_guard(spun, monkeypatch)
 def test_counts_of_reasons_stay_small(spun):
     node, _ = spun
     for i in range(10_000):
-        node._output.tally.add(
-            'outside', (f'shoulder is at {i * 1e-3:.4g}, outside of its box',), 0.0
-        )
-    assert len(node._figures()) < 100
+        reason = Reason(ReasonKind.OUTSIDE, f'shoulder is at {i * 1e-3:.4g}')
+        node._output.tally.add('outside', (reason,) if i % 10 else (), 0.0)
+    figures = node._figures()
+    assert len(figures) < 100
+    assert figures['reason.outside_limits'] == 9000
+    assert figures['interventions.outside_limits'] == 1000
 
 
 def test_a_stop_that_takes_long_is_waited_for(spun, monkeypatch):

@@ -25,6 +25,8 @@ from world_model_ros.nodes._wire import (
     sent_message,
     sent_values,
 )
+from world_model_ros.onboard.guard import GuardCommand
+from world_model_ros.onboard.guard.reasons import Reason, ReasonKind, kinds_of
 
 FIELDS = {'effort': 'effort', 'velocity': 'velocities', 'position': 'positions'}
 OTHERS = ('positions', 'velocities', 'accelerations', 'effort')
@@ -91,7 +93,7 @@ def test_a_chunk_of_ours_is_read_as_it_was_sent():
 @pytest.mark.parametrize('which', [0, 3])
 def test_what_the_guard_cannot_have_sent_is_refused(which, value):
     contract = make_contract('effort')
-    message = sent_message(contract, 5, np.zeros(3), 'chunk', ())
+    message = sent_message(contract, 5, GuardCommand(np.zeros(3), 'chunk', (), 0))
     assert sent_values(contract, message)[0] == 5
     message.position[which] = value
     with pytest.raises(ValueError, match='expected finite numbers'):
@@ -101,7 +103,7 @@ def test_what_the_guard_cannot_have_sent_is_refused(which, value):
 @pytest.mark.parametrize('code', [-1.0, 0.5, float(len(SOURCES))])
 def test_a_source_that_nobody_knows_is_not_taken_for_another(code):
     contract = make_contract('effort')
-    message = sent_message(contract, 5, np.zeros(3), 'chunk', ())
+    message = sent_message(contract, 5, GuardCommand(np.zeros(3), 'chunk', (), 0))
     message.position[3] = code
     with pytest.raises(ValueError, match='a source of 0 to'):
         sent_values(contract, message)
@@ -120,3 +122,49 @@ def test_a_chunk_without_end_is_refused_before_room_is_made_for_it():
     message = JointTrajectory(joint_names=['a'] * 300, points=[JointTrajectoryPoint()] * 2)
     with pytest.raises(ChunkError, match='at most 10000 of 256'):
         chunk_arrays(make_contract('effort'), message)
+
+
+def test_why_a_command_was_sent_can_be_read_from_its_number():
+    reasons = Reason(ReasonKind.CLIPPED, 'too far'), Reason(ReasonKind.JERK, 'too rough')
+    command = GuardCommand(np.zeros(3), 'chunk', reasons, 0)
+    message = sent_message(make_contract('effort'), 5, command)
+    assert message.name[-1] == 'guard.reasons' and message.header.frame_id.endswith('too rough')
+    assert kinds_of(int(message.position[-1])) == (ReasonKind.CLIPPED, ReasonKind.JERK)
+
+
+def test_the_bits_of_reasons_have_not_moved():
+    # Recorded episodes hold these numbers: kinds are appended, never moved.
+    assert [kind.value for kind in ReasonKind] == [
+        'chunk_refused',
+        'clipped',
+        'rate_limited',
+        'acceleration_limited',
+        'jerk_limited',
+        'slowed_before_limit',
+        'stopped',
+        'not_ready',
+        'foreign_publisher',
+        'deactivating',
+        'outside_limits',
+        'no_heartbeat',
+        'no_chunk',
+        'time_went_back',
+    ]
+
+
+def test_a_chunk_of_several_kinds_has_each_joint_in_the_field_of_its_kind():
+    kinds = ('position', 'velocity', 'position')
+    action = SimpleNamespace(kinds=kinds, names=NAMES)
+    contract = SimpleNamespace(action=action, period_s=0.04)
+    values = np.array([[0.1, 2.0, 0.3], [0.2, 2.5, 0.4]])
+    message = chunk_message(contract, 5_000, values)
+    assert message.points[0].positions[0] == 0.1 and np.isnan(message.points[0].positions[1])
+    assert message.points[0].velocities[1] == 2.0 and not message.points[0].effort
+    names, _, read = chunk_arrays(contract, message)
+    assert names == list(NAMES) and np.array_equal(read, values)
+    message.points[1].velocities[1] = float('nan')
+    with pytest.raises(ChunkError, match=f"nan in `velocities` for joint '{NAMES[1]}'"):
+        chunk_arrays(contract, message)
+    message.points[1].velocities = []
+    with pytest.raises(ChunkError, match='NaN for joints of another kind'):
+        chunk_arrays(contract, message)

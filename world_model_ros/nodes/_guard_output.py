@@ -69,7 +69,7 @@ class GuardOutput:
         self.tally.add(command.source, command.reasons, self.beat.late_s)
         if before is not None and before.source != command.source:
             self._node.get_logger().info(
-                f'{before.source} -> {command.source} {"; ".join(command.reasons)}'.rstrip(),
+                f'{before.source} -> {command.source} {command.words}'.rstrip(),
                 throttle_duration_sec=1.0,
             )
 
@@ -96,8 +96,4 @@ class GuardOutput:
         except Exception:  # the kind's or the middleware's: nothing went out; raised again
             self._guard.not_sent()
             raise
-        self._sent.publish(
-            _wire.sent_message(
-                self._contract, t_ns, command.values, command.source, command.reasons
-            )
-        )
+        self._sent.publish(_wire.sent_message(self._contract, t_ns, command))

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts of the guard's samples: written by the metronome, read by the executor.
 
-Constant in memory: a reason may hold numbers or a sender's words, so its beginning is counted,
-and of too many different ones the rest together.
+Constant in memory: reasons are counted by their kind, whatever their words.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
+
 LATENESS_WINDOW = 500  # samples; 10 s at 50 Hz
-MAX_REASONS = 64
-MAX_NAME = 60  # characters of a reason
-SHOWN = 8
 
 
 class Tally:
@@ -27,27 +25,31 @@ class Tally:
         self._lock = threading.Lock()
         self.samples = 0
         self._sources: Counter[str] = Counter()
-        self._reasons: Counter[str] = Counter()
+        self._reasons: Counter[ReasonKind] = Counter()
+        self._before: frozenset[ReasonKind] = frozenset()  # of the newest sample
+        self._begun: Counter[ReasonKind] = Counter()
         self._lateness_ms: deque[float] = deque(maxlen=LATENESS_WINDOW)
 
-    def add(self, source: str, reasons: Iterable[str], late_s: float) -> None:
+    def add(self, source: str, reasons: Iterable[Reason], late_s: float) -> None:
         """Count one sample."""
         with self._lock:
             self.samples += 1
             self._sources[source] += 1
-            for reason in reasons:
-                name = reason.split(' is at ')[0].split(':')[0][:MAX_NAME]
-                full = len(self._reasons) >= MAX_REASONS and name not in self._reasons
-                self._reasons['others' if full else name] += 1
+            kinds = frozenset(reason.kind for reason in reasons)
+            self._reasons.update(kinds)
+            self._begun.update(kinds - self._before)
+            self._before = kinds
             self._lateness_ms.append(1e3 * late_s)
 
     def values(self) -> dict[str, object]:
         """For diagnostics."""
         with self._lock:
-            sources, reasons = dict(self._sources), self._reasons.most_common(SHOWN)
+            sources, reasons = dict(self._sources), dict(self._reasons)
+            begun = dict(self._begun)
             lateness_ms = np.array(self._lateness_ms)
         values: dict[str, object] = {f'samples.{key}': n for key, n in sources.items()}
-        values.update({f'reason.{key}': n for key, n in reasons})
+        values.update({f'reason.{kind.value}': n for kind, n in reasons.items()})
+        values.update({f'interventions.{kind.value}': n for kind, n in begun.items()})
         if lateness_ms.size:
             p50, p99 = np.percentile(lateness_ms, (50, 99))
             values['sample_late_ms.p50'], values['sample_late_ms.p99'] = float(p50), float(p99)

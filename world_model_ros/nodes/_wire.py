@@ -19,9 +19,13 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import command_kind
 from world_model_ros.nodes._common import NANOSECONDS, to_ns, to_time
+from world_model_ros.onboard.guard import GuardCommand
+from world_model_ros.onboard.guard.reasons import kinds_number
 
 # In `guard/sent`, after the joints: where the command came from, as an index into this list.
 SENT_SOURCE = 'guard.source'
+# After it: why, the kinds of reasons.py as bits.
+SENT_REASONS = 'guard.reasons'
 # The position in this tuple is the code on the wire: append only.
 SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop', 'outside')
 # Of a chunk: minutes of a plan, and more joints than any robot; what is larger is no chunk.
@@ -117,18 +121,17 @@ def _other_fields(point: JointTrajectoryPoint, fields: Container[str]) -> str:
     return f' (it fills in {" and ".join(filled)})' if filled else ''
 
 
-def sent_message(
-    contract: Contract,
-    t_ns: int,
-    values: np.ndarray,
-    source: str,
-    reasons: tuple[str, ...],
-) -> JointState:
-    """What the guard sent at t_ns, and why: in a code for machines, in frame_id for people."""
-    message = JointState(name=[*contract.action.names, SENT_SOURCE])
+def sent_message(contract: Contract, t_ns: int, command: GuardCommand) -> JointState:
+    """What is in force from t_ns on, and why: in codes for machines, in frame_id for people."""
+    message = JointState(name=[*contract.action.names, SENT_SOURCE, SENT_REASONS])
     message.header.stamp = to_time(t_ns)
-    message.header.frame_id = ': '.join([source, '; '.join(reasons)]) if reasons else source
-    message.position = [*(float(value) for value in values), float(SOURCES.index(source))]
+    words = command.words
+    message.header.frame_id = f'{command.source}: {words}' if words else command.source
+    message.position = [
+        *(float(value) for value in command.values),
+        float(SOURCES.index(command.source)),
+        float(kinds_number(command.reasons)),
+    ]
     return message
 
 

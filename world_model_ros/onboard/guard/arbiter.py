@@ -28,10 +28,15 @@ from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
 from world_model_ros.onboard.guard.group_rates import GroupRates
 from world_model_ros.onboard.guard.hold import Hold
 from world_model_ros.onboard.guard.motion import Limits, Motion
+from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
 
+_NO_HEARTBEAT = Reason(ReasonKind.NO_HEARTBEAT, 'no heartbeat within command_timeout')
+_NO_CHUNK = Reason(ReasonKind.NO_CHUNK, 'no chunk in force')
+_TIME_BACK = Reason(ReasonKind.TIME_BACK, 'time went back: chunks dropped')
+_DEACTIVATING = Reason(ReasonKind.DEACTIVATING, 'coming to rest before deactivation')
 MAX_REASON = 500  # characters of a refusal: a sender may write anything
 
 
@@ -41,10 +46,15 @@ class GuardCommand:
 
     values: np.ndarray  # float64 [A], what is in force, in the order of contract.action.names
     source: str  # chunk | chunk_rest | safe | disabled | stopped | teleop | outside | inactive
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     chunk_ns: int  # start of the chunk in force, 0 when there is none
     due: tuple[bool, ...] = ()  # which groups are sent now; the others keep what is in force
     send: bool = True  # False: inactive, publish nothing
+
+    @property
+    def words(self) -> str:
+        """The reasons, for people."""
+        return '; '.join(reason.text for reason in self.reasons)
 
 
 class Guard:
@@ -306,9 +316,9 @@ class Guard:
         """
         if not self._active:
             return GuardCommand(self._motion.value.copy(), 'inactive', (), 0, send=False)
-        reasons: list[str] = []
+        reasons: list[Reason] = []
         if self._refusal:
-            reasons.append(self._refusal)
+            reasons.append(Reason(ReasonKind.REFUSED, self._refusal))
             self._refusal = ''
         self._before = self._motion.value
         dt_s = self._step_s(t_ns, steady_s, reasons)
@@ -329,7 +339,8 @@ class Guard:
                 target = np.where(self._box.outside, target, still)
                 speed = np.where(self._box.outside, speed, 0.0)
                 self._motion.to(target, speed, dt_s, reasons)
-                reasons.append(f'{self._box.text}; only inwards, by hand')
+                words = f'{self._box.text}; only inwards, by hand'
+                reasons.append(Reason(ReasonKind.OUTSIDE, words))
             else:
                 self._motion.to(target, speed, dt_s, reasons)
         values, due = self._rates.take(self._motion.value)
@@ -342,31 +353,38 @@ class Guard:
         self._rates.not_sent()
 
     def _who(
-        self, t_ns: int, steady_s: float, rest: str, reasons: list[str]
+        self, t_ns: int, steady_s: float, rest: str, reasons: list[Reason]
     ) -> tuple[str, Chunk | None]:
         """The source of this sample, and its chunk; None for the safe action."""
         by_hand = self._by_hand(t_ns, steady_s)
         if self.stopped:
-            reasons.append(f'stopped: {self._stop_reason}')
+            reasons.append(Reason(ReasonKind.STOPPED, f'stopped: {self._stop_reason}'))
             return 'stopped', None
         if not self._enabled:
             return 'disabled', None
         if rest or self._foreign or self._resting:
-            reasons.append(rest or self._foreign or 'coming to rest before deactivation')
+            reasons.append(self._why_at_rest(rest))
             return 'safe', None
         if by_hand is not None:
             return 'teleop', by_hand
         if self._box.text:
-            reasons.append(self._box.text)
+            reasons.append(Reason(ReasonKind.OUTSIDE, self._box.text))
             return 'outside', None
         if not abs(steady_s - self._heartbeat_s) <= self._timeout_s:  # NaN is a timeout too
-            reasons.append('no heartbeat within command_timeout')
+            reasons.append(_NO_HEARTBEAT)
             return 'safe', None
         chunk = self._chunks.started(t_ns)
         if chunk is None or t_ns >= chunk.end_ns:
-            reasons.append('no chunk in force')
+            reasons.append(_NO_CHUNK)
             return 'safe', None
         return ('chunk' if t_ns < chunk.start_ns + self._period_ns else 'chunk_rest'), chunk
+
+    def _why_at_rest(self, rest: str) -> Reason:
+        if rest:
+            return Reason(ReasonKind.NOT_READY, rest)
+        if self._foreign:
+            return Reason(ReasonKind.FOREIGN, self._foreign)
+        return _DEACTIVATING
 
     def _by_hand(self, t_ns: int, steady_s: float) -> Chunk | None:
         """The newest chunk of a person that has started, while that person is there."""
@@ -375,7 +393,7 @@ class Guard:
         return self._teleop.started(t_ns)
 
     def _rest(
-        self, dt_s: float, steady_s: float, here: np.ndarray | None, reasons: list[str]
+        self, dt_s: float, steady_s: float, here: np.ndarray | None, reasons: list[Reason]
     ) -> None:
         """The safe action: towards zero, or to rest and held, each joint as its group says."""
         motion, before = self._motion, self._motion.state
@@ -390,14 +408,14 @@ class Guard:
             )
             motion.state = value, speed
 
-    def _step_s(self, t_ns: int, steady_s: float, reasons: list[str]) -> float:
+    def _step_s(self, t_ns: int, steady_s: float, reasons: list[Reason]) -> float:
         """Seconds of motion that this sample may make: a pause buys no larger step after it."""
         period_ns = self._command_period_ns
         dt_ns = period_ns
         if self._last_ns is not None:
             if t_ns < self._last_ns:  # the old chunks lie in the future of the new time
                 self._clear()
-                reasons.append('time went back: chunks dropped')
+                reasons.append(_TIME_BACK)
             elif t_ns > self._last_ns:
                 dt_ns = min(t_ns - self._last_ns, period_ns)
             # After command_timeout without a command (this process was stopped) the driver holds,

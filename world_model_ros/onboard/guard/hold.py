@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from world_model_ros.onboard.guard.motion import Limits, Motion
+from world_model_ros.onboard.guard.reasons import Reason
 
 # The motion has ended when no joint moved by more than this share of hold_tolerance (above the
 # noise of encoders) for so long (above the lag of drivers, tens of milliseconds).
@@ -51,7 +52,7 @@ class Hold:
         dt_s: float,
         steady_s: float,
         measured: np.ndarray | None,
-        reasons: list[str],
+        reasons: list[Reason],
     ) -> None:
         """One sample of coming to rest, and of staying there."""
         if self.target is None:

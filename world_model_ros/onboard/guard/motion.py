@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from world_model_ros.onboard.guard.reasons import ACCELERATION, CLIPPED, NEAR_LIMIT, RATE, Reason
+
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
 
@@ -60,7 +62,7 @@ class Motion:
         self.speed = np.zeros_like(self.value)
 
     def to(
-        self, target: np.ndarray, target_speed: np.ndarray, dt_s: float, reasons: list[str]
+        self, target: np.ndarray, target_speed: np.ndarray, dt_s: float, reasons: list[Reason]
     ) -> None:
         """Step towards a target [A] that itself moves with `target_speed` [A].
 
@@ -71,7 +73,7 @@ class Motion:
         limits = self._limits
         inside = np.clip(target, limits.low, limits.high)
         if np.any(inside != target):
-            reasons.append('clipped to the limits')
+            reasons.append(CLIPPED)
         # Faster than the rate limit nothing follows; an infinite speed would end as NaN.
         speed = np.clip(target_speed, -limits.rate, limits.rate)
         self._follow(inside, np.where(inside == target, speed, 0.0), dt_s, reasons)
@@ -89,7 +91,7 @@ class Motion:
         """Step towards a target [A] that stands still, also one outside of the box."""
         self._follow(target, np.zeros_like(target), dt_s, [])
 
-    def brake(self, dt_s: float, reasons: list[str]) -> bool:
+    def brake(self, dt_s: float, reasons: list[Reason]) -> bool:
         """Lose speed as fast as the acceleration limit allows; whether it is gone."""
         self._step(np.zeros_like(self.speed), dt_s, reasons)
         return not np.any(self.speed)
@@ -103,7 +105,7 @@ class Motion:
         return not np.any(self.value)
 
     def _follow(
-        self, target: np.ndarray, following: np.ndarray, dt_s: float, reasons: list[str]
+        self, target: np.ndarray, following: np.ndarray, dt_s: float, reasons: list[Reason]
     ) -> None:
         behind = target - following * dt_s - self.value
         wanted = following + np.sign(behind) * self._stoppable(np.abs(behind), dt_s)
@@ -121,19 +123,19 @@ class Motion:
         braked = 2.0 * distance / (dt_s + root / finite)
         return np.where(np.isfinite(a), braked, distance / dt_s)
 
-    def _step(self, wanted: np.ndarray, dt_s: float, reasons: list[str]) -> None:
+    def _step(self, wanted: np.ndarray, dt_s: float, reasons: list[Reason]) -> None:
         """Change the command with this speed [A], as far as the limits allow."""
         limits = self._limits
         change = limits.acceleration * dt_s
         speed = np.clip(wanted, self.speed - change, self.speed + change)
-        _note(reasons, 'acceleration limited', speed, wanted)
+        _note(reasons, ACCELERATION, speed, wanted)
         limited = np.clip(speed, -limits.rate, limits.rate)
-        _note(reasons, 'rate limited', limited, speed)
+        _note(reasons, RATE, limited, speed)
         # Outside of the box only inwards: there is no room for the other way.
         up = self._stoppable(np.maximum(limits.high - self.value, 0.0), dt_s)
         down = self._stoppable(np.maximum(self.value - limits.low, 0.0), dt_s)
         bounded = np.clip(limited, -down, up)
-        _note(reasons, 'slowed down before the limits', bounded, limited)
+        _note(reasons, NEAR_LIMIT, bounded, limited)
         before = self.value
         self.value = np.clip(
             before + bounded * dt_s,
@@ -143,7 +145,7 @@ class Motion:
         self.speed = (self.value - before) / dt_s
 
 
-def _note(reasons: list[str], text: str, after: np.ndarray, before: np.ndarray) -> None:
+def _note(reasons: list[Reason], reason: Reason, after: np.ndarray, before: np.ndarray) -> None:
     """Add a reason where a limit changed the speed by more than rounding does."""
-    if np.any(np.abs(after - before) > 1e-9 * (1.0 + np.abs(before))) and text not in reasons:
-        reasons.append(text)
+    if np.any(np.abs(after - before) > 1e-9 * (1.0 + np.abs(before))) and reason not in reasons:
+        reasons.append(reason)
