@@ -20,6 +20,13 @@ def check_group(section: Section, limits: LimitKeys, action: Action, kind: Comma
     _check_box(section, action)
     _check_limits_inside(section, limits, action)
     _check_above_zero(limits, action)
+    if action.jerk_limit and not action.acceleration_limit:
+        limits.section.note(
+            limits.jerk_limit,
+            list(action.jerk_limit),
+            f'{limits.acceleration_limit} beside it',
+            f'say how much {limits.acceleration_limit} there may be, too',
+        )
     _check_stop(limits, action)
     _check_home(section, limits, action)
     if not kind.missing:

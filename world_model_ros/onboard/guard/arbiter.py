@@ -402,11 +402,11 @@ class Guard:
         if self.holds_position:
             zeroed, motion.state = motion.state, before
             self._hold.step(motion, dt_s, steady_s, here, reasons)
-            value, speed = (
+            value, speed, acceleration = (
                 np.where(self._held, held, other)
                 for held, other in zip(motion.state, zeroed, strict=True)
             )
-            motion.state = value, speed
+            motion.state = value, speed, acceleration
 
     def _step_s(self, t_ns: int, steady_s: float, reasons: list[Reason]) -> float:
         """Seconds of motion that this sample may make: a pause buys no larger step after it."""

@@ -3,8 +3,8 @@
 
 """Why the guard sent something else than what was asked for: kinds to count, texts for people.
 
-The kinds are published with each command as one number (docs/reference/nodes.md, `guard/sent`): the
-bit of a kind is its place in the enum. So they are only ever appended.
+The kinds are published with each command as one number (docs/reference/nodes.md, `guard/sent`):
+the bit of a kind is its place in the enum. So they are only ever appended.
 """
 
 from __future__ import annotations
