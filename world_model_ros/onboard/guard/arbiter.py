@@ -153,7 +153,10 @@ class Guard:
         """How long coming to rest may take within the limits, in seconds."""
         limits = self.limits
         to_zero = np.maximum(-limits.low, limits.high) / limits.stop_rate
-        return float(np.max(np.where(self._held, limits.rate / limits.acceleration, to_zero)))
+        to_zero = to_zero + limits.stop_rate / limits.acceleration
+        held = limits.rate / limits.acceleration
+        held = held + np.where(np.isfinite(limits.jerk), limits.acceleration / limits.jerk, 0.0)
+        return float(np.max(np.where(self._held, held, to_zero)))
 
     # Switches
 
