@@ -15,6 +15,7 @@ from world_model_ros.contract import (
     parse_contract,
     unlearnable,
 )
+from world_model_ros.contract.shapes import patch_edge
 
 TEXT = load_contract('reacher').text
 SHAPE = 'shape: [64, 64, 3]'
@@ -42,7 +43,7 @@ def test_fit_is_a_word_of_cameras_only():
         parse_contract(TEXT.replace('wrap: [shoulder]', 'fit: crop'))
 
 
-@pytest.mark.parametrize('shape', ['[48, 64, 3]', '[480, 640, 3]', '[96, 96, 3]'])
+@pytest.mark.parametrize('shape', ['[50, 64, 3]', '[480, 640, 3]', '[24, 32, 3]'])
 def test_shape_that_no_network_learns_from_is_a_warning_with_its_remedy(shape):
     contract = with_shape(shape)
     (warning,) = contract_warnings(contract)
@@ -50,9 +51,20 @@ def test_shape_that_no_network_learns_from_is_a_warning_with_its_remedy(shape):
     assert unlearnable(contract) == [warning]
 
 
-@pytest.mark.parametrize('side', [32, 64, 128])
-def test_shapes_of_the_networks_are_no_warning(side):
-    assert contract_warnings(with_shape([side, side, 3])) == []
+@pytest.mark.parametrize('height, width', [(32, 32), (64, 64), (128, 128), (48, 64), (72, 128)])
+def test_shapes_of_the_networks_are_no_warning(height, width):
+    assert contract_warnings(with_shape([height, width, 3])) == []
+
+
+def test_squares_have_the_patches_that_their_weights_were_trained_with():
+    assert [patch_edge((side, side, 3)) for side in (32, 64, 128)] == [2, 4, 8]
+
+
+def test_native_is_what_a_camera_of_the_same_aspect_needs():
+    native = parse_contract(TEXT.replace(SHAPE, 'shape: [48, 64, 3]\n    fit: native'))
+    plain = with_shape('[48, 64, 3]')
+    assert native.stream('camera').fit == 'none'
+    assert contract_hash(native) == contract_hash(plain)
 
 
 @pytest.mark.parametrize('name', ['reacher', 'cartpole', 'counter'])

@@ -9,21 +9,36 @@ The trainer refuses others; loading a contract only warns, since another family 
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import Stream
 
-LEARNABLE_SIDES = (32, 64, 128)  # pixels; the encoder halves a square picture down to 4 x 4
+# Edges of a patch in pixels, the largest first: the encoder makes patches of a picture and halves
+# their number twice, so a side is a multiple of 4 patches.
+PATCHES = (8, 4, 2)
+LEAST_PATCHES = 12  # of the shorter side; fewer show nothing
+LEAST_SIDE, MOST_SIDE = 32, 256  # pixels
+
+
+def patch_edge(shape: tuple[int, ...]) -> int:
+    """Edge of the patches for pictures [height, width, channels]; 0 where there is none."""
+    if len(shape) != 3 or not LEAST_SIDE <= min(shape[:2]) <= max(shape[:2]) <= MOST_SIDE:
+        return 0
+    for edge in PATCHES:
+        whole = all(side % (4 * edge) == 0 for side in shape[:2])
+        if whole and min(shape[:2]) // edge >= LEAST_PATCHES:
+            return edge
+    return 0
 
 
 def is_learnable(shape: tuple[int, ...]) -> bool:
     """Whether our networks take pictures of this shape [height, width, channels]."""
-    return len(shape) == 3 and shape[0] == shape[1] and shape[0] in LEARNABLE_SIDES
+    return patch_edge(shape) > 0
 
 
 def shape_problem(stream: Stream) -> str:
     """Why our networks cannot learn from this stream, with the remedy; '' if they can."""
     if stream_kind(stream.kind).form != 'picture' or is_learnable(stream.shape):
         return ''
-    sides = ', '.join(str(side) for side in LEARNABLE_SIDES)
     return (
         f'streams.{stream.name}.shape is {list(stream.shape)}: the networks of this package learn '
-        f'from square pictures with sides of {sides}; write shape: [64, 64, 3], and fit: crop (or '
-        'pad) where the camera itself is not square'
+        f'from pictures with sides of {LEAST_SIDE} to {MOST_SIDE} pixels that are multiples of 8; '
+        'write the aspect of the camera, such as shape: [48, 64, 3] for 640 x 480, or '
+        'shape: [64, 64, 3] and fit: crop (or pad)'
     )

@@ -7,17 +7,17 @@ Owns layers only; knows no robot, no training loop, no planner.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from world_model_ros.contract.shapes import is_learnable
+from world_model_ros.contract.shapes import patch_edge
 
 # Symlog range and bins of the two-hot code: spacing 0.2, so +-2980 in plain units.
 TWO_HOT_LIMIT = 8.0
 TWO_HOT_BINS = 81
-# The stem maps any supported picture to 16 x 16 before the two strided convolutions.
-STEM_SIZE = 16
 
 
 def symexp(x: torch.Tensor) -> torch.Tensor:
@@ -71,7 +71,7 @@ class MLP(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """uint8 picture to a vector: a patch stem to 16 x 16, then two strided convolutions."""
+    """uint8 picture to a vector: a stem of patches, then two strided convolutions."""
 
     def __init__(self, shape: tuple[int, ...], widths: tuple[int, int, int], out: int) -> None:
         super().__init__()
@@ -79,7 +79,8 @@ class PictureEncoder(nn.Module):
         self.stem = nn.Conv2d(3, widths[0], patch, patch)
         self.conv1 = nn.Conv2d(widths[0], widths[1], 4, 2, 1)
         self.conv2 = nn.Conv2d(widths[1], widths[2], 4, 2, 1)
-        self.out = nn.Linear(widths[2] * 16, out)
+        height, width = grid_of(shape)
+        self.out = nn.Linear(widths[2] * height * width, out)
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         """Map uint8 [B, h, w, 3] to [B, out]."""
@@ -88,9 +89,9 @@ class PictureEncoder(nn.Module):
         x = picture.permute(0, 3, 1, 2).to(torch.bfloat16 if fast else torch.float32)
         weight = self.stem.weight * (1.0 / 255.0)
         x = F.conv2d(x, weight, self.stem.bias, self.stem.stride)
-        x = F.silu(x)  # [B, c0, 16, 16]
-        x = F.silu(self.conv1(x))  # [B, c1, 8, 8]
-        x = F.silu(self.conv2(x))  # [B, c2, 4, 4]
+        x = F.silu(x)  # [B, c0, 4 rows, 4 columns] of the last grid: 16 x 16 for a square
+        x = F.silu(self.conv1(x))  # [B, c1, 2 rows, 2 columns]
+        x = F.silu(self.conv2(x))  # [B, c2, rows, columns]
         return self.out(x.flatten(1))
 
 
@@ -100,9 +101,9 @@ class PictureDecoder(nn.Module):
     def __init__(self, inp: int, shape: tuple[int, ...], widths: tuple[int, int, int]) -> None:
         super().__init__()
         patch = patch_of(shape)
-        self.width = widths[2]
+        self.first = (widths[2], *grid_of(shape))  # channels, rows, columns
         self.hidden = nn.Linear(inp, 128)
-        self.grid = nn.Linear(128, widths[2] * 16)
+        self.grid = nn.Linear(128, math.prod(self.first))
         self.conv2 = nn.ConvTranspose2d(widths[2], widths[1], 4, 2, 1)
         self.conv1 = nn.ConvTranspose2d(widths[1], widths[0], 4, 2, 1)
         self.stem = nn.Conv2d(widths[0], 3 * patch * patch, 3, 1, 1)
@@ -111,9 +112,9 @@ class PictureDecoder(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map [B, F] to [B, 3, h, w]; 0.5 is added so that an empty net paints grey."""
         x = F.silu(self.grid(F.silu(self.hidden(features))))
-        x = x.reshape(-1, self.width, 4, 4)
-        x = F.silu(self.conv2(x))  # [B, c1, 8, 8]
-        x = F.silu(self.conv1(x))  # [B, c0, 16, 16]
+        x = x.reshape(-1, *self.first)
+        x = F.silu(self.conv2(x))  # [B, c1, 2 rows, 2 columns]
+        x = F.silu(self.conv1(x))  # [B, c0, 4 rows, 4 columns]
         return self.shuffle(self.stem(x)) + 0.5  # [B, 3, h, w]
 
 
@@ -123,6 +124,13 @@ def patch_of(shape: tuple[int, ...]) -> int:
     Raises:
         ValueError: if our networks take no pictures of this shape.
     """
-    if not is_learnable(shape):
+    edge = patch_edge(shape)
+    if not edge:
         raise ValueError(f'no stem for pictures of {tuple(shape)}: see contract/shapes.py')
-    return shape[0] // STEM_SIZE
+    return edge
+
+
+def grid_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return rows and columns of the encoder's last grid: 4 x 4 for a square."""
+    edge = 4 * patch_of(shape)
+    return shape[0] // edge, shape[1] // edge

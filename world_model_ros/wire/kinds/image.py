@@ -74,10 +74,11 @@ class ImageKind(StampedKind):
                 'write the size that the model sees, such as [64, 64, 3]',
             )
             shape = [1, 1, 3]
+        fit = section.choice('fit', ('none', 'native', 'crop', 'pad'), 'none')
         return {
             'shape': tuple(shape),
             'encoding': section.choice('encoding', ('rgb8',), 'rgb8'),
-            'fit': section.choice('fit', ('none', 'crop', 'pad'), 'none'),
+            'fit': 'none' if fit == 'native' else fit,  # two words for one meaning
         }
 
     def interface(self, stream: Stream) -> dict[str, Any]:
