@@ -55,7 +55,7 @@ def problems_of(text):
 @pytest.mark.parametrize(
     'key, value, words',
     [
-        ('format', 2, 'update'),
+        ('format', 3, 'update'),
         ('format', 'one', 'write format: 1'),
         ('format', True, 'write format: 1'),
         ('name', None, 'missing'),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from world_model_ros.contract import (
@@ -69,7 +69,7 @@ def test_groups_are_one_vector_in_the_order_of_the_file():
     assert action.stop_rate_limit == (1.0, 1.5, 0.1, 12.0)
     assert action.home[:2] == (0.0, 1.0) and math.isnan(action.home[2])
     assert [group.rate_hz for group in contract.groups] == [0.0, 50.0, 0.0]
-    assert [stream.parts for stream in contract.streams] == [False, True, False]
+    assert [stream.parts for stream in contract.sensed] == [False, True, False]
 
 
 def test_format_1_is_one_group_whose_limits_are_its_box():
@@ -218,6 +218,7 @@ VALUE = st.one_of(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_value_anywhere_gives_a_contract_or_names_its_faults(data):
     tree = yaml.safe_load(TEXT)

@@ -52,8 +52,11 @@ def test_a_stop_holds_positions_and_takes_velocities_to_zero():
     stopped = drive(guard, None, begin_ms=400, count=60)
     assert all(command.source == 'stopped' for command in stopped)
     assert guard.at_rest and stopped[-1].values[WHEEL] == 0.0
-    # stop_acceleration 12: from 2 to 0 in 17 samples of 10 ms.
-    assert next(i for i, c in enumerate(stopped) if c.values[WHEEL] == 0.0) == 16
+    # stop_acceleration 12 takes 17 samples of 10 ms from 2 to 0, jerk 200 some more at both ends.
+    assert 17 <= next(i for i, c in enumerate(stopped) if c.values[WHEEL] == 0.0) < 30
+    speeds = np.diff([c.values[WHEEL] for c in (moving, *stopped)]) / 0.01
+    assert np.abs(speeds).max() <= 12.0 + 1e-9
+    assert np.abs(np.diff(speeds, prepend=0.0)).max() / 0.01 <= 200.0 * (1 + 1e-6)
     assert 0.2 < stopped[-1].values[0] <= 0.6
 
 
@@ -129,7 +132,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(EVENTS)
 def test_no_group_ever_leaves_its_limits_or_its_rates(events):
     action = ROBOT.action

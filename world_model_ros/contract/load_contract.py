@@ -98,7 +98,7 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
     """
     problems = Problems()
     data = _parse_yaml(text, file)
-    version = data.get('format', MISSING) if isinstance(data, dict) else MISSING
+    version = data.get('format', MISSING) if isinstance(data, dict) else CONTRACT_FORMAT
     if isinstance(data, dict) and (type(version) is not int or version not in CONTRACT_FORMATS):
         # Another format has other keys: judging them by this one would only mislead.
         problems.add(
@@ -108,7 +108,7 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
             (
                 'this software is older than the file: update it'
                 if isinstance(version, int) and version > CONTRACT_FORMAT
-                else f'write format: {CONTRACT_FORMAT}'
+                else f'write format: {1 if "action" in data else CONTRACT_FORMAT}'
             ),
         )
         raise ContractError(file, problems.found)
