@@ -72,7 +72,7 @@ class SimRobot:
         self._holds = np.asarray(contract.action.holds)  # [A], in the order of the contract
         self._rest = np.zeros(len(self._order))  # in the order of the body
         self.rest = np.zeros(len(self._order))  # in the order of the contract
-        self.task = np.zeros(0, np.float32)  # of this episode
+        self.task: np.ndarray = np.zeros(0, np.float32)  # of this episode
         self._delayed: deque[np.ndarray] = deque()
         self.reality = NOMINAL
         self.set_reality(reality or NOMINAL)

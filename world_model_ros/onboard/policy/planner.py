@@ -81,21 +81,22 @@ class Planner:
         self.graphs.check_acts(self.iteration_count > 0)
         self.latency = Latency()
         self._clock = clock
-        self._low, self._high = contract.limit_low, contract.limit_high
+        self._low: np.ndarray = contract.limit_low
+        self._high: np.ndarray = contract.limit_high
         self._holds = np.asarray(contract.action.holds)  # [A]
         self._safe = np.zeros_like(self._low)
-        shape = (self.horizon, self._low.size)
+        shape: tuple[int, int] = (self.horizon, contract.action_dim)
         half = (self._high - self._low) / 2.0
         spread, samples = 0.0, 0  # without a planner the bundle has no such settings
         if self.iteration_count:
             spread, samples = float(settings['max_std']), int(settings['batch_size'])
         self._wide = np.tile((spread * half).astype(np.float32), (self.horizon, 1))
-        self._noise = np.zeros((samples, *shape), np.float32)
+        self._noise: np.ndarray = np.zeros((samples, *shape), np.float32)
         self._random = Noise()
-        self._mean = np.zeros(shape, np.float32)  # of the last iteration
-        self._sent = np.zeros(shape, np.float32)  # the chunk of the last plan
-        self._start_mean = np.zeros(shape, np.float32)
-        self._previous = np.zeros(shape, np.float32)
+        self._mean: np.ndarray = np.zeros(shape, np.float32)  # of the last iteration
+        self._sent: np.ndarray = np.zeros(shape, np.float32)  # the chunk of the last plan
+        self._start_mean: np.ndarray = np.zeros(shape, np.float32)
+        self._previous: np.ndarray = np.zeros(shape, np.float32)
         self._previous_mask: np.ndarray = np.zeros(self.horizon, np.float32)
         self._limits_joints = bool(settings.get('limits_joints', False))
         self._warm = False
@@ -219,7 +220,7 @@ class Planner:
 
     def _policy_chunk(self, belief: np.ndarray, deadline_s: float) -> np.ndarray:
         """The policy's rollout as far as there is time, then its last action held."""
-        chunk = np.empty((self.horizon, self._low.size), np.float32)
+        chunk: np.ndarray = np.empty(self._mean.shape, np.float32)
         for row in range(min(self.horizon, POLICY_ROWS)):
             if row and self._clock() >= deadline_s:
                 break

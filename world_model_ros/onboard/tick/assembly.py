@@ -142,7 +142,8 @@ class Assembler:
             heard.others += 1
             heard.joints = joint_list(others)
             return
-        stamp_of, held = self._stamp_ns.get(stream_name), ()
+        stamp_of = self._stamp_ns.get(stream_name)
+        held: tuple[str, ...] = ()
         try:
             stamp_ns = receive_ns if stamp_of is None else stamp_of(cdr)
             if stream.parts:
@@ -218,7 +219,8 @@ class Assembler:
         picks: dict[str, tuple[Stored, ...]] = {}
         errors: dict[str, str] = {}
         for stream in self._sensed:
-            name, found = stream.name, []
+            name = stream.name
+            found: list[Stored] = []
             for wanted in messages.get(name, ()):
                 if wanted.checksum == NO_CHECKSUM:
                     break

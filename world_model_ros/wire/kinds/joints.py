@@ -136,7 +136,7 @@ class JointsKind(StampedKind):
         """Joints of several messages: of each joint the first message that holds it."""
         if len(messages) == 1:
             return self.decode(stream, messages[0])
-        rows = np.empty((len(stream.fields), len(stream.names)), np.float32)
+        rows: np.ndarray = np.empty((len(stream.fields), len(stream.names)), np.float32)
         left = list(stream.names)
         for cdr in messages:
             own = [name for name in self.held(stream, cdr) if name in left]
