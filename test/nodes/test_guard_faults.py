@@ -54,24 +54,30 @@ def move(node):
     node._guard._motion.value = np.full(len(node._guard.names), 0.2)
 
 
+def topic_of(node):
+    """The command topic of a robot with one group."""
+    (topic,) = node._commands.topics
+    return topic
+
+
 def broken(*_arguments, **_names):
     raise RuntimeError('broken')
 
 
 def test_nobody_commands_while_the_driver_still_follows_another_command(spun):
     node, spin = spun
-    topic = node._command.name
-    other = node.create_publisher(node._command._type, topic, 10)
+    topic = topic_of(node).name
+    other = node.create_publisher(topic_of(node)._type, topic, 10)
     node.trigger_deactivate()
     node.trigger_activate()
     assert not node._guard.active and 'a command was sent' in node._refusal.text
-    spin(lambda: node._command.silent_s > node.contract.command_timeout_s, 'silence')
+    spin(lambda: topic_of(node).silent_s > node.contract.command_timeout_s, 'silence')
     spin(lambda: other.get_subscription_count(), 'a listener')
-    other.publish(node._command._type())
-    spin(lambda: node._command.silent_s < 0.1, 'the command of the other')
+    other.publish(topic_of(node)._type())
+    spin(lambda: topic_of(node).silent_s < 0.1, 'the command of the other')
     node.trigger_activate()
     assert not node._guard.active and 'a command was sent' in node._refusal.text
-    spin(lambda: node._command.silent_s > node.contract.command_timeout_s, 'silence')
+    spin(lambda: topic_of(node).silent_s > node.contract.command_timeout_s, 'silence')
     node.trigger_activate()
     assert node._guard.active
 
@@ -81,7 +87,7 @@ def test_a_transition_that_fails_leaves_the_command_topic(spun, monkeypatch):
     move(node)
     monkeypatch.setattr(node._beat, 'rest', broken)
     node.trigger_deactivate()
-    assert not node._guard.active and node._command._publisher is None
+    assert not node._guard.active and topic_of(node)._publisher is None
     assert node._beat._metronome is None
 
 
@@ -99,13 +105,13 @@ def test_a_stop_after_a_shutdown_transition_is_kept(spun, tmp_path):
 def test_a_metronome_that_broke_does_not_leave_the_robot_moving(spun, monkeypatch):
     node, spin = spun
     with monkeypatch.context() as patch:
-        patch.setattr(node._command, 'publish', broken)
+        patch.setattr(topic_of(node), 'publish', broken)
         spin(lambda: node.finished, 'the end of the metronome')
     move(node)
-    sent, publish = [], node._command.publish
+    sent, publish = [], topic_of(node).publish
     read = command_decoder(node.contract.groups[0])
     monkeypatch.setattr(
-        node._command, 'publish', lambda cdr: (sent.append(read(cdr)), publish(cdr))
+        topic_of(node), 'publish', lambda cdr: (sent.append(read(cdr)), publish(cdr))
     )
     node.close()
     assert sent and not np.any(sent[-1])
