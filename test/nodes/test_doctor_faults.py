@@ -205,4 +205,4 @@ def test_a_first_contract_is_written_from_the_live_topics(drivers, tmp_path):
     assert told['problems'] == [] and told['streams'] == ['camera', 'joints']
     assert contract.stream('camera').topic == 'camera/image_raw'
     assert contract.stream('joints').names == ('a', 'b')
-    assert contract.action.topic == 'command' and 'action.topic' in told['check']
+    assert contract.groups[0].topic == 'command' and 'action.topic' in told['check']

@@ -86,7 +86,7 @@ def test_an_arm_with_a_camera_gives_a_file_that_passes():
     joint_stream = contract.stream('joints')
     assert joint_stream.names == ARM and joint_stream.fields == ('position', 'velocity')
     assert joint_stream.rate_hz == 100.0 and joint_stream.stamp == 'header'
-    action = contract.action
+    (action,) = contract.groups
     assert (action.topic, action.type, action.kind) == ('arm/commands', FLOATS, 'position')
     # Where the joints were and what was sent, and nothing beyond.
     assert action.low == (-0.4, -0.4) and action.high == (0.6, 0.6) and action.safe == 'hold'
@@ -239,7 +239,7 @@ def test_a_bag_of_another_recorder_gives_a_file(tmp_path, storage, form):
     shown = CliRunner().invoke(main.app, [*line, '--json'])
     told = json.loads(shown.output)
     assert shown.exit_code == 0 and told['streams'] == ['joints'] and told['problems'] == []
-    assert load_contract(out).action.topic == 'arm/commands'
+    assert load_contract(out).groups[0].topic == 'arm/commands'
     again = CliRunner().invoke(main.app, line)
     assert again.exit_code == 1 and 'exists' in again.output
 

@@ -48,9 +48,9 @@ def look(node: Node, contract: Contract, spin: Callable[[float], None]) -> Graph
     )
     streams = tuple(
         _seen(node, s.topic, stream_kind(s.kind).message_type, hears=_common.SENSOR_QOS)
-        for s in {s.topic: s for s in contract.streams}.values()
+        for s in {s.topic: s for s in contract.sensed}.values()
     )
-    action, reward = contract.action, contract.reward.topic
+    reward = contract.reward.topic
     managers = tuple(
         name for name, types in node.get_service_names_and_types() if MANAGER_TYPE in types
     )
@@ -58,7 +58,10 @@ def look(node: Node, contract: Contract, spin: Callable[[float], None]) -> Graph
     return GraphSeen(
         nodes,
         node.resolve_topic_name('guard'),
-        (_seen(node, action.topic, action.type, sends=_common.RELIABLE_QOS),),
+        tuple(
+            _seen(node, group.topic, group.type, sends=_common.RELIABLE_QOS)
+            for group in contract.groups
+        ),
         _seen(node, reward, JOINT_STATE, hears=_common.RELIABLE_QOS) if reward else None,
         streams,
         managers,
