@@ -11,7 +11,7 @@ import pytest
 
 from world_model_ros.contract import ContractError, contract_hash, interface_hash, parse_contract
 from world_model_ros.contract.meaning import meaning
-from world_model_ros.contract.task import task_option, task_values
+from world_model_ros.contract.task_section import task_option, task_values
 
 TEXT = (Path(__file__).parents[1] / 'fixtures' / 'contract_format2.yaml').read_text()
 WITHOUT = TEXT[: TEXT.index('task:')] + TEXT[TEXT.index('reward:') :]

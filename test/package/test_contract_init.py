@@ -142,7 +142,7 @@ def test_torques_are_refused_until_a_person_says_that_they_are_safe():
     assert [problem.key for problem in draft.problems] == ['action.gravity_safe']
     assert 'action.gravity_safe' in draft.doubts and '# gravity_safe: true' in draft.text
     corrected = draft.text.replace('# gravity_safe: true', 'gravity_safe: true')
-    assert parse_contract(corrected).action.gravity_safe
+    assert parse_contract(corrected).groups[0].gravity_safe
 
 
 def test_a_topic_that_only_waits_for_messages_takes_commands():

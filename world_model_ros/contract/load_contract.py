@@ -36,7 +36,7 @@ from world_model_ros.contract.schema import (
     Stream,
 )
 from world_model_ros.contract.streams import read_streams
-from world_model_ros.contract.task import read_task
+from world_model_ros.contract.task_section import read_task
 
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
 TOP_KEYS = ('format', 'name', 'control', 'streams', 'reward', 'episode', 'body')

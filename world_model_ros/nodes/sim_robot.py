@@ -32,7 +32,7 @@ from std_srvs.srv import Trigger
 from world_model_ros.contract import Stream, find_robot, load_contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.stream_kind import StreamKind
-from world_model_ros.contract.task import task_option, task_values
+from world_model_ros.contract.task_section import task_option, task_values
 from world_model_ros.deploy.node_parameters import SIM_ROBOT
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary

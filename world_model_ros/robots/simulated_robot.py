@@ -14,7 +14,7 @@ from collections import deque
 import numpy as np
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.contract.task import task_option
+from world_model_ros.contract.task_section import task_option
 from world_model_ros.robots.bodies import (
     Body,
     BodyError,

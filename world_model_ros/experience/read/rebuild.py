@@ -19,7 +19,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.contract.task import TASK
+from world_model_ros.contract.task_section import TASK
 from world_model_ros.experience.episode_limits import TICKS, check_limit, read_json, whole
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.stream_messages import Picked, StreamMessages

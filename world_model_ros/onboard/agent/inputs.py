@@ -19,7 +19,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.contract.task import task_values
+from world_model_ros.contract.task_section import task_values
 from world_model_ros.onboard.agent.delay_meter import DelayMeter
 from world_model_ros.onboard.tick.assembly import Assembler, Observation
 from world_model_ros.onboard.tick.sent import SentHistory

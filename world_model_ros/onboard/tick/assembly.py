@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from world_model_ros.contract.kinds import plugin_of, stream_kind
-from world_model_ros.contract.task import task_option
+from world_model_ros.contract.task_section import task_option
 from world_model_ros.onboard.tick.heard import Heard, joint_list, leads
 from world_model_ros.onboard.tick.rings import PartRings, Ring, Stored
 from world_model_ros.wire.cdr import checksum

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kind `task`: a vector that is set for an episode, float32 [names]. It has no messages.
 
-Its keys are read in contract/task.py. Must not import ROS, torch or the bundle.
+Its keys are read in contract/task_section.py. Must not import ROS, torch or the bundle.
 """
 
 from __future__ import annotations
