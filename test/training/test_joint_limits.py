@@ -26,6 +26,6 @@ def test_joints_are_limited_where_positions_are_commanded_and_the_model_says_whe
     for name, rows in limits.joints.items():
         names = arm.stream(name).names
         assert all(names[place % len(names)] == arm.action.names[a] for a, place in rows)
-    assert limits.tolerance == arm.action.box_tolerance
+    assert limits.tolerance == arm.groups[0].box_tolerance
     assert joint_limits(_Blind(), arm) is None
     assert joint_limits(_Sees(), load_contract(find_robot('reacher'))) is None

@@ -51,7 +51,7 @@ class JointLimits:
 
     # Stream -> (action, place in the stream's array): joints whose command is their position.
     joints: Mapping[str, Sequence[tuple[int, int]]]
-    tolerance: float  # in the unit of the action
+    tolerance: float | Sequence[float]  # in the unit of the action; of each action
     rejected: float  # added to the value of a candidate that leaves them, far below any return
 
 
@@ -168,8 +168,13 @@ class PlanIteration(nn.Module):
             actions = torch.tensor([action for action, _ in rows])
             places = torch.tensor([place for _, place in rows])
             at = predicted[name].index_select(-1, places)
-            least = low.index_select(0, actions) - limits.tolerance
-            most = high.index_select(0, actions) + limits.tolerance
+            tolerance: float | torch.Tensor
+            if isinstance(limits.tolerance, float):
+                tolerance = limits.tolerance
+            else:
+                tolerance = torch.tensor([limits.tolerance[action] for action, _ in rows])
+            least = low.index_select(0, actions) - tolerance
+            most = high.index_select(0, actions) + tolerance
             beyond = beyond + (torch.relu(least - at) + torch.relu(at - most)).sum(-1)
         beyond = beyond.reshape(len(states), count).sum(0)
         rejected = limits.rejected * (1.0 + beyond)

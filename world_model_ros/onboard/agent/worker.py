@@ -16,7 +16,6 @@ from dataclasses import replace
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.agent.chunks_sent import Commands
 from world_model_ros.onboard.agent.episode import Options, Port, Snapshot
 from world_model_ros.onboard.agent.episode_phase import End, EpisodePhase
@@ -70,7 +69,7 @@ class Worker:
             self._show,
         )
         self.surprise = SurpriseWatch()
-        self._positions = command_kind(contract.action.kind).positions
+        self._positions = np.asarray(contract.action.positions)  # [A]
         # Too much surprise, and the contract says hand_over: nothing is sent until a person has
         # activated the agent again.
         self.handed_over = False

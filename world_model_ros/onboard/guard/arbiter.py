@@ -140,7 +140,7 @@ class Guard:
     def at_rest(self) -> bool:
         """Whether the command has come to rest: held, or zero."""
         value, speed = self._rates.sent, self._motion.speed
-        if np.any(value[~self._held]):
+        if np.any(value[~self._held]) or np.any(self._motion.value[~self._held]):
             return False
         if not self.holds_position:
             return True

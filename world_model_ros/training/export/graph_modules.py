@@ -15,7 +15,7 @@ from torch import nn
 
 from world_model_ros.bundle.format_names import REJECTED_VALUE
 from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.families.protocol import Decodes, DecodesVectors, WorldModel
 from world_model_ros.planning.mppi import JointLimits, PlanIteration, PlannerConfig
 
@@ -120,7 +120,8 @@ def joint_limits(model: WorldModel, contract: Contract) -> JointLimits | None:
     none, or the model cannot say where joints are. One that turns without end has no limits.
     """
     action = contract.action
-    if not isinstance(model, DecodesVectors) or not command_kind(action.kind).positions:
+    held = {n for n, position in zip(action.names, action.positions, strict=True) if position}
+    if not isinstance(model, DecodesVectors) or not held:
         return None
     found: dict[str, list[tuple[int, int]]] = {}
     for stream in contract.vector_streams:
@@ -129,11 +130,13 @@ def joint_limits(model: WorldModel, contract: Contract) -> JointLimits | None:
         rows = [
             (action.names.index(name), int(place))
             for name, place in places.items()
-            if name in action.names and int(place) not in turning
+            if name in held and int(place) not in turning
         ]
         if rows:
             found[stream.name] = rows
-    return JointLimits(found, action.box_tolerance, REJECTED_VALUE) if found else None
+    one = len(set(action.box_tolerance)) == 1
+    tolerance = action.box_tolerance[0] if one else action.box_tolerance
+    return JointLimits(found, tolerance, REJECTED_VALUE) if found else None
 
 
 def bundle_graphs(
