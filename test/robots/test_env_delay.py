@@ -16,7 +16,7 @@ from world_model_ros.onboard.tick.ticker import Tick
 from world_model_ros.robots import Reality, make_env
 
 REACHER = load_contract(find_robot('reacher'))
-ROOMY = replace(REACHER, action=replace(REACHER.action, rate_limit=(1e6, 1e6)))
+ROOMY = replace(REACHER, groups=(replace(REACHER.groups[0], rate_limit=(1e6, 1e6)),))
 FRAME_S = 0.02  # of the simulated reacher, two in a tick
 TICKS = 14
 
