@@ -68,7 +68,7 @@ def measure(
                 'world_model_ros.nodes.latency_probe',
                 '--ros-args',
                 '-p',
-                f'command:={contract.action.topic}',
+                f'command:={contract.groups[0].topic}',
             ]
         )
         bare = _start(
