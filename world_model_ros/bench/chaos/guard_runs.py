@@ -91,8 +91,8 @@ def facts_of(contract: Contract) -> Facts:
     return Facts(
         action.kind,
         action.names,
-        np.array(action.low, np.float64),
-        np.array(action.high, np.float64),
+        np.array(action.limit_low or action.low, np.float64),
+        np.array(action.limit_high or action.high, np.float64),
         rate,
         np.array(action.acceleration_limit) if action.acceleration_limit else None,
         np.array(action.stop_rate_limit or rate, np.float64),
