@@ -98,7 +98,7 @@ def test_a_message_with_some_of_the_joints_names_the_remedy():
     assembler = Assembler(make_contract(streams=(make_stream('joints'),)))
     assembler.store('joints', joints_cdr(NOW, names=('wrist', 'finger')), NOW)
     error = assembler.assemble(NOW).samples['joints'].error
-    assert "without ['shoulder']" in error and 'a stream of its own' in error
+    assert "without ['shoulder']" in error and 'takes them in parts' in error
 
 
 NAMES = st.lists(
