@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from fake_bundle import FakeBundle
-from onboard_contract import make_contract
+from onboard_contract import make_action, make_contract
 
 from world_model_ros.onboard.policy.planner import POLICY_ROWS, Planner, shift_plan
 
@@ -50,6 +50,21 @@ def test_a_plan_is_shifted_by_the_ticks_that_really_passed(shift, kept):
     shift_plan(np.array([[1], [2], [3], [4], [5]], np.float32), shift, out, mask)
     assert out[: len(kept), 0].tolist() == kept
     assert mask.tolist() == [1.0] * len(kept) + [0.0] * (5 - len(kept))
+
+
+def test_a_plan_keeps_to_the_limits_of_today_not_to_what_was_learned():
+    action = make_action(limit_low=(-0.01, -0.02), limit_high=(0.02, 0.01))
+    bundle = FakeBundle(policy=(0.05, 0.05))
+    planner = Planner(bundle, make_contract(action=action), clock=ManualClock())
+    searched = []
+    planner.graphs._plan.function = lambda **feeds: (
+        searched.append((feeds['low'].tolist(), feeds['high'].tolist())) or bundle._plan(**feeds)
+    )
+    plan(planner)
+    low, high = np.float32([-0.01, -0.02]), np.float32([0.02, 0.01])
+    assert searched[0] == (low.tolist(), high.tolist())
+    unplanned = plan(planner, deadline_s=0.0).chunk  # no time: the policy alone
+    assert (unplanned <= high).all() and (unplanned >= low).all()
 
 
 def test_planning_beats_the_policy_and_says_so():

@@ -26,9 +26,9 @@ from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.guard.box import Box
 from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
 from world_model_ros.onboard.guard.group_rates import GroupRates
-from world_model_ros.onboard.guard.hold import Hold
 from world_model_ros.onboard.guard.motion import Limits, Motion
 from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
+from world_model_ros.onboard.guard.safe_action import SafeAction
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
@@ -69,9 +69,9 @@ class Guard:
         self.limits = Limits.of(contract)
         kinds = [command_kind(group.kind) for group in contract.groups]
         self._missing = next((kind for kind in kinds if kind.missing), None)
-        self._held: np.ndarray = np.asarray(action.holds)  # bool [A]
+        self._safe = SafeAction(contract, self.limits)
         zero_inside = (self.limits.low <= 0.0) & (self.limits.high >= 0.0)
-        if not self._missing and not np.all(zero_inside | self._held):
+        if not self._missing and not np.all(zero_inside | self._safe.held):
             raise ValueError(
                 f'the safe action of contract {contract.name!r} is zero, but zero is outside '
                 f'low={action.limit_low} high={action.limit_high}: widen the limits or choose '
@@ -84,7 +84,7 @@ class Guard:
         self._motion = Motion(self.limits)
         self._before = self._motion.value  # what the newest sample stepped from
         self._rates = GroupRates(contract)
-        self._hold = Hold(self.limits, self._of_held(action.hold_tolerance))
+        self._hold = self._safe.hold
         self._chunks = ChunkQueue(contract.offset_ticks + 3)
         self._teleop = ChunkQueue(contract.offset_ticks + 3)
         self._active = False
@@ -92,7 +92,7 @@ class Guard:
         self._enabled = enabled
         self._stop_reason = ''
         self._foreign = ''
-        self._box = Box(self.names, self.limits, self._of_held(action.box_tolerance))
+        self._box = Box(self.names, self.limits, self._safe.of_held(action.box_tolerance))
         self._refusal = ''
         self.refused = 0
         self._last_ns: int | None = None  # time of the sample before, on both clocks
@@ -129,7 +129,7 @@ class Guard:
     @property
     def holds_position(self) -> bool:
         """Whether the safe action is to hold a position: then measurements are needed."""
-        return bool(self._held.any())
+        return self._safe.holds
 
     @property
     def command_period_ns(self) -> int:
@@ -139,24 +139,12 @@ class Guard:
     @property
     def at_rest(self) -> bool:
         """Whether the command has come to rest: held, or zero."""
-        value, speed = self._rates.sent, self._motion.speed
-        if np.any(value[~self._held]) or np.any(self._motion.value[~self._held]):
-            return False
-        if not self.holds_position:
-            return True
-        if self._hold.target is None or np.any(speed[self._held]):
-            return False
-        return bool(np.all((value == self._hold.target)[self._held]))
+        return self._safe.at_rest(self._motion, self._rates.sent)
 
     @property
     def rest_s(self) -> float:
         """How long coming to rest may take within the limits, in seconds."""
-        limits = self.limits
-        to_zero = np.maximum(-limits.low, limits.high) / limits.stop_rate
-        to_zero = to_zero + limits.stop_rate / limits.acceleration
-        held = limits.rate / limits.acceleration
-        held = held + np.where(np.isfinite(limits.jerk), limits.acceleration / limits.jerk, 0.0)
-        return float(np.max(np.where(self._held, held, to_zero)))
+        return self._safe.rest_s
 
     # Switches
 
@@ -167,9 +155,9 @@ class Guard:
         if self.stopped:
             return f'stopped ({self._stop_reason}): call guard/release_stop first'
         if self.holds_position:
-            here = self._positions(measured)
+            here = self._safe.positions(measured)
             if here is None:
-                return self._needs_position()
+                return self._safe.needs_position()
             self._motion.start(here)
             self._hold.at(here)
             self._box.judge(here)
@@ -203,10 +191,10 @@ class Guard:
 
     def refuses_motion(self, measured: np.ndarray | None) -> str:
         """Why a stop cannot be released, nor motion be enabled, at this position; ''."""
-        known = not self.holds_position or self._positions(measured) is not None
+        known = not self.holds_position or self._safe.positions(measured) is not None
         if not self._active or known:
             return ''
-        return self._needs_position()
+        return self._safe.needs_position()
 
     def release_stop(self, measured: np.ndarray | None = None) -> str:
         """End the stop. Only chunks that come afterwards count; a hold begins where it is."""
@@ -325,7 +313,7 @@ class Guard:
             self._refusal = ''
         self._before = self._motion.value
         dt_s = self._step_s(t_ns, steady_s, reasons)
-        here = self._positions(measured) if self.holds_position else None
+        here = self._safe.positions(measured) if self.holds_position else None
         if here is not None:
             inside = not self._box.text
             self._box.judge(here)
@@ -333,12 +321,12 @@ class Guard:
                 self._hold.judge_again()
         source, chunk = self._who(t_ns, steady_s, rest, reasons)
         if chunk is None:
-            self._rest(dt_s, steady_s, here, reasons)
+            self._safe.step(self._motion, dt_s, steady_s, here, reasons)
         else:
             self._hold.leave()
             target, speed = chunk.at(t_ns, self._interpolate)
             if self._box.text:  # by hand: the joints that are outside move, inwards
-                still = np.where(self._held, self._motion.value, 0.0)
+                still = np.where(self._safe.held, self._motion.value, 0.0)
                 target = np.where(self._box.outside, target, still)
                 speed = np.where(self._box.outside, speed, 0.0)
                 self._motion.to(target, speed, dt_s, reasons)
@@ -395,22 +383,6 @@ class Guard:
             self._teleop.clear()
         return self._teleop.started(t_ns)
 
-    def _rest(
-        self, dt_s: float, steady_s: float, here: np.ndarray | None, reasons: list[Reason]
-    ) -> None:
-        """The safe action: towards zero, or to rest and held, each joint as its group says."""
-        motion, before = self._motion, self._motion.state
-        if not self._held.all():
-            motion.to_zero(dt_s)
-        if self.holds_position:
-            zeroed, motion.state = motion.state, before
-            self._hold.step(motion, dt_s, steady_s, here, reasons)
-            value, speed, acceleration = (
-                np.where(self._held, held, other)
-                for held, other in zip(motion.state, zeroed, strict=True)
-            )
-            motion.state = value, speed, acceleration
-
     def _step_s(self, t_ns: int, steady_s: float, reasons: list[Reason]) -> float:
         """Seconds of motion that this sample may make: a pause buys no larger step after it."""
         period_ns = self._command_period_ns
@@ -429,40 +401,17 @@ class Guard:
         self._last_ns, self._last_s = t_ns, steady_s
         return dt_ns * 1e-9
 
-    # Positions
-
-    def _positions(self, measured: np.ndarray | None) -> np.ndarray | None:
-        """Measured positions [A], 0 where nothing is held; None if one is unknown."""
-        if measured is None:
-            return None
-        given = np.asarray(measured, np.float64)
-        if given.shape != self._held.shape:
-            return None
-        here = np.where(self._held, given, 0.0)
-        return here if bool(np.all(np.isfinite(here))) else None
-
-    def _of_held(self, tolerance: Sequence[float]) -> np.ndarray:
-        """A tolerance [A] of measured positions, infinite for joints that are not held."""
-        return np.where(self._held, tolerance, np.inf)
-
     def _hold_here(self, measured: np.ndarray | None) -> str:
         """Let the hold begin at the measured position; why not, or ''."""
         if refusal := self.refuses_motion(measured):
             return refusal
-        here = self._positions(measured)
+        here = self._safe.positions(measured)
         if here is None or not self._active or not self.holds_position:
             return ''
         low = np.minimum(self.limits.low, self._motion.value)
         high = np.maximum(self.limits.high, self._motion.value)
         self._hold.at(np.clip(here, low, high))
         return ''
-
-    def _needs_position(self) -> str:
-        held = [name for name, holds in zip(self.names, self._held, strict=True) if holds]
-        return (
-            f'no fresh position of {", ".join(held)}: holding would move the robot; '
-            'check the joint states'
-        )
 
     def _clear(self) -> None:
         self._chunks.clear()
