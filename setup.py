@@ -67,6 +67,11 @@ setup(
         'cpu': ['onnxruntime>=1.20'],
         'gpu': ['onnxruntime-gpu>=1.20'],
         'docs': DOCS,
+        # Datasets of LeRobot: tables, and films where they have some.
+        'lerobot': [
+            'av>=12',
+            'pyarrow>=17',  # older ones may unpickle what a file says of its columns
+        ],
         'sim': [
             'gymnasium>=1.0',
             *RENDERING,

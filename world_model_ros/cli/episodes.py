@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from world_model_ros.cli import episodes_import, episodes_label
 from world_model_ros.cli._arguments import refuse
 from world_model_ros.contract import load_contract
 from world_model_ros.experience import (
@@ -68,7 +69,7 @@ def list_command(
             str(row.get('ticks', '')),
             f'{row["return"]:.2f}' if row.get('return') is not None else '-',
             f'{row["bytes"] / 1e6:.1f}',
-            row['state'],
+            ', '.join(filter(None, (row['state'], row.get('label'), row.get('imported')))),
         )
     # A width that is given to print() is cut to that of the console, 80 for a pipe.
     Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
@@ -124,3 +125,7 @@ def export_video_command(
         typer.echo(f'world-model: {error}', err=True)
         raise typer.Exit(1) from error
     typer.echo(f'{output}: {frames} ticks')
+
+
+episodes_import.as_commands(app)
+episodes_label.as_command(app)

@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 # Import name -> what to install. Packages of the base are not here: their absence is a bug.
 EXTRAS = {
+    'av': 'lerobot',
     'dm_control': 'sim',
     'hypothesis': 'test',
     'jinja2': 'train',
@@ -26,6 +27,7 @@ EXTRAS = {
     'onnx': 'train',
     'onnxruntime': 'cpu',
     'onnxscript': 'train',
+    'pyarrow': 'lerobot',
     'pytest': 'test',
     'ruff': 'test',
     'safetensors': 'train',

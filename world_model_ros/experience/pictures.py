@@ -61,6 +61,17 @@ def decompressed(cdr: bytes) -> tuple[bytes, bool]:
     """
     message = decode(COMPRESSED_IMAGE, cdr)
     data = np.asarray(message.data, np.uint8)
+    pixels = unpacked_picture(data, f'format {message.format!r}')
+    lossless = data[: len(_PNG)].tobytes() == _PNG
+    return _image(message.header, _ENCODINGS[pixels.shape[2]], pixels), lossless
+
+
+def unpacked_picture(data: np.ndarray, what: str) -> np.ndarray:
+    """The pixels of a PNG or JPEG, uint8 [h, w, 1, 3 or 4] in OpenCV's order of channels.
+
+    Raises:
+        MessageError: it is none, or too large; `what` says whose it is.
+    """
     pixels_announced = _announced_pixels(data[:HEADER_BYTES].tobytes())
     if pixels_announced > PICTURE_PIXELS:
         raise MessageError(
@@ -73,14 +84,12 @@ def decompressed(cdr: bytes) -> tuple[bytes, bool]:
         raise MessageError(f'a picture that cannot be decompressed: {error}') from error
     if pixels is None or pixels.dtype != np.uint8:
         raise MessageError(
-            f'expected a compressed picture of 8 bits a channel, got {data.size} bytes of format '
-            f'{message.format!r}'
+            f'expected a compressed picture of 8 bits a channel, got {data.size} bytes of {what}'
         )
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    if channels not in _ENCODINGS:
-        raise MessageError(f'a compressed picture of {channels} channels')
-    lossless = data[: len(_PNG)].tobytes() == _PNG
-    return _image(message.header, _ENCODINGS[channels], pixels), lossless
+    pixels = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+    if pixels.shape[2] not in _ENCODINGS:
+        raise MessageError(f'a compressed picture of {pixels.shape[2]} channels')
+    return pixels
 
 
 def _announced_pixels(head: bytes) -> int:

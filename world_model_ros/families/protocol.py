@@ -3,8 +3,8 @@
 """What planner, exporter, trainer and evaluation need of a family of world models; nothing more.
 
 A family is a `WorldModel`, the `Algorithm` that trains it and a `Family` that makes both. What
-only some can do is a small protocol of its own: `Decodes`, `Filters`, `Anchors`, `Aligns`. Must
-not import planning, training or nodes.
+only some can do is a small protocol of its own: `Decodes`, `Filters`, `Anchors`, `Imitates`,
+`Aligns`. Must not import planning, training or nodes.
 """
 
 from __future__ import annotations
@@ -212,6 +212,15 @@ class Anchors(Protocol):
 
     def anchor(self, teacher: Any) -> None:
         """Keep what beliefs mean, and stay near what ``teacher`` does."""
+
+
+@runtime_checkable
+class Imitates(Protocol):
+    """An algorithm whose policy learns from what was done, where no reward is known."""
+
+    @property
+    def imitates(self) -> bool:
+        """Return whether a batch without any reward teaches the policy."""
 
 
 @runtime_checkable

@@ -27,6 +27,8 @@ SOURCE_COLORS = {
     'chunk_rest': '#e0b23a',
     'explore': '#2f9e63',
     'teleop': '#8a63c9',
+    'foreign': '#b58ad6',
+    'measured': '#d6b8e8',
     'safe': '#e07b1f',
     'stopped': '#c63d3d',
     'disabled': '#8c8c8c',

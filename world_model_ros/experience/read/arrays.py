@@ -16,6 +16,7 @@ import numpy as np
 from world_model_ros.contract import Contract
 from world_model_ros.experience.bag import EpisodeError
 from world_model_ros.experience.episode_limits import ARRAYS_BYTES, check_limit
+from world_model_ros.experience.read.labels import LABEL_FILE, apply_label, read_label
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.rebuild import RebuiltTick, readable, rebuild
 
@@ -31,7 +32,8 @@ def to_arrays(
     tick invalid; its rows are zeros), `approximate` (a picture went through lossy compression: not
     bit for bit what the agent saw), `action_sent` [T, A], `reward` (NaN: none was measured),
     `is_first`, `terminal`, `truncated`, `intervention`, `explore`, `eval`, `gap` (ticks are
-    missing before this row), `tick`, `t_ns`.
+    missing before this row), `tick`, `t_ns`. Rewards and end are those of the label, if the
+    episode has one (labels.py).
     """
     reader = episode if isinstance(episode, EpisodeReader) else EpisodeReader(episode)
     contract = readable(contract or reader.contract)
@@ -63,6 +65,9 @@ def to_arrays(
     if not records[-1].last:
         # The recording broke off: the episode went on, unseen.
         arrays['truncated'][-1] = True
+    label = read_label(reader.directory)
+    if label is not None:
+        apply_label(arrays, label, str(reader.directory / LABEL_FILE))
     arrays['format'] = np.array(ARRAYS_FORMAT)
     return arrays
 

@@ -14,9 +14,11 @@ import numpy as np
 
 from world_model_ros.experience.bag import ACTIVE_SUFFIX
 from world_model_ros.experience.read.check import check_episode
+from world_model_ros.experience.read.labels import read_label
 from world_model_ros.experience.read.reader import EpisodeReader, list_episodes
 from world_model_ros.experience.read.rebuild import read_ticks
 from world_model_ros.experience.record.began import began
+from world_model_ros.strict_json import strict_json
 
 
 def describe_folder(folder: Path) -> list[dict[str, Any]]:
@@ -56,7 +58,7 @@ def describe(path: Path) -> dict[str, Any]:
 def _described(path: Path) -> dict[str, Any]:
     reader = EpisodeReader(path)
     ticks = read_ticks(reader)
-    contents = reader.contents
+    contents, label = reader.contents, read_label(path)
     rewards = np.array([record.reward for record in ticks])
     measured = rewards[np.isfinite(rewards)]
     start = began(contents.start_ns, reader.info.announced)
@@ -68,7 +70,18 @@ def _described(path: Path) -> dict[str, Any]:
         'ticks': len(ticks),
         'return': float(measured.sum()) if measured.size else None,
         'state': reader.end.status,
+        'imported': imported_from(reader.info.announced),
+        'label': '' if label is None else label.outcome,
     }
+
+
+def imported_from(announced: str) -> str:
+    """Where an episode was imported from, by its announcement; '' for a recorded one."""
+    try:
+        origin = strict_json(announced)['imported']['from']
+    except (ValueError, KeyError, TypeError):
+        return ''
+    return origin if isinstance(origin, str) else ''
 
 
 def problems_of(path: Path, *, rebuild: bool) -> list[str]:

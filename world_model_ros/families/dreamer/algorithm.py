@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 
 from world_model_ros.families.dreamer.filtering import embed_windows, filter_windows
-from world_model_ros.families.dreamer.imitation import imitation_loss
+from world_model_ros.families.dreamer.imitation import demonstration_loss, imitation_loss
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.families.dreamer.weights import (
     learner_tensors,
@@ -79,6 +79,7 @@ class Learner:
     """
 
     family = 'dreamer'
+    imitates = True
 
     def __init__(self, model: Dreamer, config: LearnerConfig) -> None:
         self.model, self.config = model, config
@@ -169,7 +170,10 @@ class Learner:
             optimiser.param_groups[0]['lr'] = rate * warm
         embedded = embed_windows(self.model, batch, self.config.bf16)
         beliefs, figures = self._learn_model(batch, embedded)
-        figures |= self._learn_behaviour(beliefs, batch, embedded.detach())
+        if torch.isfinite(batch['reward']).any():
+            figures |= self._learn_behaviour(beliefs, batch, embedded.detach())
+        else:  # nothing says what is good but what was done
+            figures |= self._imitate(beliefs, batch)
         with torch.no_grad():
             for slow, fast in zip(self.slow_value.parameters(), self.value_params, strict=True):
                 slow.lerp_(fast, self.config.slow_value)
@@ -293,6 +297,13 @@ class Learner:
             'grad/policy': policy_norm,
             'grad/value': value_norm,
         }
+
+    def _imitate(self, beliefs: torch.Tensor, batch: Batch) -> dict[str, float]:
+        """Move the policy towards what was done: for recordings without any reward."""
+        loss = demonstration_loss(self.model, batch, beliefs)
+        grads = torch.autograd.grad(loss, self.policy_params)
+        norm = self._step(self.optimisers[2], self.policy_params, grads)
+        return {'loss/policy_imitation': float(loss.detach()), 'grad/policy': norm}
 
     def _lambda_returns(
         self, reward: torch.Tensor, alive: torch.Tensor, value: torch.Tensor

@@ -36,6 +36,7 @@ SOURCES = (
     'disabled',
     'stopped',
     'foreign',
+    'measured',  # no command is known: the action is what the joints showed at its end
 )
 FLAGS = ('first', 'last', 'terminal', 'truncated', 'intervention', 'explore', 'eval', 'valid')
 _HEAD = (

@@ -127,7 +127,9 @@ class Service:
         self.aligner = Aligner(
             self.state, self.ingest.replay, self.nominal, self.rng, config.align
         )
-        self.publisher = Publisher(self.state, self.ingest, config.gate, say, bundle)
+        self.publisher = Publisher(
+            self.state, self.ingest, config.gate, say, bundle, self.nominal is not None
+        )
         self.verdict: Verdict | None = None
         self.release: dict[str, Any] | None = None
         self.activity = Activity(TrainerPhase.STARTING)

@@ -121,6 +121,8 @@ class TrainerState:
         return shipped
 
     def _asked_for(self, planner: PlannerConfig) -> PlannerConfig:
+        if not planner.iteration_count:  # of a bundle that imitates: rewards may come now
+            planner = replace(planner, iteration_count=PlannerConfig.iteration_count)
         if self.policy_margin is None:
             return planner
         return replace(planner, policy_margin=self.policy_margin)

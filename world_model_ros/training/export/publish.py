@@ -11,8 +11,13 @@ simulator.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from world_model_ros.families.protocol import Imitates
 from world_model_ros.releases import Release, publish_release
 from world_model_ros.store import Store
 from world_model_ros.training.core.checkpoint import NOT_WRITTEN
@@ -36,12 +41,22 @@ class Publisher:
         config: GateConfig,
         say: Callable[..., None],
         bundle: Path | None = None,
+        nominal: bool = False,
     ) -> None:
+        """Take over nothing; ``nominal``: simulated ticks with rewards are learned from, too."""
         self.state, self.ingest, self.config, self.say = state, ingest, config, say
+        self.nominal = nominal
         self.pending: Verdict | None = None  # exported and not yet in the store
         self.strip: Path | None = None  # drawn for it
         self.traced = Traced()
         self.bundle = bundle or state.folder / 'bundle'  # where bundles are exported
+
+    @property
+    def rewarded(self) -> bool:
+        """Return whether anything that was learned from says what is good."""
+        replay = self.ingest.replay
+        held = replay.arrays['reward'][:, : min(replay.written, replay.capacity)]
+        return self.nominal or bool(np.isfinite(held).any())
 
     def judge(self) -> Verdict:
         """Judge the averaged weights on the newest held-out episodes; drawn, noted and said."""
@@ -73,7 +88,7 @@ class Publisher:
     def export(self, verdict: Verdict) -> None:
         """Write the bundle beside the checkpoint."""
         learned = self.ingest.ledger.of('ingested')
-        provenance = {
+        provenance: dict[str, Any] = {
             'robot_ticks': self.ingest.ticks,
             'episodes': len(learned),
             'gate': {k: v for k, v in verdict.figures.items() if k.startswith('ratio_')},
@@ -81,14 +96,13 @@ class Publisher:
         }
         limit = verdict.figures.get('surprise_limit') or 0.0
         surprise = {'ticks': SURPRISE_TICKS, 'limit': limit} if limit > 0.0 else None
-        export_bundle(
-            self.state.learner,
-            self.bundle,
-            provenance,
-            self.state.planner,
-            self.traced,
-            surprise,
-        )
+        planner = self.state.planner
+        learner = self.state.learner
+        if isinstance(learner, Imitates) and learner.imitates and not self.rewarded:
+            # Plans are scored by rewards, and none was ever seen: the policy acts alone.
+            planner = replace(planner, iteration_count=0)
+            provenance['policy'] = 'imitation'
+        export_bundle(learner, self.bundle, provenance, planner, self.traced, surprise)
         self.pending = verdict
 
     def publish(self, store: Store, interface: str) -> Release:
