@@ -89,7 +89,7 @@ def test_what_is_no_foreign_recording_is_refused_by_name(tmp_path):
     ('given', 'words'),
     [
         ([], 'expected a table'),
-        ({'stream': {}}, "no key 'stream'; there may be streams, action, reward"),
+        ({'stream': {}}, "no key 'stream'; there may be streams, action, actions, reward"),
         ({'streams': {'cam': '/a'}}, "no key 'cam'; there may be camera, joints"),
         ({'streams': {'joints': {'names': ['a']}}}, 'expected 2'),
         ({'streams': {'joints': {'scale': 'x'}}}, 'scale: expected a number'),

@@ -37,9 +37,9 @@ pytestmark = [pytest.mark.usefixtures('one_thread'), pytest.mark.xdist_group('pa
 
 FOLDER = Path(__file__).resolve().parents[1] / 'fixtures/import_contract'
 PUSHER = load_contract(FOLDER / 'pusher.yaml')
-EPISODES, FRAMES, UPDATES = 8, 40, 250
+EPISODES, FRAMES, UPDATES = 8, 40, 140
 RECIPE = LearnerConfig(
-    batch=8, length=12, warmup_updates=20, model_lr=2e-3, policy_lr=2e-3, average=2e-2, bf16=False
+    batch=8, length=10, warmup_updates=10, model_lr=3e-3, policy_lr=6e-3, average=2e-2, bf16=False
 )
 
 

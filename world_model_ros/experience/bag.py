@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from rosbags.typesys import Stores, get_typestore
 
+from world_model_ros.contract import Action
 from world_model_ros.experience.episode_limits import (
     QOS_BRACKETS,
     QOS_BYTES,
@@ -316,6 +317,11 @@ def information_text(information: Mapping[str, Any]) -> str:
 def metadata_text(information: Mapping[str, Any]) -> str:
     """The content of metadata.yaml."""
     return information_text({'rosbag2_bagfile_information': information})
+
+
+def command_role(group: Action) -> str:
+    """The role of a group's commands in an episode; format 1 has one group without a name."""
+    return f'command.{group.name}' if group.name else 'command'
 
 
 def find_mcap(directory: Path) -> Path:

@@ -19,9 +19,10 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from world_model_ros.contract import Action, Contract
+from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience import Qos, Topic
+from world_model_ros.experience.bag import command_role
 from world_model_ros.experience.pictures import (
     COMPRESSED_IMAGE,
     COMPRESSED_SUFFIX,
@@ -91,11 +92,6 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
     if clock:
         wanted.append(Wanted('clock', '/clock', 'rosgraph_msgs/msg/Clock'))
     return wanted
-
-
-def command_role(group: Action) -> str:
-    """The role of a group's commands in an episode; format 1 has one group without a name."""
-    return f'command.{group.name}' if group.name else 'command'
 
 
 def conversions(contract: Contract) -> dict[str, Callable[[bytes], bytes]]:

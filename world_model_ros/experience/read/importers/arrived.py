@@ -16,7 +16,7 @@ from world_model_ros.experience.bag import Topic
 # recorded: somebody's commands are in the recording. measured: none are; the action of an interval
 # is what the joints show at its end.
 Actions = Literal['recorded', 'measured']
-COMMAND, REWARD, STREAM = 'command', 'reward', 'stream.'
+REWARD, STREAM = 'reward', 'stream.'
 
 
 class ImportRefused(ValueError):
@@ -26,7 +26,8 @@ class ImportRefused(ValueError):
 class Arrived(NamedTuple):
     """One message as an agent beside the recorder would have received it."""
 
-    roles: tuple[str, ...]  # `stream.NAME`, `command`, `reward`; joints in parts share a topic
+    # `stream.NAME`, `command` or `command.GROUP`, `reward`; joints in parts share a topic.
+    roles: tuple[str, ...]
     topic: Topic  # under which it is stored
     stored: bytes  # CDR that goes into the episode
     used: bytes  # CDR that the agent decodes: another one where a picture is stored compressed

@@ -145,7 +145,7 @@ class _Import:
 
     def nothing(self) -> str:
         """Why there is no episode, in words."""
-        silent = [s.name for s in self._contract.streams if STREAM + s.name not in self._received]
+        silent = [s.name for s in self._contract.sensed if STREAM + s.name not in self._received]
         if silent:
             return f'no message of stream {", ".join(silent)}: check its topic or feature'
         if self._invalid:

@@ -25,7 +25,7 @@ MAP_BRACKETS = 1_000  # PyYAML takes seconds for thousands
 MEASURED = 'measured'  # instead of a topic or feature of the action
 DIFFERENCE = 'difference'  # instead of a feature of velocities
 FIELDS = ('position', 'velocity', 'effort')
-_TOP = ('streams', 'action', 'reward')
+_TOP = ('streams', 'action', 'actions', 'reward')
 _NUMBERS = ('names', 'scale', 'offset')
 
 
@@ -51,6 +51,7 @@ class ImportMap:
 
     streams: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
     action: Place = field(default_factory=Place)
+    groups: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # -> topic
     reward: str = ''
     where: str = '--map'
 
@@ -91,17 +92,22 @@ def parse_map(found: Any, contract: Contract, where: str = '--map') -> ImportMap
         ImportRefused: with the key that is wrong.
     """
     top = _table(found, where, _TOP)
-    known = [stream.name for stream in contract.streams]
+    known = [stream.name for stream in contract.sensed]
     streams = {}
     for name, value in _table(top.get('streams', {}), f'{where}: streams', known).items():
         stream = contract.stream(name)
         count = len(stream.names) or math.prod(stream.shape)
         streams[name] = _place(value, f'{where}: streams.{name}', count)
     action = _place(top.get('action', ''), f'{where}: action', contract.action_dim)
+    known = [group.name for group in contract.groups if group.name]
+    groups = _table(top.get('actions', {}), f'{where}: actions', known)
+    for name, topic in groups.items():
+        if not isinstance(topic, str) or not topic:
+            raise ImportRefused(f'{where}: actions.{name}: expected a topic, got {topic!r:.80}')
     reward = top.get('reward', '')
     if not isinstance(reward, str):
         raise ImportRefused(f'{where}: reward: expected a topic or feature, got {reward!r:.80}')
-    return ImportMap(streams, action, reward, where)
+    return ImportMap(streams, action, groups, reward, where)
 
 
 def _table(value: Any, where: str, known: Any) -> dict[str, Any]:
@@ -110,8 +116,8 @@ def _table(value: Any, where: str, known: Any) -> dict[str, Any]:
     for key in value:
         if key not in known:
             raise ImportRefused(
-                f'{where}: no key {key[:80]!r}; there may be {", ".join(known)}: correct or '
-                'remove it'
+                f'{where}: no key {key[:80]!r}; there may be {", ".join(known) or "none"}: '
+                'correct or remove it'
             )
     return value
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience.read.importers.arrived import ImportRefused
 from world_model_ros.experience.read.importers.import_map import DIFFERENCE, ImportMap, Place
 from world_model_ros.experience.read.importers.lerobot_dataset import Feature, LeRobotDataset
@@ -107,11 +107,20 @@ def action_of(dataset: LeRobotDataset, names: ImportMap, contract: Contract) -> 
     key = place.source or ACTION
     if key not in dataset.features and not place.source:
         return None
-    kind = command_kind(contract.action.kind)
-    field = kind.name if kind.name in ENDINGS else 'position'
     return _columns(
-        dataset, 'action', key, place, contract.action_dim, contract.action.names, field
+        dataset,
+        'action',
+        key,
+        place,
+        contract.action_dim,
+        contract.action.names,
+        [ENDINGS[field_of(kind)] for kind in contract.action.kinds],
     )
+
+
+def field_of(kind: str) -> str:
+    """The field of a joint that a kind of command is about."""
+    return kind if kind in ENDINGS else 'position'
 
 
 def difference(positions: np.ndarray, turning: Sequence[int], step_s: float) -> np.ndarray:
@@ -142,10 +151,11 @@ def _field(
             f'({field}: FEATURE, or {field}: {DIFFERENCE} for velocities)'
         )
     endings = ('', *ENDINGS[field]) if alone else ENDINGS[field]
+    count = len(stream.names)
     place = place if field == 'position' else Place('', {}, place.names, place.scale)
     if field == 'effort':
         place = Place('', {}, place.names)
-    return _columns(dataset, what, key, place, len(stream.names), stream.names, field, endings)
+    return _columns(dataset, what, key, place, count, stream.names, [endings] * count, field)
 
 
 def _columns(
@@ -155,9 +165,10 @@ def _columns(
     place: Place,
     count: int,
     joints: Sequence[str] = (),
-    field: str = 'position',
-    endings: Sequence[str] = (),
+    endings: Sequence[Sequence[str]] = (),
+    what_of: str = 'number',
 ) -> Columns:
+    """Columns of a feature; `endings` are those of each joint."""
     feature = dataset.features.get(key)
     if feature is None or feature.picture or len(feature.shape) > 1:
         vectors = [f.name for f in dataset.features.values() if not f.picture]
@@ -165,7 +176,7 @@ def _columns(
             f'{dataset.root}: {what}: expected a feature of numbers called {key}, the dataset has '
             f'{", ".join(vectors[:_SHOWN])}: name the right one in a file for --map'
         )
-    at = _places(dataset, what, feature, place, count, joints, endings or ENDINGS[field], field)
+    at = _places(dataset, what, feature, place, count, joints, endings, what_of)
     return Columns(
         feature,
         at,
@@ -181,8 +192,8 @@ def _places(
     place: Place,
     count: int,
     joints: Sequence[str],
-    endings: Sequence[str],
-    field: str,
+    endings: Sequence[Sequence[str]],
+    what_of: str,
 ) -> tuple[int, ...]:
     """Where the wanted numbers stand in a feature."""
     width = max(1, math.prod(feature.shape))
@@ -193,15 +204,15 @@ def _places(
         return tuple(range(count))
     wanted: Sequence[str | int] = place.names or tuple(joints)
     found: list[int] = []
-    for name in wanted:
+    for number, name in enumerate(wanted):
         if isinstance(name, int):
             at = name if 0 <= name < width else None
         else:
-            spelled = [name] if place.names else [name + ending for ending in endings]
+            spelled = [name] if place.names else [name + end for end in endings[number]]
             at = next((known[each] for each in spelled if each in known), None)
         if at is None:
-            ending = '' if place.names else f' (as {name}{endings[0]})'
-            raise _unnamed(dataset, what, feature, f'the {field} of {name!r}{ending}', width)
+            ending = '' if place.names else f' (as {name}{endings[number][0]})'
+            raise _unnamed(dataset, what, feature, f'the {what_of} of {name!r}{ending}', width)
         found.append(at)
     return tuple(found)
 

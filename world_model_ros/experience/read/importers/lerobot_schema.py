@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.contract.kinds import command_kind, stream_kind
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience.read.importers.lerobot_columns import (
     ACTION,
     CAMERAS,
@@ -21,6 +21,7 @@ from world_model_ros.experience.read.importers.lerobot_columns import (
     REWARD,
     STATE,
     TERMINATED,
+    field_of,
 )
 
 VERSION = 'v3.0'
@@ -65,9 +66,8 @@ def features(contract: Contract, rewarded: bool) -> dict[str, Any]:
     for stream in other_vectors(contract):
         names = stream_kind(stream.kind).labels(stream)
         found[f'observation.{stream.name}'] = _feature('float32', [len(names)], names)
-    kind = command_kind(contract.action.kind)
-    ending = ENDINGS.get(kind.name, ENDINGS['position'])[0]
-    actions = [f'{name}{ending}' for name in contract.action.names]
+    kinds = zip(contract.action.names, contract.action.kinds, strict=True)
+    actions = [f'{name}{ENDINGS[field_of(kind)][0]}' for name, kind in kinds]
     found[ACTION] = _feature('float32', [len(actions)], actions)
     plain = {REWARD: 'float32'} if rewarded else {}
     plain |= {DONE: 'bool', TERMINATED: 'bool', 'timestamp': 'float32'}

@@ -18,10 +18,9 @@ import numpy as np
 
 from world_model_ros.contract import Contract, Stream
 from world_model_ros.contract.kinds import command_kind, stream_kind
-from world_model_ros.experience.bag import Topic
+from world_model_ros.experience.bag import Topic, command_role
 from world_model_ros.experience.pictures import COMPRESSED_IMAGE, COMPRESSED_SUFFIX
 from world_model_ros.experience.read.importers.arrived import (
-    COMMAND,
     REWARD,
     STREAM,
     Arrived,
@@ -77,7 +76,7 @@ def open_lerobot(root: Path, contract: Contract, names: ImportMap) -> list[Recor
     dataset = open_dataset(root)
     plan = _plan(dataset, contract, names)
     recordings, frames = [], 0
-    mapped = f'{names.streams}/{names.action}/{names.reward}'
+    mapped = f'{names.streams}/{names.action}/{names.groups}/{names.reward}'
     for episode in dataset.episodes:
         t0_ns = T0_NS + frames * plan.step_ns
         frames += episode.length + 1  # no two episodes at one time: they would be the same life
@@ -90,7 +89,8 @@ def _plan(dataset: LeRobotDataset, contract: Contract, names: ImportMap) -> _Pla
         (stream, camera_of(dataset, contract, names, stream.name))
         for stream in contract.image_streams
     )
-    vectors = tuple(vector_of(dataset, names, stream) for stream in contract.vector_streams)
+    numbers = [stream for stream in contract.sensed if stream in contract.vector_streams]
+    vectors = tuple(vector_of(dataset, names, stream) for stream in numbers)
     action = None if names.measured else action_of(dataset, names, contract)
     if action is None:
         MeasuredAction(contract, f'{dataset.root}: no feature action')
@@ -98,9 +98,10 @@ def _plan(dataset: LeRobotDataset, contract: Contract, names: ImportMap) -> _Pla
     if abs(step_ns - contract.period_ns) <= SAME_RATE * contract.period_ns:
         step_ns = contract.period_ns
     flags = dict(known_flags(dataset, names))
-    topics = {STREAM + stream.name: _topic_of(stream) for stream in contract.streams}
+    topics = {STREAM + stream.name: _topic_of(stream) for stream in contract.sensed}
     if action is not None:
-        topics[COMMAND] = Topic(_absolute(contract.action.topic), contract.action.type)
+        for group in contract.groups:
+            topics[command_role(group)] = Topic(_absolute(group.topic), group.type)
     if flags:
         topics[REWARD] = Topic(_absolute(contract.reward.topic or 'reward'), JOINT_STATE)
     return _Plan(dataset, contract, cameras, vectors, action, flags, topics, step_ns)
@@ -151,9 +152,10 @@ def _messages(plan: _Plan, episode: LeRobotEpisode, t0_ns: int) -> Iterator[Arri
         seen = [_picture(plan, stream, next(film), t_ns) for stream, film in films]
         yield from ([*numbers, *seen] if pictures_last else [*seen, *numbers])
         if commands is not None:
-            action = plan.contract.action
-            cdr = command_kind(action.kind).encode(action, t_ns, commands[i])
-            yield Arrived((COMMAND,), plan.topics[COMMAND], cdr, cdr, t_ns)
+            for group, part in zip(plan.contract.groups, plan.contract.action.parts, strict=True):
+                cdr = command_kind(group.kind).encode(group, t_ns, commands[i, part])
+                role = command_role(group)
+                yield Arrived((role,), plan.topics[role], cdr, cdr, t_ns)
     if rewards is not None:
         yield rewards.message(episode.length - 1, t0_ns + episode.length * plan.step_ns)
 

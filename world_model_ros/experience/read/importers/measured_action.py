@@ -33,7 +33,7 @@ class MeasuredAction:
         self._names = contract.action.names
         self._streams = contract.joint_streams
         self._turning = {joint for stream in self._streams for joint in stream.wrap}
-        self._kind = _kind_of(contract, why)
+        self._kinds = np.array([_kind_of(kind, why) for kind in contract.action.kinds])
         measured = {joint for s in self._streams if 'position' in s.fields for joint in s.names}
         missing = [name for name in self._names if name not in measured]
         if missing:
@@ -57,20 +57,16 @@ class MeasuredAction:
                 at.update(stream_kind(stream.kind).positions(stream, array))
         now = np.array([at.get(name, math.nan) for name in self._names], np.float64)
         before, self._before = self._before, (observation.t_ns, now)
-        if self._kind == 'position':
-            return now.astype(np.float32)
-        if before is None:
-            return np.zeros(len(now), np.float32)
-        change = now - before[1]
+        change = np.zeros(len(now)) if before is None else now - before[1]
         turns = [i for i, name in enumerate(self._names) if name in self._turning]
         change[turns] = (change[turns] + np.pi) % (2 * np.pi) - np.pi  # the short way round
-        if self._kind == 'velocity':
-            change /= (observation.t_ns - before[0]) * _NS
-        return change.astype(np.float32)
+        passed_s = 1.0 if before is None else (observation.t_ns - before[0]) * _NS
+        done = np.where(self._kinds == 'velocity', change / passed_s, change)
+        return np.where(self._kinds == 'position', now, done).astype(np.float32)
 
 
-def _kind_of(contract: Contract, why: str) -> str:
-    kind = command_kind(contract.action.kind)
+def _kind_of(name: str, why: str) -> str:
+    kind = command_kind(name)
     if kind.positions:
         return 'position'
     if kind.name in ('velocity', 'position_delta'):

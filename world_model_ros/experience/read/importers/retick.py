@@ -15,22 +15,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import command_kind
+from world_model_ros.experience.bag import command_role
 from world_model_ros.experience.read.importers.arrived import (
-    COMMAND,
     REWARD,
     STREAM,
     Actions,
     Arrived,
 )
 from world_model_ros.experience.read.importers.measured_action import MeasuredAction
+from world_model_ros.onboard.agent.foreign_commands import ForeignCommands
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.schedule import GRACE_PERIODS, Schedule
 from world_model_ros.onboard.tick.assembly import Observation
-from world_model_ros.onboard.tick.tick_record import TickRecord
+from world_model_ros.onboard.tick.tick_record import TickRecord, tick_schema
 from world_model_ros.onboard.tick.ticker import Jump, Tick, Ticker
 from world_model_ros.wire.cdr import JOINT_STATE, MessageError, decode, header_stamp_ns
-from world_model_ros.wire.command_codec import command_decoder
 
 
 @dataclass
@@ -67,8 +66,12 @@ class Retick:
         self._jumps = Ticker(contract.period_ns, contract.command_offset_ns)
         self._by_stream = source == 'stream'
         self._grace_ns = round(GRACE_PERIODS * contract.period_ns) if self._by_stream else 0
-        self._kind = command_kind(contract.action.kind)
-        self._decode = command_decoder(contract.action)
+        self._groups = {command_role(group): i for i, group in enumerate(contract.groups)}
+        self._foreign = ForeignCommands(contract)
+        # Commands of one moment are one action: arrival, stamp and vector of the newest.
+        self._command: tuple[int, int, np.ndarray] | None = None
+        self._task = self._inputs.begin_task()
+        self._schema = tick_schema(contract)
         self._measured = (
             MeasuredAction(contract, 'no command is recorded') if actions == 'measured' else None
         )
@@ -99,12 +102,14 @@ class Retick:
         else:
             self._inputs.start_after(after_ns)
         self._schedule.restart()
-        self._previous, self._commanded = None, False
+        self._previous, self._commanded, self._command = None, False, None
         if self._measured is not None:
             self._measured.clear()
 
     def before(self, receive_ns: int) -> Iterator[Ticked]:
         """The ticks that fall due before something arrives at this time."""
+        if self._command is not None and self._command[0] != receive_ns:
+            self._put_command()
         return self._due(receive_ns)
 
     def take(self, message: Arrived) -> Iterator[Ticked]:
@@ -124,24 +129,31 @@ class Retick:
 
     def finish(self, end_ns: int) -> Iterator[Ticked]:
         """The ticks up to the end of the recording."""
+        self._put_command()
         yield from self._due(end_ns + self._grace_ns + 1)
 
     def _keep(self, role: str, message: Arrived) -> None:
         if role.startswith(STREAM):
             name = role.removeprefix(STREAM)
             self._inputs.put_stream(name, message.used, message.receive_ns)
-        elif role == COMMAND:
-            values = self._decode(message.used)
-            if values is None:
-                raise MessageError(
-                    f'expected a finite command of {", ".join(self._contract.action.names)}, got '
-                    'a message that lacks one'
-                )
-            stamp_ns = self._kind.stamp_ns(self._contract.action, message.used)
-            self._inputs.put_sent(stamp_ns or message.receive_ns, values, 'foreign')
-            self._commanded = True
+        elif role in self._groups:
+            group, now_ns = self._groups[role], message.receive_ns
+            rest = self._inputs.resting_action(now_ns)
+            command = self._foreign.take(group, message.used, now_ns, rest)
+            if command is None:
+                names = ', '.join(self._contract.groups[group].names)
+                raise MessageError(f'expected a finite command of {names}, got one without')
+            stamp_ns, values = command
+            if self._command is not None and self._command[0] == now_ns:
+                stamp_ns = min(stamp_ns, self._command[1])
+            self._command = (now_ns, stamp_ns, values)
         elif role == REWARD:
             self._inputs.put_reward(*reward_sample(message.used))
+
+    def _put_command(self) -> None:
+        if self._command is not None:
+            self._inputs.put_sent(*self._command[1:], 'foreign')
+            self._command, self._commanded = None, True
 
     def _due(self, until_ns: int) -> Iterator[Ticked]:
         """Ticks that are due before a time, one after the other."""
@@ -191,6 +203,8 @@ class Retick:
                 asked=sent.astype(np.float64),
                 sent=sent.astype(np.float64),
                 streams=observation.samples,
+                task=self._task,
+                schema=self._schema,
             ),
             observation,
         )

@@ -16,10 +16,9 @@ from pathlib import Path
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.experience.bag import Topic
+from world_model_ros.experience.bag import Topic, command_role
 from world_model_ros.experience.pictures import COMPRESSED_IMAGE, COMPRESSED_SUFFIX, decompressed
 from world_model_ros.experience.read.importers.arrived import (
-    COMMAND,
     REWARD,
     STREAM,
     Actions,
@@ -72,7 +71,7 @@ def open_rosbag(path: Path, contract: Contract, names: ImportMap) -> Recording:
     start = next(iter(_walk(files, wanted)), None)
     return Recording(
         name=str(path),
-        identity=f'{_identity(files)}/{names.streams}/{names.action}/{names.reward}',
+        identity=f'{_identity(files)}/{names.streams}/{names.action}/{names.groups}/{names.reward}',
         origin=f'rosbag2 ({files[0].path.suffix[1:]})',
         actions=roles.actions,
         rewarded=REWARD in roles.topics,
@@ -91,7 +90,7 @@ class _Roles:
     ) -> None:
         self._path, self._names, self._bag = path, names, topics
         self.topics: dict[str, Topic] = {}
-        for stream in contract.streams:
+        for stream in contract.sensed:
             place = names.stream(stream.name)
             if place.converts:
                 raise ImportRefused(
@@ -130,16 +129,22 @@ class _Roles:
         if self._names.measured:
             MeasuredAction(contract, f'{self._names.where} asks for measured actions')
             return 'measured'
-        name = wanted.source or contract.action.topic
-        found = self._find(name, ('',))
-        if found is not None and found.count:
-            if found.topic.type != contract.action.type:
-                raise self._refusal('action', name, (contract.action.type,))
-            self.topics[COMMAND] = self._readable(found)
+        silent = []
+        for group in contract.groups:
+            given = self._names.groups.get(group.name, '') or wanted.source
+            name = given or group.topic
+            found = self._find(name, ('',))
+            if found is None or not found.count:
+                if given:
+                    raise self._refusal('action', name, (group.type,))
+                silent.append(name)
+                continue
+            if found.topic.type != group.type:
+                raise self._refusal('action', name, (group.type,))
+            self.topics[command_role(group)] = self._readable(found)
+        if not silent:
             return 'recorded'
-        if wanted.source:
-            raise self._refusal('action', name, (contract.action.type,))
-        MeasuredAction(contract, f'{self._path}: no message on the command topic {name}')
+        MeasuredAction(contract, f'{self._path}: no message on the command topic {silent[0]}')
         return 'measured'
 
     def _find(self, wanted: str, endings: tuple[str, ...]) -> BagTopic | None:
@@ -176,7 +181,7 @@ def _clock(files: list[BagFile], roles: _Roles, contract: Contract) -> tuple[boo
     """Whether the stamps alone tell the time, and what to say of that."""
     stamped = {
         roles.topics[STREAM + stream.name].name
-        for stream in contract.streams
+        for stream in contract.sensed
         if stream.stamp == 'header'
     }
     apart = []
