@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from world_model_ros.bench import measure as _measure
 from world_model_ros.cli import bench, lazy, main
-from world_model_ros.contract import find_robot, interface_hash, load_contract
+from world_model_ros.contract import find_robot, interface_hash, load_contract, unlearnable
 from world_model_ros.deploy import machine
 
 runner = CliRunner(env={'COLUMNS': '400'})
@@ -123,6 +123,22 @@ def test_contract_check_lists_every_fault_once_and_exits_with_one(tmp_path):
     assert shown.output.count('control.perod') == shown.output.count('action.safe') == 1
     told = json.loads(runner.invoke(main.app, ['contract', 'check', str(file), '--json']).output)
     assert not told['valid'] and any('action.safe' in problem for problem in told['problems'])
+
+
+def test_contract_check_asks_a_family_with_the_words_of_the_trainer(tmp_path):
+    pytest.importorskip('torch')
+    file = tmp_path / 'mine.yaml'
+    file.write_text(find_robot('reacher').read_text().replace('[64, 64, 3]', '[50, 64, 3]'))
+    line = ['contract', 'check', str(file)]
+    assert runner.invoke(main.app, line).exit_code == 0  # another family may take it
+    shown = runner.invoke(main.app, [*line, '--family', 'dreamer'])
+    assert shown.exit_code == 1 and 'multiples of 8' in shown.output
+    told = json.loads(runner.invoke(main.app, [*line, '--family', 'dreamer', '--json']).output)
+    assert not told['valid'] and told['problems'] == unlearnable(load_contract(file))
+    unknown = runner.invoke(main.app, [*line, '--family', 'dreemer'])
+    assert unknown.exit_code == 1 and 'there are: dreamer' in unknown.output
+    line = ['contract', 'check', 'reacher', '--family', 'dreamer']
+    assert runner.invoke(main.app, line).exit_code == 0
 
 
 def test_bundle_check_takes_a_shipped_name_and_names_those_there_are():

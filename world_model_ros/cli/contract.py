@@ -12,6 +12,7 @@ import typer
 
 from world_model_ros.cli._arguments import refuse
 from world_model_ros.contract import (
+    Contract,
     ContractError,
     contract_hash,
     contract_warnings,
@@ -32,6 +33,9 @@ def _root() -> None:
 @app.command()
 def check(
     contract: Annotated[str, typer.Argument(help='Path of a robot file, or a shipped name.')],
+    family: Annotated[
+        str, typer.Option(help='Ask this world-model family, too, whether it serves the robot.')
+    ] = '',
     as_json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
 ) -> None:
     """List what is wrong with a robot file (exit 1), or say what it means (exit 0)."""
@@ -45,6 +49,12 @@ def check(
         else:
             typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+    if family and (refusal := _family_refusal(family, loaded)):
+        if as_json:
+            told = {'file': str(path), 'valid': False, 'problems': [refusal]}
+            typer.echo(json.dumps(told))
+            raise typer.Exit(1)
+        refuse(f'{path}: family {family}: {refusal}')
     warnings = contract_warnings(loaded)
     if as_json:
         report = {
@@ -62,6 +72,17 @@ def check(
         typer.echo(f'  {what:<10}{text}')
     for warning in warnings:
         typer.echo(f'warning: {warning}')
+
+
+def _family_refusal(name: str, contract: Contract) -> str:
+    """Why a family cannot learn from a robot, '' if it can: it is asked for an untrained model."""
+    from world_model_ros.families.family_registry import find_family  # loads torch
+
+    try:
+        find_family(name).build(contract)
+    except ValueError as error:
+        return str(error)
+    return ''
 
 
 @app.command()
