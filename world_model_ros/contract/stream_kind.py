@@ -115,6 +115,10 @@ class StreamKind(ABC):
         """What the stream shows, in words for people."""
         return f'{self.name}, {" x ".join(str(n) for n in stream.shape)} numbers'
 
+    def type_of(self, stream: Stream) -> str:
+        """Type of the stream's messages, where its keys decide it."""
+        return self.message_type
+
     def companions(self, stream: Stream) -> tuple[Companion, ...]:
         """Topics that are recorded beside the stream."""
         return ()

@@ -222,7 +222,7 @@ class _Rewards:
 def _picture(plan: _Plan, stream: Stream, rgb: np.ndarray, t_ns: int) -> Arrived:
     """A picture: stored as PNG, which loses nothing."""
     raw = stream_kind(stream.kind).encode(stream, rgb, t_ns)
-    if plan.topics[STREAM + stream.name].type != COMPRESSED_IMAGE:
+    if stream_kind(stream.kind).type_of(stream) != IMAGE:
         return _arrived(plan, stream, raw, t_ns)
     done, data = cv2.imencode('.png', rgb[:, :, ::-1], (cv2.IMWRITE_PNG_COMPRESSION, PNG_EFFORT))
     if not done:
@@ -239,11 +239,10 @@ def _arrived(plan: _Plan, stream: Stream, cdr: bytes, t_ns: int) -> Arrived:
 
 
 def _topic_of(stream: Stream) -> Topic:
-    kind = stream_kind(stream.kind)
-    name = _absolute(stream.topic)
-    if kind.message_type == IMAGE:
+    sent, name = stream_kind(stream.kind).type_of(stream), _absolute(stream.topic)
+    if sent == IMAGE:
         return Topic(f'{name}{COMPRESSED_SUFFIX}', COMPRESSED_IMAGE)
-    return Topic(name, kind.message_type)
+    return Topic(name, sent)
 
 
 def _absolute(topic: str) -> str:

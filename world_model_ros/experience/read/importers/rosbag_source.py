@@ -90,6 +90,7 @@ class _Roles:
     ) -> None:
         self._path, self._names, self._bag = path, names, topics
         self.topics: dict[str, Topic] = {}
+        self.packed: set[str] = set()  # topics of pictures that the agent would get unpacked
         for stream in contract.sensed:
             place = names.stream(stream.name)
             if place.converts:
@@ -97,13 +98,12 @@ class _Roles:
                     f'{names.where}: streams.{stream.name}: a topic of a bag has only a name; '
                     'fields, names, scale and offset are for datasets'
                 )
-            kind = stream_kind(stream.kind)
-            types: tuple[str, ...] = (kind.message_type,)
-            if kind.message_type == IMAGE:
-                types = (IMAGE, COMPRESSED_IMAGE)
-            self.topics[STREAM + stream.name] = self._stream(
-                stream.name, place.source or stream.topic, types
-            )
+            sent = stream_kind(stream.kind).type_of(stream)
+            types = (IMAGE, COMPRESSED_IMAGE) if sent == IMAGE else (sent,)
+            topic = self._stream(stream.name, place.source or stream.topic, types)
+            self.topics[STREAM + stream.name] = topic
+            if topic.type != sent:
+                self.packed.add(topic.name)
         self.actions: Actions = self._action(contract)
         reward = names.reward or contract.reward.topic
         found = self._find(reward, ('',)) if reward else None
@@ -113,7 +113,7 @@ class _Roles:
             raise self._refusal('reward', names.reward, (JOINT_STATE,))
 
     def _stream(self, name: str, wanted: str, types: tuple[str, ...]) -> Topic:
-        endings = ('', COMPRESSED_SUFFIX) if COMPRESSED_IMAGE in types else ('',)
+        endings = ('', COMPRESSED_SUFFIX) if IMAGE in types else ('',)
         found = self._find(wanted, endings)
         if found is None or found.topic.type not in types:
             raise self._refusal(f'stream {name!r}', wanted, types)
@@ -225,7 +225,7 @@ def _arrivals(files: list[BagFile], roles: _Roles, by_stamps: bool) -> Iterator[
                 now_ns = stamp_ns
             receive_ns = now_ns
         used = message.data
-        if topic.type == COMPRESSED_IMAGE:
+        if topic.name in roles.packed:
             try:
                 used, _ = decompressed(message.data)
             except MessageError:
