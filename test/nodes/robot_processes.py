@@ -34,7 +34,7 @@ from world_model_ros.parent import PARENT_ENV
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER_TOPICS = frozenset({'/camera/image_raw', '/joint_states', '/reward'})
 ASK_AGAIN_SEC = 6.0  # longer than a whole activation takes
-PATIENCE_SEC = 20.0  # discovery alone takes up to 3 s, on a busy machine more
+PATIENCE_SEC = 60.0  # discovery alone takes up to 3 s, on a busy machine many times that
 
 
 def tiny_bundle(folder: Path, contract, seed: int = 0) -> Path:

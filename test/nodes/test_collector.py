@@ -87,7 +87,7 @@ def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_
                     return last.episode
             return None
 
-        episode = robot.until(lambda: drive(driven), 'an episode driven by hand', 40.0)
+        episode = robot.until(lambda: drive(driven), 'an episode driven by hand')
         assert {source for _, source, _ in robot.sent[-10:]} == {'teleop'}
     assert check_episode(episodes / episode, rebuilt=True) == []
     arrays = to_arrays(episodes / episode)

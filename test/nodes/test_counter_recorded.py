@@ -46,7 +46,7 @@ def test_the_counter_comes_back_from_the_bag_without_an_off_by_one(tmp_path: Pat
             """Acting ones: before them the simulator goes on alone, and shadow is recorded."""
             return [path for path in list_episodes(episodes) if path.name in robot.acting]
 
-        robot.until(lambda: len(sealed()) >= 2, 'two sealed episodes', 40.0)
+        robot.until(lambda: len(sealed()) >= 2, 'two sealed episodes')
         acted = sealed()[:2]
     for episode in acted:
         assert check_episode(episode, rebuilt=True) == []

@@ -40,7 +40,7 @@ def waiting(node, kind, topic, words):
     """The text of an agent that waits while somebody publishes this, once it is discovered."""
     node.create_publisher(kind, topic, 1)
     lacking = Lacking(node, CONTRACT, Inputs(CONTRACT), {})
-    give_up_s = time.monotonic() + 10.0
+    give_up_s = time.monotonic() + 60.0
     while True:
         level, text = lacking.status(WAITING, GivenUp(print))
         if words in text or time.monotonic() > give_up_s:

@@ -37,7 +37,7 @@ def asked(domain):
 
     def call(kind, name, **fields):
         end = client.create_client(kind, f'cycle/{name}')
-        future, give_up_s = None, time.monotonic() + 20.0
+        future, give_up_s = None, time.monotonic() + 60.0
         while time.monotonic() < give_up_s:
             if future is None and end.service_is_ready():
                 future = end.call_async(kind.Request(**fields))
@@ -80,7 +80,7 @@ def test_the_executor_of_the_nodes_calls_what_was_put_in_its_place(domain):
         for each in (node, client_node):
             executor.add_node(each)
         client = client_node.create_client(ChangeState, 'cycle/change_state')
-        give_up_s = time.monotonic() + 20.0
+        give_up_s = time.monotonic() + 60.0
         while not client.service_is_ready() and time.monotonic() < give_up_s:
             executor.spin_once(timeout_sec=0.01)
         request = ChangeState.Request()

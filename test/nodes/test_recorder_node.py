@@ -76,7 +76,7 @@ class Robot:
                 self.status = {pair.key: pair.value for pair in status.values}
                 self.status['text'] = status.message
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 15.0) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, f'waited for {what}; last report {self.status}'
@@ -136,7 +136,7 @@ def test_two_episodes_are_recorded_and_rebuilt(
     assert robot.level == b'\x00'
     assert robot.status['last_episode'].endswith('second')
     recorder.send_signal(signal.SIGINT)
-    assert recorder.wait(5) == 0
+    assert recorder.wait(60) == 0
     first, second = sorted(list_episodes(tmp_path))
     for path, ticks in ((first, 40), (second, 20)):
         report = parity(path)
@@ -170,7 +170,7 @@ def test_model_input_is_recorded_small_and_rebuilt(
     robot.play('small', 30, draw=lambda k: noise[k])
     robot.wait(lambda: robot.status.get('episodes') == '1', 'the sealed episode')
     recorder.send_signal(signal.SIGINT)
-    assert recorder.wait(5) == 0
+    assert recorder.wait(60) == 0
     reader = EpisodeReader(folder / 'small')
     assert '/camera/image_raw' not in reader.topics
     topic = reader.topics['/camera/image_raw/model_input']
@@ -211,7 +211,7 @@ def test_a_killed_recorder_is_recovered_by_the_next(
     assert EpisodeReader(tmp_path / 'cut').end.status == 'incomplete'
     assert parity(tmp_path / 'cut').different == 0
     again.send_signal(signal.SIGTERM)
-    assert again.wait(5) == 0
+    assert again.wait(60) == 0
 
 
 def test_too_little_space_is_an_error_report_and_the_recorder_lives(

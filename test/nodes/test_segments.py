@@ -53,7 +53,6 @@ def run(tmp_path_factory):
         robot.until(
             lambda: sum(t.last and t.episode in robot.acting for t in robot.ticks) > SEGMENTS,
             'segments',
-            40.0,
         )
         uuids = [e['uuid'] for e in robot.announced if e['acting']][:SEGMENTS]
         robot.until(lambda: all((episodes / uuid).is_dir() for uuid in uuids), 'sealed segments')

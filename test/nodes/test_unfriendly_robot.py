@@ -83,7 +83,7 @@ class Lab:
 
     def until_moving(self):
         seen = len(self.commands)
-        self.robot.until(lambda: self.moved(seen) > 0.01, 'motion', 40.0)
+        self.robot.until(lambda: self.moved(seen) > 0.01, 'motion')
 
 
 def learn(store, contract, folder):
@@ -129,7 +129,7 @@ def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_it
         robot.start('agent', explore=True, **common)
 
         # In shadow nothing is published; what another controller commands is what happened.
-        robot.until(lambda: len(robot.ticks) > 5 and lab.guard, 'ticks in shadow', 40.0)
+        robot.until(lambda: len(robot.ticks) > 5 and lab.guard, 'ticks in shadow')
         assert not lab.commands and robot.node.count_publishers('command') == 0
         lab.set(foreign='sends')
         foreign = robot.until(
@@ -160,7 +160,7 @@ def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_it
         lab.guard.clear()
         robot.start('guard', **common)
         robot.until(lambda: lab.guard, 'the new guard')
-        robot.until(lambda: robot.change_state(3), 'activation', 40.0)
+        robot.until(lambda: robot.change_state(3), 'activation')
         lab.until_moving()
         assert robot.change_state(4)
         robot.until(lambda: not robot.node.count_publishers('command'), 'a free topic')

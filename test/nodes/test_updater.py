@@ -194,7 +194,7 @@ def test_an_agent_that_comes_late_or_anew_is_handed_the_newest(fleet):
     fleet.robot.kill('agent')
     fleet.told = {}
     fleet.start_agent()  # from its own bundle
-    fleet.robot.until(lambda: fleet.agent('candidate', release), 'the same candidate again', 40.0)
+    fleet.robot.until(lambda: fleet.agent('candidate', release), 'the same candidate again')
 
 
 def test_an_agent_without_a_model_is_handed_the_newest_that_is_not_bad(fleet):
@@ -210,7 +210,7 @@ def test_an_agent_without_a_model_is_handed_the_newest_that_is_not_bad(fleet):
     fleet.robot.kill('agent')
     fleet.told = {}
     fleet.start_agent(bundle="''")
-    fleet.robot.until(lambda: fleet.agent('candidate', first), 'the release that is good', 40.0)
+    fleet.robot.until(lambda: fleet.agent('candidate', first), 'the release that is good')
     assert fleet.updater('state') == 'refused' and fleet.told['acting'] is None
 
 
@@ -281,15 +281,15 @@ def test_the_real_agent_begins_without_a_bundle_takes_releases_and_goes_back(tmp
         assert {tick.release for tick in robot.ticks} == {0}
 
         first = fleet.publish(0)
-        robot.until(lambda: robot.ticks[-1].release == 1, 'ticks of release 1', 40.0)
+        robot.until(lambda: robot.ticks[-1].release == 1, 'ticks of release 1')
         robot.until(lambda: fleet.updater('state') == 'acting', 'the updater to hear of it')
         second = fleet.publish(1)
-        robot.until(lambda: robot.ticks[-1].release == 2, 'ticks of release 2', 40.0)
+        robot.until(lambda: robot.ticks[-1].release == 2, 'ticks of release 2')
         robot.until(lambda: fleet.updater('previous') == '1', 'the updater to hear of it')
         assert fleet.agent('acting', second)
 
         assert robot.call('updater/rollback').success
-        robot.until(lambda: robot.ticks[-1].release == 1, 'ticks of release 1 again', 40.0)
+        robot.until(lambda: robot.ticks[-1].release == 1, 'ticks of release 1 again')
         robot.until(lambda: fleet.updater('state') == 'refused', 'the refused release')
         assert fleet.agent('acting', first)
         robot.until(lambda: len(complete_episodes(fleet.store)) > 1, 'shipped episodes')
@@ -318,7 +318,7 @@ def test_forged_messages_offer_nothing_and_make_nothing_bad(fleet):
     fleet.robot.until(lambda: 'nodes publish it' in fleet.updater('problem'), 'word of two nodes')
     assert fleet.updater('bad') == '0'
     fleet.robot.node.destroy_publisher(forger)
-    fleet.robot.until(lambda: fleet.updater('problem') == '', 'one agent again', 40.0)
+    fleet.robot.until(lambda: fleet.updater('problem') == '', 'one agent again')
     fleet.robot.until(lambda: fleet.updater('acting') == '2', 'the true word')
     assert (recordings / 'one').is_dir()
     third = fleet.publish(2)

@@ -73,7 +73,7 @@ def test_nodes_explore_and_record_with_kinds_of_another_package(toy, tmp_path, d
             """An episode that began after the robot was commanded and has ended."""
             return next((t.episode for t in robot.ticks if t.last and t.sent.any()), None)
 
-        uuid = robot.until(whole, 'a whole episode', 40.0)
+        uuid = robot.until(whole, 'a whole episode')
         robot.until(lambda: (episodes / uuid).is_dir(), 'a sealed episode')
     for command in driver.commands:
         assert [dimension.label for dimension in command.layout.dim] == NAMES

@@ -22,8 +22,8 @@ from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.onboard.policy.planner import Planner
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.export.export_bundle import export_bundle, filter_hash
-from world_model_ros.training.export.graph_modules import bundle_graphs
-from world_model_ros.training.export.onnx_cache import Traced
+from world_model_ros.training.export.graph_modules import Graph, bundle_graphs
+from world_model_ros.training.export.onnx_cache import Traced, trace_graph
 
 
 @pytest.fixture(scope='module')
@@ -166,13 +166,42 @@ def test_a_search_after_a_reset_hangs_on_no_search_before(exported):
     assert 'plan' in sources
 
 
-def test_a_graph_that_ignores_an_input_is_not_exported(exported):
-    _, learner, contract = exported
-    planner = PlannerConfig(horizon=2, batch_size=4, num_elites=2)
-    graph = bundle_graphs(learner.average, contract, planner, 1.0)['plan']
+class Affine(torch.nn.Module):
+    """The smallest graph with weights and two inputs."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(size, size)
+
+    def forward(self, mean: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
+        return self.layer(mean) + previous
+
+
+def affine(size: int = 3) -> Graph:
+    inputs = {name: torch.randn(1, size) for name in ('mean', 'previous')}
+    return Graph(Affine(size), inputs, ('out',))
+
+
+def test_a_graph_that_ignores_an_input_is_not_exported():
+    graph = affine()
     graph.inputs['previous'] = graph.inputs['mean']
     with pytest.raises(ValueError, match=r'plan.*does not use (mean|previous)'):
-        Traced().to_onnx('plan', graph, planner)
+        Traced().to_onnx('plan', graph, 1)
+
+
+def test_the_table_of_operators_is_built_once_for_all_graphs(monkeypatch):
+    registration = pytest.importorskip('torch.onnx._internal.exporter._registration')
+    real, built = registration.ONNXRegistry.from_torchlib, []
+    monkeypatch.setattr(
+        registration.ONNXRegistry,
+        'from_torchlib',
+        lambda **settings: built.append(settings) or real(**settings),
+    )
+    ours = registration.ONNXRegistry.from_torchlib
+    for size in (2, 3):
+        trace_graph(affine(size))
+    assert len(built) == 1
+    assert registration.ONNXRegistry.from_torchlib is ours  # others find torch as it was
 
 
 def test_learner_artifact_lies_beside_the_bundle_not_in_it(exported):
@@ -211,15 +240,13 @@ def test_a_second_export_from_the_same_traces_says_what_torch_says_now(exported,
             )
 
 
-def test_other_planner_settings_are_traced_anew(exported):
-    _, learner, contract = exported
-    traced = Traced()
-    for horizon in (2, 3):
-        planner = PlannerConfig(horizon=horizon, batch_size=4, num_elites=2)
-        graph = bundle_graphs(learner.average, contract, planner, 1.0)['plan']
-        held = traced.to_onnx('plan', graph, planner).graph.input
-        [mean] = [given for given in held if given.name == 'mean']
-        assert mean.type.tensor_type.shape.dim[0].dim_value == horizon
+def test_another_shape_is_traced_again_and_the_same_is_not():
+    made = []
+    traced = Traced(lambda name, graph, shape: made.append(shape) or trace_graph(graph))
+    for size in (2, 2, 3):
+        [mean, _] = traced.to_onnx('plan', affine(size), size).graph.input
+        assert mean.type.tensor_type.shape.dim[1].dim_value == size
+    assert made == [2, 3]
 
 
 def test_releases_of_an_anchored_learner_filter_alike_and_say_so(exported):
