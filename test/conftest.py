@@ -82,11 +82,12 @@ def _shared_traces(tmp_path_factory):
 
 
 @pytest.fixture
-def domain(monkeypatch):
+def domain():
     """A DDS domain of this test's own, also of the processes and benchmarks that it starts."""
     import ros_domain
 
-    with ros_domain.claimed() as number:
+    # Not the test's monkeypatch: that must end before other fixtures do.
+    with ros_domain.claimed() as number, pytest.MonkeyPatch.context() as monkeypatch:
         for name in ('ROS_DOMAIN_ID', 'WORLD_MODEL_BENCH_DOMAIN'):
             monkeypatch.setenv(name, str(number))
         yield number

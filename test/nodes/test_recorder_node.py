@@ -41,7 +41,7 @@ from world_model_ros.nodes.recorder_topics import wanted_topics
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
-pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
+pytestmark = pytest.mark.ros
 LATCHED = QoSProfile(
     depth=1,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
