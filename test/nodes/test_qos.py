@@ -25,11 +25,10 @@ EMPTY = 'std_msgs/msg/Empty'
 
 
 @pytest.fixture
-def made(monkeypatch):
+def made(domain):
     """Make nodes of one context with these parameters."""
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=86)
+    rclpy.init(context=context, domain_id=domain)
     nodes = []
 
     def make(name, **overrides):
