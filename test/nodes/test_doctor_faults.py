@@ -65,7 +65,8 @@ class Driver:
         now_ns = time.time_ns()
         shift_ns = {'stamp_old': -HOURS_NS, 'stamp_ahead': 5 * 10**8}.get(self.fault, 0)
         stamp = _common.to_time(0 if self.fault == 'stamp_zero' else now_ns + shift_ns)
-        names = ['a', 'c'] if self.fault == 'missing_joint' else ['a', 'b']
+        others = {'missing_joint': ['a', 'c'], 'other_joints': ['x', 'y']}
+        names = others.get(self.fault, ['a', 'b'])
         joints = JointState(name=names, position=[0.0, 0.0])
         joints.header.stamp = _common.to_time(now_ns)
         self.joints.publish(joints)
@@ -89,6 +90,7 @@ LIVE = {
     'stamp_old': ['camera', 'stamped 3.0 h before arrival', 'synchronise the clocks'],
     'stamp_ahead': ['camera', 's after arrival', 'synchronise the clocks'],
     'missing_joint': ['joints', "without ['b']", 'correct names in the contract'],
+    'other_joints': ['joints', "with ['x', 'y'] and none", 'correct names in the contract'],
     'encoding': ['camera', "'pink16'", 'let the driver convert'],
     'slow': ['camera', 'the driver sends', 'correct rate in the contract'],
     'rival': ['commands', '/rival/driver has a publisher', 'end it before'],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from world_model_ros.contract import Contract, Stream
@@ -33,6 +34,8 @@ class Wanted:
 
     topic: str
     type: str = ''
+    # Of a topic that publishers share: None for a message that counts, else what is in it.
+    others: Callable[[bytes], tuple[str, ...] | None] = lambda _cdr: None
 
 
 @dataclass
@@ -94,6 +97,15 @@ def expected_of(contract: Contract) -> list[Expected]:
         )
         for stream in contract.sensed
     ]
+
+
+def wanted_of(expected: Expected) -> Wanted:
+    """What to listen to for it."""
+    stream = expected.stream
+    if stream is None or not stream_kind(stream.kind).shared:
+        return Wanted(expected.topic, expected.type)
+    kind = stream_kind(stream.kind)
+    return Wanted(expected.topic, expected.type, lambda cdr: kind.others(stream, cdr))
 
 
 def judge(expected: Expected, got: Measured) -> Finding:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from world_model_ros.bringup.live_graph import GraphSeen, judge_graph
-from world_model_ros.bringup.live_topics import Expected, Wanted, expected_of, judge
+from world_model_ros.bringup.live_topics import (
+    Expected,
+    Wanted,
+    expected_of,
+    judge,
+    wanted_of,
+)
 from world_model_ros.bundle import BundleError, check_bundle
 from world_model_ros.bundle.find_bundle import find_bundle
 from world_model_ros.contract import Contract
@@ -103,7 +109,7 @@ def _live(contract: Contract, asked: Asked) -> tuple[list[Finding], float]:
     seen: list[GraphSeen] = []
     expected = expected_of(contract)
     found = measure(
-        [Wanted(item.topic, item.type) for item in expected],
+        [wanted_of(item) for item in expected],
         asked.seconds,
         asked.namespace,
         at_end=lambda node, spin: seen.append(look(node, contract, spin)),

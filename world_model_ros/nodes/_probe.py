@@ -26,6 +26,7 @@ from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._publishers import publishers_text
+from world_model_ros.onboard.tick.heard import joint_list
 from world_model_ros.wire.cdr import IMAGE, has_header
 
 DISCOVERY_SEC = 5.0  # on a busy machine more than 3
@@ -50,9 +51,18 @@ class _Listener:
     """Counts on one topic."""
 
     def __init__(
-        self, node: Node, topic: str, kind: str, clock: _SimulatedTime, tap: Tap | None
+        self,
+        node: Node,
+        topic: str,
+        kind: str,
+        item: Wanted,
+        clock: _SimulatedTime,
+        tap: Tap | None,
     ) -> None:
         self.measured = Measured(topic, kind)
+        self._others = item.others
+        self.foreign: tuple[int, tuple[str, ...]] = (0, ())  # messages that do not count
+        self._clock_ns = (0, 0)  # /clock with the first and with the newest message
         self._simulated: list[float] = []  # as `offsets`, against /clock
         self._stamped, self._clock, self._tap = has_header(kind), clock, tap
         self._first_s = 0.0
@@ -67,7 +77,11 @@ class _Listener:
         )
 
     def _receive(self, cdr: bytes) -> None:
+        if (names := self._others(cdr)) is not None:
+            self.foreign = (self.foreign[0] + 1, joint_list(names))
+            return
         now_s, measured = time.monotonic(), self.measured
+        self._clock_ns = (self._clock_ns[0] or self._clock.now_ns, self._clock.now_ns)
         self._first_s = self._first_s or now_s
         measured.messages += 1
         measured.newest.append(cdr)
@@ -83,10 +97,16 @@ class _Listener:
         if self._tap is not None:
             self._tap(measured.topic, measured.type, self._clock.now_ns or now_ns, cdr)
 
-    def offset_s(self) -> float:
-        """Median of arrival - stamp, by the clock that the driver seems to use; NaN: no stamps."""
-        found = [statistics.median(row) for row in (self.measured.offsets, self._simulated) if row]
-        return min(found, key=abs, default=math.nan)
+    def settle(self) -> None:
+        """Time and stamps by the clock that the driver seems to use, the nearer one."""
+        rows = [row for row in (self.measured.offsets, self._simulated) if row]
+        if not rows:
+            return
+        nearest = min(rows, key=lambda row: abs(statistics.median(row)))
+        self.measured.offset_s = statistics.median(nearest)
+        begin_ns, end_ns = self._clock_ns
+        if nearest is self._simulated and end_ns > begin_ns:
+            self.measured.seconds = (end_ns - begin_ns) * 1e-9
 
     def _lost(self, event: QoSMessageLostInfo) -> None:
         if self.measured.messages:  # what was lost before the first is discovery
@@ -149,7 +169,7 @@ def measure_with(
             types = {info.topic_type for info in node.get_publishers_info_by_topic(topic)}
             kind = item.type or next(iter(sorted(types)), '')
             if i not in listeners and kind in types:
-                listeners[i] = _Listener(node, topic, kind, clock, tap)
+                listeners[i] = _Listener(node, topic, kind, item, clock, tap)
             elif types:
                 other_since_s.setdefault(i, time.monotonic())
         settled_s = time.monotonic() - OTHER_TYPE_SEC
@@ -168,8 +188,14 @@ def measure_with(
 def _result(node: Node, item: Wanted, listener: _Listener | None) -> Measured:
     topic = node.resolve_topic_name(item.topic)
     measured = listener.measured if listener else Measured(topic, item.type)
-    if listener is None or not measured.messages:
+    if listener is not None and not measured.messages and listener.foreign[0]:
+        count, names = listener.foreign
+        measured.absence = (
+            f'{count} messages came on {topic}, with {list(names)} and none of the names of this '
+            'stream; correct names in the contract, or start the driver that publishes them'
+        )
+    elif listener is None or not measured.messages:
         measured.absence = publishers_text(node, topic, item.type or measured.type or IMAGE)
     else:
-        measured.offset_s = listener.offset_s()
+        listener.settle()
     return measured
