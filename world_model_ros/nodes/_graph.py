@@ -23,8 +23,8 @@ from world_model_ros.bringup.live_graph import (
     Mismatch,
     TopicSeen,
 )
+from world_model_ros.bringup.live_topics import expected_of
 from world_model_ros.contract import Contract
-from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._qos import ends, unfit
 from world_model_ros.wire.cdr import JOINT_STATE
@@ -46,9 +46,9 @@ def look(node: Node, contract: Contract, spin: Callable[[float], None]) -> Graph
             if name != me
         )
     )
+    types = {item.topic: item.type for item in expected_of(contract)}
     streams = tuple(
-        _seen(node, s.topic, stream_kind(s.kind).message_type, hears=_common.SENSOR_QOS)
-        for s in {s.topic: s for s in contract.sensed}.values()
+        _seen(node, topic, kind, hears=_common.SENSOR_QOS) for topic, kind in types.items()
     )
     reward = contract.reward.topic
     managers = tuple(
