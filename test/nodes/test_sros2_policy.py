@@ -82,12 +82,12 @@ def test_only_the_guard_may_command():
         assert ('/command' in allowed(node)['topics', 'publish']) is (node == 'guard')
 
 
-def test_it_allows_what_the_nodes_open_and_no_more(tmp_path):
+def test_it_allows_what_the_nodes_open_and_no_more(tmp_path, domain):
     contract = load_contract('reacher')
     bundle = tiny_bundle(tmp_path, contract)
     store = tmp_path / 'store'
     open_store(store, create=True)
-    with Robot(84, tmp_path) as robot:
+    with Robot(domain, tmp_path) as robot:
         robot.start('guard', contract='reacher')
         robot.start('recorder', contract='reacher', directory=tmp_path / 'episodes')
         robot.start('agent', contract='reacher', bundle=bundle)
