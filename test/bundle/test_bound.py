@@ -13,7 +13,7 @@ from test_bundle_format2 import observed
 
 from world_model_ros.bundle import load_bundle, run_golden
 from world_model_ros.bundle.bound import Beliefs, BoundSession
-from world_model_ros.bundle.load_bundle import _signatures
+from world_model_ros.bundle.bundle_loading import _signatures
 from world_model_ros.bundle.providers import Taken
 from world_model_ros.bundle.sessions import Sessions
 from world_model_ros.contract import load_contract
@@ -205,13 +205,13 @@ class Device(Sessions):
 @pytest.fixture
 def on_gpu(monkeypatch):
     """The whole way of loading, with a GPU that is the CPU."""
-    from world_model_ros.bundle import load_bundle, sessions
+    from world_model_ros.bundle import bundle_loading, sessions
 
     monkeypatch.setattr(sessions, 'choose', lambda settings, runtime: Taken('cuda'))
     monkeypatch.setattr(
         sessions, 'BoundSession', lambda *a: BoundSession(*a[:4], 'cpu', *a[5:6], False)
     )
-    monkeypatch.setattr(load_bundle, 'Sessions', Device)
+    monkeypatch.setattr(bundle_loading, 'Sessions', Device)
     return Device
 
 

@@ -123,7 +123,7 @@ def test_other_topics_and_limits_are_no_other_interface(pristine, contract):
         ({'planner': {**PLANNER, 'gamma': 1.5}}, 'gamma'),
         ({'planner': {**PLANNER, 'min_std': 2.0}}, 'min_std'),
         ({'planner': {**PLANNER, 'horizon': 4}}, 'golden.npz: plan/in/mean'),
-        ({'surprise': 1}, 'no field of format 2'),
+        ({'surprises': 1}, 'no field of format 2'),
         ({'capabilities': ['observe']}, 'capability imagine is missing'),
         ({'capabilities': ['observe', 'imagine', 'fly']}, "capability 'fly' is not known here"),
         ({'capabilities': ['observe', 'imagine', 'imagine']}, 'lists one twice'),

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from world_model_ros.contract.find_contract import config_directories
+from world_model_ros.contract.contract_lookup import config_directories
 from world_model_ros.robots import (
     NOMINAL,
     Reality,

@@ -7,7 +7,8 @@ Owns the bundle directory. May import contract only; ONNX Runtime is imported wh
 made, never at import, because a robot chooses its flavour. Must not import torch, onnx or rclpy.
 """
 
-from world_model_ros.bundle.find_bundle import find_bundle, shipped_bundles
+from world_model_ros.bundle.bundle_loading import Bundle, check_bundle, load_bundle
+from world_model_ros.bundle.bundle_lookup import find_bundle, shipped_bundles
 from world_model_ros.bundle.format_names import (
     BUNDLE_FORMAT,
     CAPABILITIES,
@@ -16,7 +17,6 @@ from world_model_ros.bundle.format_names import (
     Tensor,
 )
 from world_model_ros.bundle.golden_check import run_golden, write_golden
-from world_model_ros.bundle.load_bundle import Bundle, check_bundle, load_bundle
 from world_model_ros.bundle.manifest import write_manifest
 from world_model_ros.bundle.signatures import capability_signatures
 

@@ -24,7 +24,7 @@ from world_model_ros.bundle.runtime import runtime_errors
 from world_model_ros.durable import write_atomic
 
 if TYPE_CHECKING:
-    from world_model_ros.bundle.load_bundle import Bundle
+    from world_model_ros.bundle.bundle_loading import Bundle
 
 MAX_UNPACKED_BYTES = 64_000_000  # a few kilobytes of zip could unpack to any size
 GREY_LEVEL = 1  # of 255: rounding of a picture differs by one level between machines

@@ -17,7 +17,7 @@ from world_model_ros.bringup.live_topics import (
     wanted_of,
 )
 from world_model_ros.bundle import BundleError, check_bundle
-from world_model_ros.bundle.find_bundle import find_bundle
+from world_model_ros.bundle.bundle_lookup import find_bundle
 from world_model_ros.contract import Contract
 from world_model_ros.contract.cautions import contract_warnings
 from world_model_ros.deploy.finding import Finding, warn

@@ -9,7 +9,8 @@ pyyaml only; must not import any other folder of this package, nor rclpy, nor to
 
 from world_model_ros.contract.action_vector import ActionVector
 from world_model_ros.contract.cautions import contract_warnings, unlearnable
-from world_model_ros.contract.find_contract import config_directories, find_config, find_robot
+from world_model_ros.contract.contract_loading import load_contract, parse_contract
+from world_model_ros.contract.contract_lookup import config_directories, find_config, find_robot
 from world_model_ros.contract.hashes import (
     PREPROCESSING_VERSION,
     contract_hash,
@@ -17,7 +18,6 @@ from world_model_ros.contract.hashes import (
     interface_diff,
     interface_hash,
 )
-from world_model_ros.contract.load_contract import load_contract, parse_contract
 from world_model_ros.contract.problems import ContractError, Problem
 from world_model_ros.contract.schema import (
     CONTRACT_FORMAT,

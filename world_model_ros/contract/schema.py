@@ -3,8 +3,8 @@
 
 """The frozen types of a robot contract, and what follows from them by arithmetic alone.
 
-Nothing here reads files or checks values: `load_contract.py` builds these types only from a file
-without a fault. What depends on a stream's or an action's kind is asked of the kind.
+Nothing here reads files or checks values: `contract_loading.py` builds these types only from a
+file without a fault. What depends on a stream's or an action's kind is asked of the kind.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 import rclpy
 
-from world_model_ros.contract.find_contract import config_directories
+from world_model_ros.contract.contract_lookup import config_directories
 
 PROFILE = 'dds/fastdds_guard_localhost.xml'
 PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')

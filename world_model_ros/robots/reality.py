@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 
 from world_model_ros.contract import ContractError
-from world_model_ros.contract.find_contract import find_config
+from world_model_ros.contract.contract_lookup import find_config
 
 # name -> (lowest, highest) value that still means something
 LIMITS: dict[str, tuple[float, float]] = {

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from world_model_ros.contract import Contract, interface_diff, interface_hash, parse_contract
-from world_model_ros.contract.find_contract import config_directories
+from world_model_ros.contract.contract_lookup import config_directories
 from world_model_ros.durable import write_atomic
 from world_model_ros.families.family_registry import DEFAULT, FamilyError, find_family
 from world_model_ros.families.protocol import Algorithm, Family, FamilyModel

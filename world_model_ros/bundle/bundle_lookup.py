@@ -12,7 +12,7 @@ import difflib
 from pathlib import Path
 
 from world_model_ros.bundle.format_names import MANIFEST, BundleError
-from world_model_ros.contract.find_contract import config_directories
+from world_model_ros.contract.contract_lookup import config_directories
 from world_model_ros.user_path import user_path
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from world_model_ros.contract.action import read_action
+from world_model_ros.contract.contract_lookup import find_robot
 from world_model_ros.contract.control import peek_period, read_control
-from world_model_ros.contract.find_contract import find_robot
 from world_model_ros.contract.groups import read_groups
 from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.contract.problems import (
