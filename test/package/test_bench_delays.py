@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 from pathlib import Path
@@ -20,7 +21,7 @@ from world_model_ros.bench.delay import slow_driver
 from world_model_ros.bench.frame_latency import make_robot, retimed
 from world_model_ros.bench.latency_figures import latency_figures
 from world_model_ros.bench.soak import FAULTS, growth
-from world_model_ros.bundle import check_bundle
+from world_model_ros.bundle import check_bundle, find_bundle
 from world_model_ros.cli import main
 from world_model_ros.contract import find_robot, load_contract
 
@@ -76,6 +77,13 @@ def test_latency_is_from_the_frame_to_its_first_chunk_after_the_warm_up():
     )
 
 
+@pytest.mark.ros
+def test_what_is_started_as_a_process_of_its_own_is_there():
+    pytest.importorskip('rclpy')
+    for name in ('latency_load', 'latency_probe'):
+        assert importlib.import_module(f'world_model_ros.nodes.load.{name}').main
+
+
 def test_nothing_heard_gives_no_goal():
     figures = latency_figures([], [], [], {}, {}, 1)
     assert figures['goals'] == {} and figures['latency_ms'] == {}
@@ -88,7 +96,8 @@ def test_the_robot_that_is_measured_triggers_ticks_by_a_large_camera_at_30_hz(
     assert contract.tick_source == 'stream' and contract.tick_stream == 'camera'
     assert contract.period_s == pytest.approx(1 / 30)
     assert contract.stream('camera').fit == 'crop'
-    assert check_bundle(retimed(tiny_bundle, contract, tmp_path / 'fast'), contract) == []
+    for name, bundle in (('fast', tiny_bundle), ('shipped', find_bundle('reacher'))):
+        assert check_bundle(retimed(bundle, contract, tmp_path / name), contract) == []
 
 
 def test_growth_is_that_of_the_last_nine_tenths():

@@ -22,9 +22,16 @@ import yaml
 
 from world_model_ros.bench.domain import keep_to_itself
 from world_model_ros.bench.latency_figures import latency_figures
-from world_model_ros.bundle import load_bundle, write_manifest
+from world_model_ros.bundle import load_bundle
 from world_model_ros.bundle.format_names import MANIFEST
-from world_model_ros.contract import Contract, config_directories, load_contract
+from world_model_ros.contract import (
+    Contract,
+    config_directories,
+    contract_hash,
+    interface_dict,
+    interface_hash,
+    load_contract,
+)
 from world_model_ros.deploy.nodes_table import AGENT, GUARD, SIM_ROBOT, Settings, extra_environment
 from world_model_ros.deploy.supervisor import Supervisor
 
@@ -65,7 +72,7 @@ def measure(
         supervisor.start([GUARD, AGENT], settings)
         probe = _start(
             [
-                'world_model_ros.nodes.latency_probe',
+                'world_model_ros.nodes.load.latency_probe',
                 '--ros-args',
                 '-p',
                 f'command:={contract.groups[0].topic}',
@@ -77,7 +84,7 @@ def measure(
         # A picture is as large as a camera driver's: the same profile of DDS.
         profile = extra_environment(SIM_ROBOT, config_directories(), os.environ)
         line = [str(robot), str(width), str(height), str(seconds)]
-        load = _start(['world_model_ros.nodes.latency_load', *line], profile)
+        load = _start(['world_model_ros.nodes.load.latency_load', *line], profile)
         helpers += [probe, bare, load]
         told, _ = load.communicate(timeout=seconds + START_S)
         if not told.strip():
@@ -129,20 +136,15 @@ def make_robot(contract: Contract, path: Path) -> Contract:
 
 def retimed(bundle: Path, contract: Contract, folder: Path) -> Path:
     """The bundle for another robot of the same shapes: graphs and weights, another manifest."""
-    loaded = load_bundle(bundle)
-    manifest = loaded.manifest
-    shutil.copytree(bundle, folder, ignore=shutil.ignore_patterns(MANIFEST))
-    write_manifest(
-        folder,
-        contract,
-        name=loaded.name,
-        belief_dim=loaded.belief_dim,
-        planner=loaded.planner,
-        return_scale=loaded.return_scale,
-        provenance={'retimed_from': loaded.digest},
-        family=str(manifest['family']),
-        sizes=manifest.get('sizes', {}),
-    )
+    shutil.copytree(bundle, folder)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding='utf-8'))
+    manifest |= {
+        'interface_hash': interface_hash(contract),
+        'contract_hash': contract_hash(contract),
+        'interface': interface_dict(contract),
+        'contract': contract.text,
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding='utf-8')
     return folder
 
 

@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image, JointState
 
 from world_model_ros.contract import load_contract
 from world_model_ros.nodes import _common
-from world_model_ros.nodes.recorder_load import DISCOVERY_SEC, stamped, stored_images
+from world_model_ros.nodes.load.recorder_load import DISCOVERY_SEC, stamped, stored_images
 
 
 class LatencyLoad(Node):
