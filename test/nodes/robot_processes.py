@@ -225,6 +225,10 @@ class Robot:
 
         self.until(lambda: not silent(), 'the recorder to find the driver')
 
+    def records(self, uuid: str) -> bool:
+        """Whether the recorder says that it writes this episode: it may find the agent late."""
+        return bool(self.values.get('/recorder', {}).get('episode') == uuid)
+
     @property
     def acting(self) -> set[str]:
         """Episodes that were announced as more than shadow."""

@@ -105,7 +105,7 @@ def recording(demo, tmp_path):
 
 
 def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle, domain):
-    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.08')
+    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.15')
     said, _ = demo.communicate(timeout=WITHIN_SEC)
     assert demo.returncode == 0, said
     figures = json.loads((tmp_path / 'figures.json').read_text())

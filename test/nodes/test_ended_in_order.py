@@ -47,14 +47,15 @@ class Operated:
         """The uuid of an acting episode that was announced last, once it has some ticks."""
         robot = self.robot
 
-        def enough() -> str:
+        def ready() -> str:
             if not robot.announced:
                 return ''
             newest = robot.announced[-1]
             heard = sum(t.episode == newest['uuid'] for t in robot.ticks)
-            return newest['uuid'] if newest['acting'] and heard >= TICKS else ''
+            enough = newest['acting'] and heard >= TICKS and robot.records(newest['uuid'])
+            return newest['uuid'] if enough else ''
 
-        return robot.until(enough, 'ticks of an acting episode')
+        return robot.until(ready, 'ticks of an acting and recorded episode')
 
     def sealed(self, uuid: str) -> Path:
         """Its recording, once it is sealed."""

@@ -55,6 +55,7 @@ def test_a_task_is_set_for_the_next_episode_recorded_and_rebuilt(tmp_path, domai
         robot.until_recorder_hears()
         robot.activate()
         robot.until(lambda: robot.sent and len(robot.ticks) > 10, 'ticks that move the robot')
+        robot.until(lambda: robot.records(robot.ticks[-1].episode), 'a recording')
         first = robot.ticks[-1]
         assert first.schema == 2 and first.task == {'goal': 1.0}
 

@@ -119,6 +119,7 @@ def test_a_trainer_goes_on_without_a_plugin_that_is_broken(tmp_path, monkeypatch
     'line', ['train {store} --contract counter', 'train-sim counter --frames 9']
 )
 def test_an_unknown_family_is_one_line_with_the_known_ones(tmp_path, line):
+    CliRunner().invoke(app, ['store', 'create', str(tmp_path / 'store')])
     line = line.format(store=tmp_path / 'store')
     words = [*line.split(), '--out', str(tmp_path / 'out'), '--family', 'dremer']
     done = CliRunner(env={'COLUMNS': '300'}).invoke(app, words)

@@ -35,11 +35,11 @@ def refused(*line):
 
 
 def test_both_trainers_name_the_stream_and_the_key(robot_file, tmp_path):
-    path = robot_file('[64, 64, 3]', '[48, 64, 3]')
+    path = robot_file('[64, 64, 3]', '[50, 64, 3]')
     in_simulation = refused('train-sim', path, '--frames', '100', '--out', str(tmp_path / 'run'))
     # Refused before the trainer makes its process nice, which would be this one.
     from_store = refused('train', str(tmp_path / 'store'), '--contract', path)
-    assert 'streams.camera.shape is [48, 64, 3]' in in_simulation and 'fit: crop' in in_simulation
+    assert 'streams.camera.shape is [50, 64, 3]' in in_simulation and 'fit: crop' in in_simulation
     assert from_store == in_simulation
 
 
@@ -50,6 +50,12 @@ def test_a_robot_without_a_simulated_body_is_told_how_it_can_learn(robot_file, t
     assert refused('eval', '--robot', path, '--arms', 'random') == text
 
 
+def test_too_few_frames_for_a_window_are_refused_in_one_line(robot_file, tmp_path):
+    path = robot_file('name: reacher', 'name: reacher')
+    text = refused('train-sim', path, '--frames', '100', '--out', str(tmp_path / 'run'))
+    assert '--frames 100 gives no window' in text and 'at least' in text
+
+
 def test_a_model_is_not_built_for_what_it_cannot_see(robot_file):
     with pytest.raises(ValueError, match='fit: crop'):
-        Dreamer(load_contract(robot_file('[64, 64, 3]', '[48, 64, 3]')))
+        Dreamer(load_contract(robot_file('[64, 64, 3]', '[50, 64, 3]')))

@@ -96,6 +96,11 @@ def train_sim_command(
             f'init {robot} --out {bundle}'
         )
     if plan or frames > 0:
+        if frames < run.least_frames:
+            refuse(
+                f'--frames {frames} gives no window to learn from; expected at least '
+                f'{run.least_frames} for {robot}'
+            )
         figures = expected(run)
         typer.echo(json.dumps(figures))
         if plan:

@@ -115,6 +115,12 @@ class Run:
         """Return the control steps simulated so far."""
         return self.decisions * self.contract.frames_per_tick
 
+    @property
+    def least_frames(self) -> int:
+        """Control steps that fill one window of each lane: with fewer nothing can be learned."""
+        decisions = self.config.lanes * (self.learner.window_ticks + 1)
+        return decisions * self.contract.frames_per_tick
+
     def go(self, on_progress: Callable[[dict[str, float | None]], None] | None = None) -> None:
         """Train until the frames are simulated; ``on_progress`` gets the newest figures."""
         meta = {
