@@ -51,8 +51,18 @@ def waiting(node, kind, topic, words):
 @pytest.mark.parametrize(
     'kind, topic, words, remedy',
     [
-        (CompressedImage, 'camera/image_raw/compressed', 'only /camera/image_raw/c', 'republish'),
-        (CompressedImage, 'camera/image_raw', 'has the type sensor_msgs/msg/Comp', 'republish'),
+        (
+            CompressedImage,
+            'camera/image_raw/compressed',
+            'only /camera/image_raw/c',
+            'write topic: /camera/image_raw/c',
+        ),
+        (
+            CompressedImage,
+            'camera/image_raw',
+            'has the type sensor_msgs/msg/Comp',
+            'transport: compressed',
+        ),
         (JointState, 'camera/image_raw', 'has the type sensor_msgs/msg/JointState', 'correct'),
         (Image, 'camera/image_raw', 'has a publisher, but no message came', 'driver runs'),
         (Image, 'cam/image', 'comes on /cam/image', 'correct the topic'),

@@ -43,6 +43,7 @@ def make_stream(kind, **changes):
         'encoding': '',
         'fit': 'none',
         'parts': False,
+        'options': (),
     }
     if kind == 'image':
         fields.update(name='camera', topic='camera/image_raw', shape=(4, 6, 3), encoding='rgb8')

@@ -89,7 +89,7 @@ def expected_of(contract: Contract) -> list[Expected]:
         Expected(
             stream.name,
             stream.topic,
-            stream_kind(stream.kind).message_type,
+            stream_kind(stream.kind).type_of(stream),
             stream.rate_hz,
             stream.max_age_s,
             stream.stamp == 'header',

@@ -67,3 +67,9 @@ def store(runs: RUNS = 2000, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOB
 def guard(runs: RUNS = 100, seed: SEED = 0, as_json: AS_JSON = False) -> None:
     """Random events against the real guard on the unfriendly arm and two other robots."""
     _attack('guard', runs, seed, as_json)
+
+
+@app.command()
+def messages(runs: RUNS = 100, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOBS = 1) -> None:
+    """Adversarial messages of every type through decoding, ticks and the guard."""
+    _attack('messages', runs, seed, as_json, jobs)

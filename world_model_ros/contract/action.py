@@ -8,10 +8,11 @@ where the limits stand and what they are called; what is checked is the same.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from world_model_ros.contract.command_kind import CommandKind
 from world_model_ros.contract.group_checks import check_group
-from world_model_ros.contract.kinds import command_kind, known, missing_text
+from world_model_ros.contract.kinds import command_kind, known, missing_text, plugin_of
 from world_model_ros.contract.problems import Problems, Section
 from world_model_ros.contract.rules import read_topic
 from world_model_ros.contract.schema import Action
@@ -43,6 +44,7 @@ ONLY_POSITIONS_1 = {
 NO_POSITIONS_1 = {
     'stop_rate_limit': 'a position comes to rest within rate_limit and acceleration_limit',
 }
+MAX_REASON = 200  # characters of what foreign code raised
 MAX_TOLERANCE = 1.0  # rad or m; more is no tolerance but a missing check
 
 
@@ -65,10 +67,13 @@ class LimitKeys:
         return self.section.numbers(key, unit, length) if given else ()
 
 
-def read_action(top: Section, problems: Problems, keep_missing: bool = False) -> Action | None:
+def read_action(
+    top: Section, problems: Problems, keep_missing: bool = False, command_hz: float = 0.0
+) -> Action | None:
     """Read format 1's `action`: the one group; None where it is absent.
 
-    With `keep_missing` a kind whose plug-in is missing is no fault.
+    With `keep_missing` a kind whose plug-in is missing is no fault. `command_hz` is the rate of
+    commands, 0 where it is not known.
     """
     data = top.get('action', None)
     groups = (
@@ -87,13 +92,13 @@ def read_action(top: Section, problems: Problems, keep_missing: bool = False) ->
             'actions',
         )
         return None
-    section = Section(data, 'action', problems, (*COMMON_KEYS, *FORMAT1_LIMITS))
+    section = Section(data, 'action', problems, (*keys_of(data), *FORMAT1_LIMITS))
     kind = read_kind(section, keep_missing)
     if not kind.missing:
         _check_keys(section, kind, NO_POSITIONS_1 if kind.positions else ONLY_POSITIONS_1)
     rate, acceleration, stop = FORMAT1_LIMITS
     keys = LimitKeys(section, rate, acceleration, stop_rate_limit=stop)
-    return read_group(section, kind, keys)
+    return read_group(section, kind, keys, command_hz=command_hz)
 
 
 def read_kind(section: Section, keep_missing: bool) -> CommandKind:
@@ -107,16 +112,32 @@ def read_kind(section: Section, keep_missing: bool) -> CommandKind:
     return kind
 
 
+def keys_of(data: Any) -> tuple[str, ...]:
+    """The keys of a group but for its limits: those of all, and those of its kind."""
+    name = data.get('kind') if isinstance(data, dict) else None
+    return (*COMMON_KEYS, *(command_kind(name).keys if isinstance(name, str) else ()))
+
+
 def read_group(
-    section: Section, kind: CommandKind, limits: LimitKeys, name: str = '', rate_hz: float = 0.0
+    section: Section,
+    kind: CommandKind,
+    limits: LimitKeys,
+    name: str = '',
+    rate_hz: float = 0.0,
+    command_hz: float = 0.0,
 ) -> Action:
-    """Read and check one group whose kind and limits are found already."""
+    """Read and check one group whose kind and limits are found already.
+
+    Its commands come `rate_hz` times a second, or, where that is 0, at the guard's `command_hz`.
+    """
     unit = kind.unit
     names = section.words('names')
     count = len(names)
+    message_type = _read_type(section, kind)
+    hertz = rate_hz or command_hz
     action = Action(
         topic=read_topic(section),
-        type=_read_type(section, kind),
+        type=message_type,
         kind=kind.name,
         names=names,
         low=section.numbers('low', unit, count),
@@ -136,6 +157,7 @@ def read_group(
         limit_high=limits.read('limit_high', unit, count),
         jerk_limit=limits.read('jerk_limit', f'{unit} per s³', count),
         rate_hz=rate_hz,
+        options=_read_options(section, kind, message_type, names, 1.0 / hertz if hertz else 0.0),
     )
     if not kind.missing:
         _check_keys(section, kind, {} if kind.positions else ONLY_POSITIONS)
@@ -147,6 +169,30 @@ def _read_type(section: Section, kind: CommandKind) -> str:
     types = kind.message_types
     found: str = section.choice('type', types, types[0]) if types else section.text('type', '')
     return found
+
+
+def _read_options(
+    section: Section,
+    kind: CommandKind,
+    message_type: str,
+    names: tuple[str, ...],
+    command_period_s: float,
+) -> tuple[tuple[str, Any], ...]:
+    """What the kind reads of its own keys; a plug-in that fails is a fault of the file."""
+    if not section.problems.clean(section.key('kind'), section.key('type'), section.key('names')):
+        return ()
+    try:
+        return tuple(kind.read(section, message_type, names, command_period_s))
+    except Exception as error:
+        if not plugin_of(kind):
+            raise
+        section.note(
+            'kind',
+            kind.name,
+            f'keys of kind {kind.name!r} of package {plugin_of(kind)}',
+            f'repair that package: {type(error).__name__}: {error}'[:MAX_REASON],
+        )
+        return ()
 
 
 def _check_keys(section: Section, kind: CommandKind, useless: dict[str, str]) -> None:

@@ -10,11 +10,12 @@ has the table. Must not import any other folder of this package.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from world_model_ros.contract.problems import Section
     from world_model_ros.contract.schema import Action, SafeAction
 
 # Which numbers of a trajectory_msgs/JointTrajectoryPoint carry the action in a chunk.
@@ -40,12 +41,24 @@ class CommandKind(ABC):
     # of the command. The first must be given; names are those of MoveIt and nav2 where the
     # meaning is the same: of a position they are velocity, acceleration and jerk.
     derivatives: tuple[str, ...] = ('slew_rate',)
+    # Keys of the robot file beside those of every action.
+    keys: tuple[str, ...] = ()
     # Why the kind cannot be used: its plug-in is missing or broken; '' for a kind that is there.
     missing = ''
 
     def holds(self, action: Action) -> bool:
         """Whether the safe action is to hold a position: then measurements are needed."""
         return self.positions and action.safe == 'hold'
+
+    def read(
+        self, section: Section, message_type: str, names: tuple[str, ...], command_period_s: float
+    ) -> tuple[tuple[str, Any], ...]:
+        """Read and check the kind's own keys, and what its message demands of the names.
+
+        `command_period_s` is the time between two commands, 0 where it is not known. Every fault
+        is noted in the section. Returns what becomes `options`: (key, value) with plain values.
+        """
+        return ()
 
     @abstractmethod
     def encode(self, action: Action, t_ns: int, values: np.ndarray) -> bytes:

@@ -125,10 +125,11 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
         )
     streams = read_streams(top, problems, peek_period(top), keep_missing, version)
     control = read_control(top, problems, streams)
+    command_hz = control['command_rate_hz'] if problems.clean('control.command_rate') else 0.0
     if version > 1:
         streams += read_task(top, problems, [stream.name for stream in streams])
     if version == 1:
-        action = read_action(top, problems, keep_missing)
+        action = read_action(top, problems, keep_missing, command_hz)
         groups = [] if action is None else [action]
     else:
         groups = read_groups(top, problems, control['command_rate_hz'], keep_missing)

@@ -10,7 +10,7 @@ the network was trained with; `limits` are what guard and planner keep to today.
 import re
 from typing import Any
 
-from world_model_ros.contract.action import COMMON_KEYS, LimitKeys, read_group, read_kind
+from world_model_ros.contract.action import LimitKeys, keys_of, read_group, read_kind
 from world_model_ros.contract.command_kind import CommandKind
 from world_model_ros.contract.problems import MISSING, Problems, Section
 from world_model_ros.contract.rules import MAX_RATE_HZ, whole
@@ -69,7 +69,7 @@ def _read_group(
     command_rate_hz: float,
     keep_missing: bool,
 ) -> Action:
-    section = Section(body, path, problems, (*COMMON_KEYS, 'limits', 'rate'))
+    section = Section(body, path, problems, (*keys_of(body), 'limits', 'rate'))
     kind = read_kind(section, keep_missing)
     inside = section.get('limits', None)
     known = limit_names(kind)
@@ -84,7 +84,8 @@ def _read_group(
         limit_high='high',
         **keys,
     )
-    return read_group(section, kind, where, name, _read_rate(section, command_rate_hz))
+    rate_hz = _read_rate(section, command_rate_hz)
+    return read_group(section, kind, where, name, rate_hz, command_rate_hz)
 
 
 def _read_rate(section: Section, command_rate_hz: float) -> float:

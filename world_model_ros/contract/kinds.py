@@ -28,6 +28,15 @@ STREAM_KINDS = {
     'image': 'world_model_ros.wire.kinds.image:ImageKind',
     'joints': 'world_model_ros.wire.kinds.joints:JointsKind',
     'task': 'world_model_ros.wire.kinds.task:TaskKind',
+    'depth': 'world_model_ros.wire.kinds.depth:DepthKind',
+    'imu': 'world_model_ros.wire.kinds.motions:ImuKind',
+    'odometry': 'world_model_ros.wire.kinds.motions:OdometryKind',
+    'twist': 'world_model_ros.wire.kinds.motions:TwistKind',
+    'pose': 'world_model_ros.wire.kinds.motions:PoseKind',
+    'wrench': 'world_model_ros.wire.kinds.motions:WrenchKind',
+    'laser_scan': 'world_model_ros.wire.kinds.distances:LaserScanKind',
+    'range': 'world_model_ros.wire.kinds.distances:RangeKind',
+    'floats': 'world_model_ros.wire.kinds.floats:FloatsKind',
 }
 COMMAND_KINDS = {
     'effort': 'world_model_ros.wire.kinds.joint_commands:EffortKind',

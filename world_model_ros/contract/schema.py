@@ -114,6 +114,8 @@ class Action:
     limit_high: tuple[float, ...] = later(())
     jerk_limit: tuple[float, ...] = later(())  # units per second cubed; empty: not limited
     rate_hz: float = later(0.0)  # of its commands; 0: that of the guard, control.command_rate
+    # Keys of the kind that have no field here: (key, value) in the kind's order.
+    options: tuple[tuple[str, Any], ...] = later(())
 
 
 @dataclass(frozen=True)

@@ -71,13 +71,15 @@ class StreamKind(ABC):
     """
 
     name = ''  # as in the robot file; set by the table
-    message_type = ''  # such as sensor_msgs/msg/Image
+    message_type = ''  # such as sensor_msgs/msg/Image; see `type_of`
     form: Form = 'vector'
     units = 'SI'
     # Keys of the robot file beside those of every stream.
     keys: tuple[str, ...] = ()
     # How messages may be stored: pictures also as the model sees them, or compressed.
     records: tuple[Recording, ...] = ('raw',)
+    # A simulated body's camera makes it: `Sensors.image`.
+    rendered = False
     # Messages of sensor_msgs/JointState: they tell a guard where joints are.
     joints = False
     # Several publishers may share the topic, each with a part: see `others`.
@@ -109,7 +111,8 @@ class StreamKind(ABC):
 
     def interface(self, stream: Stream) -> dict[str, Any]:
         """What of the kind's keys the network depends on; enters interface_hash."""
-        return {'units': self.units, **dict(stream.options)}
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in stream.options}
+        return {'units': self.units, **plain}
 
     def words(self, stream: Stream) -> str:
         """What the stream shows, in words for people."""

@@ -12,12 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rosbags.typesys import Stores, get_typestore
 
 from world_model_ros.contract import Action
 from world_model_ros.experience.episode_limits import (
@@ -28,6 +26,7 @@ from world_model_ros.experience.episode_limits import (
     read_json,
     whole,
 )
+from world_model_ros.wire.cdr import typestore
 
 EPISODE_FORMAT = 1
 ROSBAG2_VERSION = 9
@@ -236,12 +235,6 @@ def custom_data(begin: Mapping[str, str], end: EpisodeEnd) -> dict[str, str]:
         name: text for name, text in begin.items() if name != 'announced'
     }  # long, and a topic
     return {'status': end.status, 'reason': end.reason, **known}
-
-
-@cache
-def typestore() -> Any:
-    """Message definitions of Jazzy, without a ROS install."""
-    return get_typestore(Stores.ROS2_JAZZY)
 
 
 def message_definition(type_name: str) -> str:

@@ -10,7 +10,7 @@ loss (PNG) or with it (JPEG). Must not import ROS or torch.
 
 from __future__ import annotations
 
-import struct
+import math
 
 import cv2
 import numpy as np
@@ -18,22 +18,30 @@ import numpy as np
 from world_model_ros.contract import Recording, Stream
 from world_model_ros.experience.bag import Topic
 from world_model_ros.experience.episode_limits import PICTURE_PIXELS
-from world_model_ros.wire.cdr import IMAGE, MessageError, decode, encode, typestore
+from world_model_ros.wire.cdr import (
+    COMPRESSED_IMAGE,
+    IMAGE,
+    MessageError,
+    decode,
+    encode,
+    typestore,
+)
 from world_model_ros.wire.decode import StreamError, decode_stream
+from world_model_ros.wire.kinds.packed_picture import HEADER_BYTES, PNG, announced_size
 
-COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 COMPRESSED_SUFFIX = '/compressed'  # where image_transport publishes, beside the raw topic
 # Not the camera's own topic: these messages never were on it.
 MODEL_INPUT_SUFFIX = '/model_input'
-_PNG = b'\x89PNG\r\n\x1a\n'
-HEADER_BYTES = 1 << 18  # before a JPEG's size come its comments and EXIF, 64 KiB each
 # OpenCV's channel orders by number of channels; none is converted, the agent's decoder does that.
 _ENCODINGS = {1: 'mono8', 3: 'bgr8', 4: 'bgra8'}
 
 
-def stored_form(topic: Topic) -> Recording:
-    """In which form a topic of a bag holds its stream, by what the bag itself says."""
-    if topic.type == COMPRESSED_IMAGE:
+def stored_form(topic: Topic, sent: str = IMAGE) -> Recording:
+    """In which form a topic of a bag holds its stream, by what the bag itself says.
+
+    `sent` is the type that the agent hears: a stream may come compressed.
+    """
+    if topic.type == COMPRESSED_IMAGE and topic.type != sent:
         return 'compressed'
     if topic.type == IMAGE and topic.name.endswith(MODEL_INPUT_SUFFIX):
         return 'model_input'
@@ -62,7 +70,7 @@ def decompressed(cdr: bytes) -> tuple[bytes, bool]:
     message = decode(COMPRESSED_IMAGE, cdr)
     data = np.asarray(message.data, np.uint8)
     pixels = unpacked_picture(data, f'format {message.format!r}')
-    lossless = data[: len(_PNG)].tobytes() == _PNG
+    lossless = data[: len(PNG)].tobytes() == PNG
     return _image(message.header, _ENCODINGS[pixels.shape[2]], pixels), lossless
 
 
@@ -72,7 +80,7 @@ def unpacked_picture(data: np.ndarray, what: str) -> np.ndarray:
     Raises:
         MessageError: it is none, or too large; `what` says whose it is.
     """
-    pixels_announced = _announced_pixels(data[:HEADER_BYTES].tobytes())
+    pixels_announced = math.prod(announced_size(data[:HEADER_BYTES].tobytes()))
     if pixels_announced > PICTURE_PIXELS:
         raise MessageError(
             f'a compressed picture of {pixels_announced} pixels, at most {PICTURE_PIXELS} are read'
@@ -90,24 +98,6 @@ def unpacked_picture(data: np.ndarray, what: str) -> np.ndarray:
     if pixels.shape[2] not in _ENCODINGS:
         raise MessageError(f'a compressed picture of {pixels.shape[2]} channels')
     return pixels
-
-
-def _announced_pixels(head: bytes) -> int:
-    """What the header of a PNG or JPEG says, before OpenCV takes memory for it; 0 for others."""
-    if head[: len(_PNG)] == _PNG and len(head) >= 24:
-        width, height = struct.unpack_from('>II', head, 16)
-        return int(width * height)
-    largest, at = 0, 2
-    while head[:2] == b'\xff\xd8' and at + 9 <= len(head):
-        marker = head[at + 1]
-        if head[at] != 0xFF or marker == 0xFF:  # padding between segments
-            at += 1
-            continue
-        length, height, width = struct.unpack_from('>H x HH', head, at + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            largest = max(largest, width * height)
-        at += 2 + (0 if marker in (0x01, *range(0xD0, 0xD9)) else length)
-    return largest
 
 
 def _image(header: object, encoding: str, pixels: np.ndarray) -> bytes:

@@ -155,7 +155,7 @@ class AgentTopics:
 
         return subscribe(
             self._node,
-            message_class(stream_kind(stream.kind).message_type),
+            message_class(stream_kind(stream.kind).type_of(stream)),
             stream.topic,
             self.boundary.wrap(stream.topic, store),
             _common.RELIABLE_QOS if lockstep else _common.SENSOR_QOS,

@@ -65,5 +65,5 @@ class Lacking:
     def _why(self, stream: Stream) -> str:
         if self._inputs.received[stream.name]:
             return self._absence(stream)
-        wanted = stream_kind(stream.kind).message_type
+        wanted = stream_kind(stream.kind).type_of(stream)
         return f'stream {stream.name!r}: {publishers_text(self._node, stream.topic, wanted)}'

@@ -7,15 +7,10 @@ from __future__ import annotations
 from rclpy.node import Node
 
 from world_model_ros.nodes._qos import ends, unfit
-from world_model_ros.wire.cdr import IMAGE
+from world_model_ros.wire.cdr import COMPRESSED_IMAGE, IMAGE
 
 COMPRESSED_SUFFIX = '/compressed'
-COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 _SHOWN = 4  # topics offered instead
-_REMEDY = (
-    "let the driver publish raw pictures, or decode them with image_transport's republish "
-    '(in_transport compressed, out_transport raw)'
-)
 
 
 def publishers_text(node: Node, topic: str, wanted: str) -> str:
@@ -36,14 +31,17 @@ def publishers_text(node: Node, topic: str, wanted: str) -> str:
             'does, start it again: after a kill, DDS can lose the shared memory between the two'
         )
     if types:
+        pictures = wanted == IMAGE and COMPRESSED_IMAGE in types
         return f'{topic} has the type {", ".join(sorted(types))}, expected {wanted}' + (
-            f'; {_REMEDY}' if COMPRESSED_IMAGE in types else '; correct topic or kind'
+            '; write transport: compressed for this stream'
+            if pictures
+            else '; correct topic or kind'
         )
     packed = f'{topic}{COMPRESSED_SUFFIX}'
     if wanted == IMAGE and node.count_publishers(packed):
         return (
             f'{topic} has no publisher, only {packed} ({COMPRESSED_IMAGE}) has one; '
-            f'expected {wanted}; {_REMEDY}'
+            f'expected {wanted}; write topic: {packed} for this stream'
         )
     return f'{topic} has no publisher; {_others(node, topic, wanted)}'
 

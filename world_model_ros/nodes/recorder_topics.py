@@ -24,14 +24,13 @@ from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience import Qos, Topic
 from world_model_ros.experience.bag import command_role
 from world_model_ros.experience.pictures import (
-    COMPRESSED_IMAGE,
     COMPRESSED_SUFFIX,
     MODEL_INPUT_SUFFIX,
     model_input,
 )
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._message_class import message_class
-from world_model_ros.wire.cdr import JOINT_STATE
+from world_model_ros.wire.cdr import COMPRESSED_IMAGE, JOINT_STATE
 
 # Queues of the subscriptions, filled only while this process is held up: 2 s of the fastest
 # topics, 3 s of a camera (90 MB of VGA). A simulator in lockstep runs faster than any of them.
@@ -73,9 +72,10 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
         elif not kind.shared or all(item.topic != stream.topic for item in wanted):
             # A shared topic (joints in parts) is recorded once, and found by its name.
             stored = MODEL_INPUT_SUFFIX if stream.record == 'model_input' else ''
-            wanted.append(Wanted(role, stream.topic, kind.message_type, depth, stored=stored))
+            wanted.append(Wanted(role, stream.topic, kind.type_of(stream), depth, stored=stored))
         for beside in kind.companions(stream):
-            wanted.append(Wanted(f'{beside.role}.{stream.name}', beside.topic, beside.type))
+            if all(item.topic != beside.topic for item in wanted):  # colours and distances share
+                wanted.append(Wanted(f'{beside.role}.{stream.name}', beside.topic, beside.type))
     if contract.reward.topic:
         wanted.append(Wanted('reward', contract.reward.topic, JOINT_STATE))
     wanted += [

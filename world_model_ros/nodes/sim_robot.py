@@ -95,11 +95,11 @@ class SimRobotNode(Node):
         for stream in (*(s for s in contract.sensed if s not in pictures), *pictures):
             kind = stream_kind(stream.kind)
             publisher = self.create_publisher(
-                message_class(kind.message_type), stream.topic, _common.RELIABLE_QOS
+                message_class(kind.type_of(stream)), stream.topic, _common.RELIABLE_QOS
             )
             self._streams.append((stream, kind, publisher))
             for beside in kind.companions(stream):
-                if beside.type == CAMERA_INFO:
+                if beside.type == CAMERA_INFO and kind.rendered:
                     self._infos[stream.name] = self.create_publisher(
                         CameraInfo, beside.topic, _common.RELIABLE_QOS
                     )
@@ -201,7 +201,7 @@ class SimRobotNode(Node):
 
     def _run(self) -> None:
         try:
-            for stream in self.contract.image_streams:
+            for stream in (stream for stream, kind, _ in self._streams if kind.rendered):
                 self._robot.image(stream)  # the first picture takes long: time begins after it
             now_ns, period_ns = self._start_ns or time.time_ns(), self.contract.period_ns
             self._t_ns = now_ns // period_ns * period_ns

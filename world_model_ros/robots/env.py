@@ -190,8 +190,9 @@ class Env:
         return observation
 
     def _measured(self) -> np.ndarray:
+        """Positions [A]; 0 for what has none, as the velocity of a base."""
         joints = self.robot.joints()
-        return np.array([joints[name][0] for name in self._names])
+        return np.array([joints.get(name, (0.0,))[0] for name in self._names])
 
 
 def make_env(

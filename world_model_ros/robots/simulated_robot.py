@@ -79,7 +79,9 @@ class SimRobot:
         self.reset(seed)
         heard = [name for stream in contract.joint_streams for name in stream.names]
         there = self.body.joints()
-        if silent := sorted({*heard, *self.body.actuators} - set(there)):
+        names = contract.action.names
+        moved = {name for name, held in zip(names, self._holds, strict=True) if held}
+        if silent := sorted({*heard, *moved} - set(there)):
             raise BodyError(
                 f'contract {contract.name!r} names the joints {", ".join(silent)}; its simulated '
                 f'body has {", ".join(there)}'

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from world_model_ros.contract import Contract, Recording
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience.bag import EpisodeError, Topic
 from world_model_ros.experience.pictures import (
     COMPRESSED_SUFFIX,
@@ -51,7 +52,10 @@ class StreamMessages:
             topic = stream_topic(reader, contract, stream.name)
             names.setdefault(topic, []).append(stream.name)
             # A topic of which no message arrived is none of the bag's.
-            self._forms[stream.name] = stored_form(reader.topics.get(topic, Topic(topic, '')))
+            sent = stream_kind(stream.kind).type_of(stream)
+            self._forms[stream.name] = stored_form(
+                reader.topics.get(topic, Topic(topic, '')), sent
+            )
         self._exact: dict[tuple[str, int, int], Place] = {}  # stream, stamp, checksum
         self._received: dict[tuple[str, int], Place] = {}  # stream, checksum
         # stream, stamp -> checksum and place; None: two messages claim the same stamp

@@ -1,66 +1,61 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of commands that drivers of joints take: effort, velocity, position, position_delta.
+"""The kinds of commands that drivers take: effort, velocity, position, position_delta.
 
-Each goes out as one field of a sensor_msgs/JointState, matched by name, or as the plain numbers of
-a std_msgs/Float64MultiArray. Must not import ROS, torch or the bundle.
+A kind is what the numbers mean; the message that carries them is one of command_forms.py. Must not
+import ROS, torch or the bundle.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from world_model_ros.contract.command_kind import CommandKind, PointField
-from world_model_ros.wire.cdr import (
-    FLOATS,
-    JOINT_STATE,
-    MessageError,
-    decode,
-    encode,
-    header_stamp_ns,
-    typestore,
-)
-from world_model_ros.wire.kinds.joints import FIELDS
-from world_model_ros.wire.kinds.stamped import stamped_header
+from world_model_ros.wire.cdr import FLOATS, GRIPPER, JOINT_STATE, decode_padded, encode
+from world_model_ros.wire.kinds.command_forms import FORMS, JOINT_TRAJECTORY
+from world_model_ros.wire.kinds.motions import TWIST, TWIST_STAMPED
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Action
-
-
-# What rclpy leaves behind a message that it serialises for itself, by experiment.
-PADDING_BYTES = (4, 8, 12)
+    from world_model_ros.contract.problems import Section
 
 
 class JointCommandKind(CommandKind):
-    """Commands of joints; `field` is where a JointState carries them."""
+    """Commands of joints, or of a base; `field` is where a JointState carries them."""
 
-    message_types = (JOINT_STATE, FLOATS)
+    message_types: tuple[str, ...] = (JOINT_STATE, FLOATS)
     field = ''
+
+    def read(
+        self, section: Section, message_type: str, names: tuple[str, ...], command_period_s: float
+    ) -> tuple[tuple[str, Any], ...]:
+        """Read the keys of the message's form; those of another form are faults."""
+        form = FORMS[message_type]
+        for key in self.keys:
+            if key in section.data and key not in form.keys:
+                types = [name for name in self.message_types if key in FORMS[name].keys]
+                section.note(
+                    key,
+                    section.data[key],
+                    f'no such key for type {message_type}',
+                    f'remove it: it belongs to {", ".join(types)}',
+                )
+        return form.read(section, names, command_period_s)
 
     def encode(self, action: Action, t_ns: int, values: np.ndarray) -> bytes:
         """The serialised command for time t_ns."""
-        types = typestore().types
         numbers = np.array(values, np.float64)
-        if action.type == FLOATS:
-            layout: Any = types['std_msgs/msg/MultiArrayLayout']([], 0)
-            return encode(FLOATS, types[FLOATS](layout, numbers))
-        columns = (numbers if name == self.field else _NONE for name in FIELDS)
-        header = stamped_header(t_ns, '')
-        return encode(JOINT_STATE, types[JOINT_STATE](header, list(action.names), *columns))
+        return encode(action.type, FORMS[action.type].message(action, self.field, t_ns, numbers))
 
     def decode(self, action: Action, cdr: bytes) -> np.ndarray | None:
         """What a command says, by name; None: a joint is missing, or a number is not finite."""
-        message = _message(action.type, cdr)
-        if action.type == FLOATS:
-            values = np.array(message.data, np.float64)
-        else:
-            given = dict(zip(message.name, getattr(message, self.field), strict=False))
-            if not all(name in given for name in action.names):
-                return None
-            values = np.array([given[name] for name in action.names], np.float64)
+        message = decode_padded(action.type, cdr)
+        found = FORMS[action.type].values(action, self.field, message)
+        if found is None:
+            return None
+        values = np.array(found, np.float64)
         if values.shape != (len(action.names),) or not np.all(np.isfinite(values)):
             return None
         return values
@@ -69,28 +64,11 @@ class JointCommandKind(CommandKind):
         """Names and numbers of anybody's command; None: another type, or the field is empty."""
         if type_name not in self.message_types:
             return None
-        message = _message(type_name, cdr)
-        if type_name == FLOATS:
-            return (), np.array(message.data, np.float64)
-        values = np.array(getattr(message, self.field), np.float64)
-        if not len(values) or len(values) != len(message.name):
-            return None
-        return tuple(message.name), values
+        return FORMS[type_name].heard(self.field, decode_padded(type_name, cdr))
 
     def stamp_ns(self, action: Action, cdr: bytes) -> int | None:
-        """header.stamp; None for a message without a header."""
-        return None if action.type == FLOATS else header_stamp_ns(cdr)
-
-
-def _message(type_name: str, cdr: bytes) -> Any:
-    """A command of anybody, also one from rclpy's serialize_message, which adds bytes."""
-    try:
-        return decode(type_name, cdr)
-    except MessageError:
-        for count in PADDING_BYTES:
-            with contextlib.suppress(MessageError):
-                return decode(type_name, cdr[:-count])
-        raise  # the first refusal is about the whole message
+        """For which time a command was sent; None for a message without one."""
+        return FORMS[action.type].stamp_ns(cdr)
 
 
 class EffortKind(JointCommandKind):
@@ -102,9 +80,10 @@ class EffortKind(JointCommandKind):
 
 
 class VelocityKind(JointCommandKind):
-    """Speeds of joints."""
+    """Speeds of joints, or of a base."""
 
     name, field, unit = 'velocity', 'velocity', 'rad/s or m/s'
+    message_types = (JOINT_STATE, FLOATS, TWIST, TWIST_STAMPED)
     derivatives = ('acceleration', 'jerk')
 
 
@@ -113,6 +92,8 @@ class PositionKind(JointCommandKind):
 
     name, field, unit = 'position', 'position', 'rad or m'
     point_field: PointField = 'positions'
+    message_types = (JOINT_STATE, FLOATS, JOINT_TRAJECTORY, GRIPPER)
+    keys = (*FORMS[JOINT_TRAJECTORY].keys, *FORMS[GRIPPER].keys)
     safe = ('hold',)
     positions = True
     derivatives = ('velocity', 'acceleration', 'jerk')
@@ -123,6 +104,3 @@ class PositionDeltaKind(JointCommandKind):
 
     name, field, unit = 'position_delta', 'position', 'rad or m'
     point_field: PointField = 'positions'
-
-
-_NONE: np.ndarray = np.zeros(0)

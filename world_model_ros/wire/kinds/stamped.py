@@ -9,18 +9,27 @@ Must not import ROS, torch or the bundle.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from world_model_ros.contract.stream_kind import StreamKind
-from world_model_ros.wire.cdr import MessageError, decode, encode, header_stamp_ns, typestore
+from world_model_ros.wire.cdr import (
+    MessageError,
+    decode_padded,
+    encode,
+    header_stamp_ns,
+    typestore,
+)
 from world_model_ros.wire.decode import StreamError
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Stream
+    from world_model_ros.contract.problems import Section
 
 _NS_PER_SEC = 1_000_000_000
+MAX_FLOAT32 = 3.4e38
 
 
 class StampedKind(StreamKind):
@@ -49,7 +58,7 @@ class StampedKind(StreamKind):
     def whole(self, stream: Stream, cdr: bytes) -> Any:
         """The message itself; StreamError for bytes that are none."""
         try:
-            return decode(self.message_type, cdr)
+            return decode_padded(self.type_of(stream), cdr)
         except MessageError as problem:
             raise StreamError(
                 stream.name,
@@ -61,7 +70,37 @@ class StampedKind(StreamKind):
     def encode(self, stream: Stream, array: np.ndarray, t_ns: int) -> bytes:
         """The serialised message of an array."""
         header = stamped_header(t_ns, optical_frame(stream) if self.form == 'picture' else '')
-        return encode(self.message_type, self.message(stream, array, header))
+        return encode(self.type_of(stream), self.message(stream, array, header))
+
+
+def refusal(stream: Stream, field: str, expected: str, got: str, remedy: str) -> StreamError:
+    """A message of which one field cannot be used; names the topic as well."""
+    return StreamError(stream.name, f'{expected} in {field} on {stream.topic}', got, remedy)
+
+
+def read_unstamped(section: Section, message_type: str) -> None:
+    """Note a stream without `stamp: receive` whose messages have no header."""
+    if section.get('stamp', 'header') == 'header':
+        section.note(
+            'stamp',
+            section.get('stamp', 'header'),
+            f'receive for {message_type}, which has no header',
+            'write stamp: receive: the time of arrival counts',
+        )
+
+
+def finite(stream: Stream, values: Sequence[float], labels: Sequence[str]) -> np.ndarray:
+    """Numbers as float32 [n].
+
+    Raises:
+        StreamError: one is not finite, or would not be as float32; with its label.
+    """
+    for value, label in zip(values, labels, strict=True):
+        if not abs(value) < MAX_FLOAT32:
+            raise refusal(
+                stream, label, 'a finite number', f'{value}', 'check the sensor and its driver'
+            )
+    return np.array(values, np.float32)
 
 
 def optical_frame(stream: Stream) -> str:
