@@ -32,8 +32,10 @@ from world_model_ros.contract import (
     interface_hash,
     load_contract,
 )
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.deploy.nodes_table import AGENT, GUARD, SIM_ROBOT, Settings, extra_environment
 from world_model_ros.deploy.supervisor import Supervisor
+from world_model_ros.wire.cdr import IMAGE, JOINT_STATE
 
 RATE_HZ = 30.0
 COMMANDS_PER_TICK = 2
@@ -115,6 +117,16 @@ def make_robot(contract: Contract, path: Path) -> Contract:
     """
     if not contract.image_streams or not contract.joint_streams:
         raise ValueError(f'{contract.name}: expected a robot with a camera and joints')
+    published = [contract.image_streams[0], contract.joint_streams[0]]
+    for stream in contract.sensed:
+        kind = stream_kind(stream.kind)
+        raw = kind.type_of(stream) in (IMAGE, JOINT_STATE) and (kind.rendered or kind.joints)
+        if stream not in published or not raw:
+            raise ValueError(
+                f'{contract.name}: streams.{stream.name}: expected raw pictures of one camera '
+                f'and one stream of joints, which the load publishes, got kind {stream.kind} of '
+                f'{kind.type_of(stream)}: measure with another robot'
+            )
     robot = yaml.safe_load(contract.text)
     camera = contract.image_streams[0].name
     robot['control'] = {

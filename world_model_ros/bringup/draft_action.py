@@ -7,6 +7,7 @@ The box is where the robot was seen, so that a file that nobody corrected moves 
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -76,8 +77,15 @@ def draft_action(
     draft.keys['kind'] = kind.name
     if not values.size or observed is None or not _telling(kind, observed):
         doubts['kind'] = 'a guess: position, velocity or effort, as your driver takes it'
-    names = names or list(ranges)
-    if not values.size:
+    axes = kind.axes(observed.type) if observed else ()
+    names = names or list(axes or ranges)
+    if axes and values.any():
+        moved = values.any(axis=0)
+        names, values = list(itertools.compress(names, moved)), values[:, moved]
+        doubts['names'] = 'the velocities that were not always zero; others are sent as zero'
+    elif axes:
+        doubts['names'] = 'leave the velocities that the base can follow'
+    elif not values.size:
         doubts['names'] = 'all measured joints: leave those that the driver takes'
     elif values.shape[1] != len(names):
         names = [f'a{i}' for i in range(values.shape[1])]

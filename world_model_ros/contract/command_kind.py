@@ -78,6 +78,13 @@ class CommandKind(ABC):
         """For which time a command was sent; None where the message has no stamp."""
         return None
 
+    def axes(self, type_name: str) -> tuple[str, ...]:
+        """The names that messages of a type can carry; any of them may be left out, and is zero.
+
+        () where the names are the robot's joints.
+        """
+        return ()
+
     def heard(self, type_name: str, cdr: bytes) -> tuple[tuple[str, ...], np.ndarray] | None:
         """Names and numbers [A] of anybody's command, for a first robot file.
 

@@ -16,13 +16,14 @@ import cv2
 import numpy as np
 
 from world_model_ros.contract import Recording, Stream
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience.bag import Topic
 from world_model_ros.experience.episode_limits import PICTURE_PIXELS
 from world_model_ros.wire.cdr import (
     COMPRESSED_IMAGE,
     IMAGE,
     MessageError,
-    decode,
+    decode_padded,
     encode,
     typestore,
 )
@@ -48,6 +49,15 @@ def stored_form(topic: Topic, sent: str = IMAGE) -> Recording:
     return 'raw'
 
 
+def may_be_packed(stream: Stream) -> bool:
+    """Whether messages that the agent hears raw may be stored as CompressedImage.
+
+    Pictures of colours only: distances of 16 bits and more become others that way.
+    """
+    kind = stream_kind(stream.kind)
+    return kind.type_of(stream) == IMAGE and 'compressed' in kind.records
+
+
 def model_input(stream: Stream, cdr: bytes) -> bytes:
     """An Image message as the model sees it: rgb8, the stream's size, the original header.
 
@@ -55,7 +65,7 @@ def model_input(stream: Stream, cdr: bytes) -> bytes:
     """
     try:
         pixels = decode_stream(stream, cdr)
-        header = decode(IMAGE, cdr).header
+        header = decode_padded(IMAGE, cdr).header
     except (StreamError, MessageError):
         return cdr
     return _image(header, 'rgb8', pixels)
@@ -67,7 +77,7 @@ def decompressed(cdr: bytes) -> tuple[bytes, bool]:
     Raises:
         MessageError: it is no such message, or holds no picture of 8 bits a channel.
     """
-    message = decode(COMPRESSED_IMAGE, cdr)
+    message = decode_padded(COMPRESSED_IMAGE, cdr)
     data = np.asarray(message.data, np.uint8)
     pixels = unpacked_picture(data, f'format {message.format!r}')
     lossless = data[: len(PNG)].tobytes() == PNG

@@ -42,6 +42,7 @@ class CommandForm(ABC):
 
     type = ''
     keys: tuple[str, ...] = ()  # of the robot file
+    axes: tuple[str, ...] = ()  # names that its messages have, any of which may be left out
 
     def read(
         self, section: Section, names: tuple[str, ...], command_period_s: float
@@ -170,6 +171,7 @@ class TwistForm(CommandForm):
     """The numbers of a Twist that the names choose, such as linear.x and angular.z."""
 
     type = TWIST
+    axes = AXES
 
     def read(
         self, section: Section, names: tuple[str, ...], command_period_s: float

@@ -16,7 +16,7 @@ import numpy as np
 
 from world_model_ros.contract.problems import Problems, Section
 from world_model_ros.contract.stream_kind import DRAFT_SHAPE, Companion, Draft, Form, Sensors
-from world_model_ros.wire.cdr import COMPRESSED_IMAGE, IMAGE, decode, typestore
+from world_model_ros.wire.cdr import COMPRESSED_IMAGE, IMAGE, decode_padded, typestore
 from world_model_ros.wire.kinds.packed_picture import (
     camera_topic,
     is_packed,
@@ -61,7 +61,7 @@ class CameraKind(StampedKind):
         """With the size that the camera sends."""
         if type_name != IMAGE or not messages:
             return super().draft(type_name, messages)
-        picture = decode(IMAGE, messages[-1])
+        picture = decode_padded(IMAGE, messages[-1])
         keys: dict[str, Any] = {'shape': list(DRAFT_SHAPE)}
         if picture.width == picture.height:
             return (Draft(keys),)

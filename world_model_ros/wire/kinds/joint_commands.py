@@ -60,6 +60,10 @@ class JointCommandKind(CommandKind):
             return None
         return values
 
+    def axes(self, type_name: str) -> tuple[str, ...]:
+        """Those of a Twist."""
+        return FORMS[type_name].axes if type_name in self.message_types else ()
+
     def heard(self, type_name: str, cdr: bytes) -> tuple[tuple[str, ...], np.ndarray] | None:
         """Names and numbers of anybody's command; None: another type, or the field is empty."""
         if type_name not in self.message_types:

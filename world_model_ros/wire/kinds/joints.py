@@ -19,7 +19,7 @@ from world_model_ros.contract.stream_kind import Draft, Sensors
 from world_model_ros.wire.cdr import (
     JOINT_STATE,
     MessageError,
-    decode,
+    decode_padded,
     encode,
     joint_names,
     typestore,
@@ -122,7 +122,7 @@ class JointsKind(StampedKind):
         """One stream for each set of joints that comes in messages of its own."""
         parts: dict[frozenset[str], list[Any]] = {}
         for cdr in messages:
-            message = decode(type_name, cdr)
+            message = decode_padded(type_name, cdr)
             if len(message.name):
                 parts.setdefault(frozenset(message.name), []).append(message)
         return tuple(_draft(part) for part in parts.values())

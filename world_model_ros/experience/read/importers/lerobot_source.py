@@ -19,7 +19,7 @@ import numpy as np
 from world_model_ros.contract import Contract, Stream
 from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.experience.bag import Topic, command_role
-from world_model_ros.experience.pictures import COMPRESSED_IMAGE, COMPRESSED_SUFFIX
+from world_model_ros.experience.pictures import COMPRESSED_IMAGE, COMPRESSED_SUFFIX, may_be_packed
 from world_model_ros.experience.read.importers.arrived import (
     REWARD,
     STREAM,
@@ -45,7 +45,7 @@ from world_model_ros.experience.read.importers.lerobot_dataset import (
 )
 from world_model_ros.experience.read.importers.lerobot_frames import Frames, content_of_file
 from world_model_ros.experience.read.importers.measured_action import MeasuredAction
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE, encode, typestore
+from world_model_ros.wire.cdr import JOINT_STATE, encode, typestore
 from world_model_ros.wire.kinds.stamped import optical_frame, stamped_header
 
 T0_NS = 10_000_000_000  # a clock that began at zero: a dataset does not tell the date
@@ -222,7 +222,7 @@ class _Rewards:
 def _picture(plan: _Plan, stream: Stream, rgb: np.ndarray, t_ns: int) -> Arrived:
     """A picture: stored as PNG, which loses nothing."""
     raw = stream_kind(stream.kind).encode(stream, rgb, t_ns)
-    if stream_kind(stream.kind).type_of(stream) != IMAGE:
+    if not may_be_packed(stream):
         return _arrived(plan, stream, raw, t_ns)
     done, data = cv2.imencode('.png', rgb[:, :, ::-1], (cv2.IMWRITE_PNG_COMPRESSION, PNG_EFFORT))
     if not done:
@@ -239,10 +239,10 @@ def _arrived(plan: _Plan, stream: Stream, cdr: bytes, t_ns: int) -> Arrived:
 
 
 def _topic_of(stream: Stream) -> Topic:
-    sent, name = stream_kind(stream.kind).type_of(stream), _absolute(stream.topic)
-    if sent == IMAGE:
+    name = _absolute(stream.topic)
+    if may_be_packed(stream):
         return Topic(f'{name}{COMPRESSED_SUFFIX}', COMPRESSED_IMAGE)
-    return Topic(name, sent)
+    return Topic(name, stream_kind(stream.kind).type_of(stream))
 
 
 def _absolute(topic: str) -> str:

@@ -29,7 +29,7 @@ from world_model_ros.onboard.agent.schedule import GRACE_PERIODS, Schedule
 from world_model_ros.onboard.tick.assembly import Observation
 from world_model_ros.onboard.tick.tick_record import TickRecord, tick_schema
 from world_model_ros.onboard.tick.ticker import Jump, Tick, Ticker
-from world_model_ros.wire.cdr import JOINT_STATE, MessageError, decode, header_stamp_ns
+from world_model_ros.wire.cdr import JOINT_STATE, MessageError, decode_padded, header_stamp_ns
 
 
 @dataclass
@@ -216,7 +216,7 @@ def reward_sample(cdr: bytes) -> tuple[int, float, bool]:
     Raises:
         MessageError: it is none.
     """
-    message = decode(JOINT_STATE, cdr)
+    message = decode_padded(JOINT_STATE, cdr)
     given = dict(zip(message.name, message.position.tolist(), strict=False))
     reward, terminal = given.get('reward', np.nan), given.get('terminal', 0.0)
     if np.isinf(reward) or not np.isfinite(terminal):

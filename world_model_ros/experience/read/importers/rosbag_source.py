@@ -17,7 +17,12 @@ from pathlib import Path
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience.bag import Topic, command_role
-from world_model_ros.experience.pictures import COMPRESSED_IMAGE, COMPRESSED_SUFFIX, decompressed
+from world_model_ros.experience.pictures import (
+    COMPRESSED_IMAGE,
+    COMPRESSED_SUFFIX,
+    decompressed,
+    may_be_packed,
+)
 from world_model_ros.experience.read.importers.arrived import (
     REWARD,
     STREAM,
@@ -39,7 +44,12 @@ from world_model_ros.experience.read.importers.rosbag_files import (
 from world_model_ros.experience.read.importers.rosbag_mcap import open_mcap
 from world_model_ros.experience.read.importers.rosbag_sqlite import open_sqlite
 from world_model_ros.experience.record.began import FIRST_UTC_NS
-from world_model_ros.wire.cdr import IMAGE, JOINT_STATE, MessageError, header_stamp_ns
+from world_model_ros.wire.cdr import (
+    JOINT_STATE,
+    MessageError,
+    has_header,
+    header_stamp_ns,
+)
 
 # Between a stamp and its arrival on one robot. Beyond it the two are of different clocks, as in a
 # recording of a simulator by the wall clock: then the stamps alone tell the time.
@@ -99,7 +109,7 @@ class _Roles:
                     'fields, names, scale and offset are for datasets'
                 )
             sent = stream_kind(stream.kind).type_of(stream)
-            types = (IMAGE, COMPRESSED_IMAGE) if sent == IMAGE else (sent,)
+            types = (sent, COMPRESSED_IMAGE) if may_be_packed(stream) else (sent,)
             topic = self._stream(stream.name, place.source or stream.topic, types)
             self.topics[STREAM + stream.name] = topic
             if topic.type != sent:
@@ -113,7 +123,7 @@ class _Roles:
             raise self._refusal('reward', names.reward, (JOINT_STATE,))
 
     def _stream(self, name: str, wanted: str, types: tuple[str, ...]) -> Topic:
-        endings = ('', COMPRESSED_SUFFIX) if IMAGE in types else ('',)
+        endings = ('', COMPRESSED_SUFFIX) if len(types) > 1 else ('',)
         found = self._find(wanted, endings)
         if found is None or found.topic.type not in types:
             raise self._refusal(f'stream {name!r}', wanted, types)
@@ -220,7 +230,7 @@ def _arrivals(files: list[BagFile], roles: _Roles, by_stamps: bool) -> Iterator[
         receive_ns = message.log_ns
         if by_stamps:
             # Nothing arrives before it was measured; a clock that jumps back is let through.
-            stamp_ns = _stamp_of(message)
+            stamp_ns = _stamp_of(message) if has_header(topic.type) else None
             if stamp_ns is not None and not now_ns - SAME_CLOCK_NS < stamp_ns < now_ns:
                 now_ns = stamp_ns
             receive_ns = now_ns
