@@ -80,7 +80,7 @@ def draft_action(
     axes = kind.axes(observed.type) if observed else ()
     names = names or list(axes or ranges)
     if axes and values.any():
-        moved = values.any(axis=0)
+        moved = values.any(axis=0).tolist()
         names, values = list(itertools.compress(names, moved)), values[:, moved]
         doubts['names'] = 'the velocities that were not always zero; others are sent as zero'
     elif axes:
