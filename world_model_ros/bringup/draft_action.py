@@ -7,7 +7,6 @@ The box is where the robot was seen, so that a file that nobody corrected moves 
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -80,8 +79,8 @@ def draft_action(
     axes = kind.axes(observed.type) if observed else ()
     names = names or list(axes or ranges)
     if axes and values.any():
-        moved = values.any(axis=0).tolist()
-        names, values = list(itertools.compress(names, moved)), values[:, moved]
+        moved = np.flatnonzero(values.any(axis=0))
+        names, values = [names[i] for i in moved], values[:, moved]
         doubts['names'] = 'the velocities that were not always zero; others are sent as zero'
     elif axes:
         doubts['names'] = 'leave the velocities that the base can follow'
