@@ -226,8 +226,13 @@ class Robot:
         self.until(lambda: not silent(), 'the recorder to find the driver')
 
     def records(self, uuid: str) -> bool:
-        """Whether the recorder says that it writes this episode: it may find the agent late."""
-        return bool(self.values.get('/recorder', {}).get('episode') == uuid)
+        """Whether the recorder says that it writes this episode's ticks: it may find them late."""
+        values = self.values.get('/recorder', {})
+        return bool(values.get('episode') == uuid and int(values['ticks']) > 0)
+
+    def until_recorder_hears_the_agent(self) -> None:
+        """Listen until ticks are recorded: only episodes that begin after that one are whole."""
+        self.until(lambda: self.ticks and self.records(self.ticks[-1].episode), 'a recording')
 
     @property
     def acting(self) -> set[str]:

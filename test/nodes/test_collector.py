@@ -29,6 +29,7 @@ def test_robot_without_a_model_explores_until_its_first_bundle_acts(tmp_path, do
         robot.start('recorder', contract=path, use_sim_time=True, directory=episodes)
         robot.go(explore=True, explore_amplitude=0.2, explore_std=0.1, evaluate_every=2)
         robot.until_recorder_hears()
+        robot.until_recorder_hears_the_agent()
         begun = {t.episode for t in robot.ticks}
 
         def acted():
@@ -72,6 +73,7 @@ def test_episodes_that_a_person_drove_are_recorded_with_what_the_guard_sent(tmp_
         robot.listen()
         robot.until_recorder_hears()
         robot.activate_guard()  # a person drives; the agent stays in shadow
+        robot.until_recorder_hears_the_agent()
         begun = {t.episode for t in robot.ticks}
 
         def drive(done):

@@ -56,12 +56,13 @@ def start(tmp_path, bundle, domain, *options):
     )
 
 
-def start_demo(tmp_path, domain, *options):
+def start_demo(tmp_path, domain, *options, logs=None):
     environment = {
         **os.environ,
         'ROS_DOMAIN_ID': str(domain),
         'MUJOCO_GL': 'egl',
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        **({'TMPDIR': str(logs)} if logs else {}),
     }
     demo = subprocess.Popen(
         [
@@ -203,12 +204,28 @@ def test_a_trainer_that_cannot_begin_is_shown_and_the_robot_acts_on(tmp_path, do
         str(model),
         '--headless',
         '--minutes',
-        '0.4',
+        '0',
+        logs=tmp_path,
     )
+
+    def refused():
+        logs = tmp_path.glob('world_model_demo_*/*trainer*.log')
+        return any(learner.name in log.read_text() for log in logs) and not trainers()
+
+    def trainers():
+        return [c for c in psutil.Process(demo.pid).children() if 'train' in c.cmdline()]
+
+    def sealed():
+        return {file.parent for file in (tmp_path / 'episodes').glob('*/*.mcap')}
+
+    wait_for(refused, 'a trainer that ended')
+    before = sealed()
+    wait_for(lambda: sealed() - before, 'an episode without a trainer')
+    demo.send_signal(signal.SIGTERM)
     said, _ = demo.communicate(timeout=WITHIN_SEC)
     assert demo.returncode == 1 and 'trainer ended early' in said
     figures = json.loads((tmp_path / 'figures.json').read_text())
-    assert list(figures['died']) == ['trainer'] and figures['ticks'] > 200
+    assert list(figures['died']) == ['trainer'] and figures['ticks'] > 0
     [fault] = [fault for fault in figures['faults'] if fault['who'] == 'trainer']
     assert fault['what'] == 'ended' and learner.name in fault['reason']
 

@@ -55,7 +55,8 @@ def test_a_task_is_set_for_the_next_episode_recorded_and_rebuilt(tmp_path, domai
         robot.until_recorder_hears()
         robot.activate()
         robot.until(lambda: robot.sent and len(robot.ticks) > 10, 'ticks that move the robot')
-        robot.until(lambda: robot.records(robot.ticks[-1].episode), 'a recording')
+        robot.until_recorder_hears_the_agent()
+        begun = {t.episode for t in robot.ticks}  # the recorder may have met the driver in it
         first = robot.ticks[-1]
         assert first.schema == 2 and first.task == {'goal': 1.0}
 
@@ -80,7 +81,9 @@ def test_a_task_is_set_for_the_next_episode_recorded_and_rebuilt(tmp_path, domai
     for episode in list_episodes(directory):
         reader = EpisodeReader(episode)
         report = parity(reader)
-        assert report.rebuilt + report.unobserved == report.ticks, report.first_problem
+        whole = report.rebuilt + report.unobserved == report.ticks
+        assert whole or reader.info.uuid in begun, report.first_problem
+        assert not report.different and report.rebuilt, report.first_problem
         assert reader.topic('command.wheel').endswith('wheel/command')
         goals |= set(to_arrays(reader)['obs_task'][1:].ravel().tolist())
     assert {1.0, 4.0} <= goals
