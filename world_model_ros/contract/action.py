@@ -36,6 +36,7 @@ ONLY_POSITIONS = {
     'hold_tolerance': 'only positions are held',
     'box_tolerance': 'only a commanded position has a box to be outside of',
     'home': 'exploring goes around zero',
+    'following_error': 'only a commanded position is compared with the measured one',
 }
 # The same of limits, in format 1; format 2 names them by kind.
 ONLY_POSITIONS_1 = {
@@ -158,6 +159,11 @@ def read_group(
         jerk_limit=limits.read('jerk_limit', f'{unit} per s³', count),
         rate_hz=rate_hz,
         options=_read_options(section, kind, message_type, names, 1.0 / hertz if hertz else 0.0),
+        following_error=(
+            section.numbers('following_error', unit, count)
+            if 'following_error' in section.data
+            else ()
+        ),
     )
     if not kind.missing:
         _check_keys(section, kind, {} if kind.positions else ONLY_POSITIONS)

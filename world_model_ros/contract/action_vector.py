@@ -38,6 +38,7 @@ class ActionVector:
     hold_tolerance: tuple[float, ...]
     box_tolerance: tuple[float, ...]
     home: tuple[float, ...]  # NaN: where the robot starts
+    following_error: tuple[float, ...]  # infinite: not watched
     holds: tuple[bool, ...]  # the safe action is to hold a position
     positions: tuple[bool, ...]  # the command is a position
     parts: tuple[slice, ...]  # of the vector, one for each group
@@ -74,6 +75,7 @@ def action_vector(groups: Sequence[Action]) -> ActionVector:
         hold_tolerance=repeated([group.hold_tolerance for group in groups]),
         box_tolerance=repeated([group.box_tolerance for group in groups]),
         home=joined('home', math.nan),
+        following_error=joined('following_error', math.inf),
         holds=repeated([kind.holds(group) for kind, group in zip(kinds, groups, strict=True)]),
         positions=repeated([kind.positions for kind in kinds]),
         parts=_parts(groups),

@@ -16,6 +16,7 @@ import yaml
 from world_model_ros.contract.action import read_action
 from world_model_ros.contract.contract_lookup import find_robot
 from world_model_ros.contract.control import peek_period, read_control
+from world_model_ros.contract.driver_section import read_driver
 from world_model_ros.contract.groups import read_groups
 from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.contract.problems import (
@@ -31,6 +32,7 @@ from world_model_ros.contract.schema import (
     CONTRACT_FORMATS,
     Action,
     Contract,
+    Driver,
     Episode,
     Reward,
     Stream,
@@ -41,7 +43,7 @@ from world_model_ros.contract.task_section import read_task
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
 TOP_KEYS = ('format', 'name', 'control', 'streams', 'reward', 'episode', 'body')
 # Of each format; format 2 came with several command groups.
-OWN_KEYS = {1: ('action',), 2: ('actions', 'task')}
+OWN_KEYS = {1: ('action',), 2: ('actions', 'task', 'driver')}
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -136,6 +138,7 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
     reward = _read_reward(top, problems)
     episode = _read_episode(top, problems)
     body = _read_body(top)
+    driver = read_driver(top, problems) if version > 1 else Driver()
     _check_hold(groups, streams, problems)
     _check_slow(groups, control['on_surprise'], problems)
     if problems.found or not groups:
@@ -149,6 +152,7 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
         episode=episode,
         text=text,
         body=body,
+        driver=driver,
         **control,
     )
 

@@ -29,6 +29,7 @@ def check_group(section: Section, limits: LimitKeys, action: Action, kind: Comma
         )
     _check_stop(limits, action)
     _check_home(section, limits, action)
+    _check_following(section, action)
     if not kind.missing:
         _check_safe(section, limits, action, kind)
 
@@ -128,6 +129,21 @@ def _check_home(section: Section, limits: LimitKeys, action: Action) -> None:
                 at,
                 f'between low and high ({low:g} to {high:g})',
                 f'correct the home position of {action.names[index]!r}',
+            )
+
+
+def _check_following(section: Section, action: Action) -> None:
+    """A joint at rest may be `hold_tolerance` away from its command: that is no fault."""
+    if not _clean(section, 'following_error', 'hold_tolerance'):
+        return
+    for index, error in enumerate(action.following_error):
+        if error < action.hold_tolerance:
+            section.note(
+                f'following_error[{index}]',
+                error,
+                f'at least hold_tolerance ({action.hold_tolerance:g})',
+                'a joint at rest may be that far away already: write more, or a smaller '
+                'hold_tolerance',
             )
 
 

@@ -69,7 +69,7 @@ def _read_group(
     command_rate_hz: float,
     keep_missing: bool,
 ) -> Action:
-    section = Section(body, path, problems, (*keys_of(body), 'limits', 'rate'))
+    section = Section(body, path, problems, (*keys_of(body), 'limits', 'rate', 'following_error'))
     kind = read_kind(section, keep_missing)
     inside = section.get('limits', None)
     known = limit_names(kind)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.contract.schema import Action, Contract, Stream
+from world_model_ros.contract.schema import Action, Contract, Driver, Stream
 
 _TICKS = {
     'timer': 'by the wall clock',
@@ -38,6 +38,8 @@ def meaning(contract: Contract) -> Iterator[tuple[str, str]]:
         f'the robot {_in_doubt(contract)}: on a stop, when an input is too old, and '
         f'{contract.command_timeout_s:g} s after the last plan',
     )
+    for i, words in enumerate(_driver(contract.driver)):
+        yield 'driver' if i == 0 else '', words
     yield 'episodes', _episodes(contract)
     reward = contract.reward
     if reward.function:
@@ -55,6 +57,12 @@ def _commands(contract: Contract, group: Action) -> str:
     return f'{called}{group.topic} ({group.type}), {rate:g} times a second, {group.kind}:'
 
 
+def _driver(driver: Driver) -> Iterator[str]:
+    """What the robot's own driver takes part in."""
+    if driver.fault_topic:
+        yield f'stopped when {driver.fault_topic} reports a fault'
+
+
 def _limits(group: Action, i: int) -> str:
     """The limits of one joint, first what is kept to today."""
     low, high = (group.limit_low or group.low)[i], (group.limit_high or group.high)[i]
@@ -68,6 +76,8 @@ def _limits(group: Action, i: int) -> str:
         text += f', its acceleration by at most {group.jerk_limit[i]:g} a second'
     if group.stop_rate_limit:
         text += f', to zero by {group.stop_rate_limit[i]:g} a second'
+    if group.following_error:
+        text += f', stopped when it is {group.following_error[i]:g} behind'
     return text + (f'; home at {group.home[i]:g}' if group.home else '')
 
 

@@ -116,6 +116,20 @@ class Action:
     rate_hz: float = later(0.0)  # of its commands; 0: that of the guard, control.command_rate
     # Keys of the kind that have no field here: (key, value) in the kind's order.
     options: tuple[tuple[str, Any], ...] = later(())
+    # Position only: how far a joint may be behind its command; empty: as far as it likes.
+    following_error: tuple[float, ...] = later(())
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What the robot's own driver says of itself and needs; see driver_section.py."""
+
+    fault_topic: str = later('')  # empty: the driver reports no fault
+    fault_type: str = later('')
+    fault_name: str = later('')  # of the status, for diagnostics
+    fault_when: bool = later(True)  # the Bool that is a fault
+    fault_max_age_s: float = later(1.0)  # longer silence is a fault; 0: a latched topic
+    command_delay_s: float = later(0.2)  # at most, from a command to the motion that follows
 
 
 @dataclass(frozen=True)
@@ -159,6 +173,7 @@ class Contract:
     on_surprise: OnSurprise = later('none')  # noqa: RUF009 - a field, not a shared value
     # Simulated body, NAME or NAME:ARGUMENT; empty: the one called like the robot, if there is one.
     body: str = later('')
+    driver: Driver = later(Driver())  # noqa: RUF009 - a field, not a shared value
 
     @property
     def period_ns(self) -> int:

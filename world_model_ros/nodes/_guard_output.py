@@ -54,6 +54,7 @@ class GuardOutput:
         ]
         self._sent = node.create_publisher(JointState, '~/sent', _common.RELIABLE_QOS)
         self.last: GuardCommand | None = None
+        self.on_stop: Callable[[], object] = lambda: None  # the guard stopped by itself
         self.tally = Tally()
         self.activated_s = -float('inf')
 
@@ -61,11 +62,15 @@ class GuardOutput:
         """Sample and send one command; the arguments are those of a beat."""
         with self._lock:
             rest = rest or self._not_heard_yet()
+            stopped = self._guard.stopped
             command = self._guard.sample(t_ns, timeout_s, self._measured(), rest)
             if not command.send:
                 return
             before, self.last = self.last, command
             self._publish(t_ns, command)
+            stops = self._guard.stopped and not stopped
+        if stops:
+            self.on_stop()
         self.tally.add(command.source, command.reasons, self.beat.late_s)
         if before is not None and before.source != command.source:
             self._node.get_logger().info(

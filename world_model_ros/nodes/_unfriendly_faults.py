@@ -44,6 +44,7 @@ FAULTS = {
     'out_of_box': Fault(
         '', 'A person holds this joint 0.1 rad beyond its upper limit; empty: none', (JOINT,)
     ),
+    'stuck': Fault('', 'This joint stays where it is, whatever is commanded', (JOINT,)),
     'foreign': Fault(
         'none',
         'A second controller on the command topic, node other_controller',

@@ -27,6 +27,7 @@ from world_model_ros.deploy.node_parameters import GUARD
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._command_topics import CommandTopics
+from world_model_ros.nodes._driver_fault import DriverFault
 from world_model_ros.nodes._guard_beat import Beat, LockstepBeat, SimBeat, WallBeat
 from world_model_ros.nodes._guard_inputs import GuardInputs
 from world_model_ros.nodes._guard_output import GuardOutput
@@ -43,7 +44,8 @@ from world_model_ros.onboard.guard.guard_status import (
     Refusal,
     RefusalKind,
 )
-from world_model_ros.onboard.guard.latch import Latch, latch_name
+from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
+from world_model_ros.onboard.guard.reasons import ReasonKind
 
 
 class GuardNode(LifecycleNode):
@@ -74,6 +76,7 @@ class GuardNode(LifecycleNode):
         self._output = GuardOutput(*parts, self._commands, self._inputs.measured)
         self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
         self._inputs.beat = self._output.beat = self._beat
+        self._output.on_stop = self._on_own_stop
         self._boundary = Boundary(self)
         self._boundary.watch = self._qos = QosWatch(self)
         self._inputs.subscribe(self._boundary)
@@ -91,6 +94,8 @@ class GuardNode(LifecycleNode):
             self._beat.unready,
             lambda: self._report.publish_status(),
         )
+        on_fault = partial(self._on_fault, ReasonKind.DRIVER_FAULT)
+        DriverFault(self, self.contract.driver, self._boundary, on_fault)
         self._rivals = Rivals(self._commands, self._report.twin_alive)
         look = ends_nothing(self, self._look_for_rivals)
         self.create_timer(LOOK_PERIOD_SEC, look, clock=_common.STEADY_CLOCK)
@@ -147,8 +152,7 @@ class GuardNode(LifecycleNode):
         with self._lock:
             text = self._guard.activate(self._inputs.measured())
             if text:
-                stopped = self._guard.stopped  # a moment ago
-                return Refusal(RefusalKind.STOPPED if stopped else RefusalKind.NO_POSITION, text)
+                return Refusal(self._refusal_kind(), text)
             self._inputs.newest_start_ns = None
             self._silenced = ''
             self._output.activated_s = time.monotonic()
@@ -156,6 +160,12 @@ class GuardNode(LifecycleNode):
         self._rivals.begin()
         self._beat.begin()
         return None
+
+    def _refusal_kind(self) -> RefusalKind:
+        """Of an activation that the arbiter refused."""
+        if self._guard.stopped:  # a moment ago
+            return RefusalKind.STOPPED
+        return RefusalKind.FAULT if self._guard.faults else RefusalKind.NO_POSITION
 
     @logs_errors
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -206,6 +216,26 @@ class GuardNode(LifecycleNode):
             self._rest_and_leave()
         finally:
             self._latch.close()
+
+    # What the driver does
+
+    def _on_fault(self, kind: ReasonKind, text: str) -> None:
+        """The driver has a fault, or with '' no longer."""
+        with self._lock:
+            latched = self._guard.set_fault(kind, text)
+        if latched:
+            self._on_own_stop()
+        elif text:
+            self.get_logger().warning(text)
+        self._report.publish_status()
+
+    def _on_own_stop(self) -> None:
+        """The stop was latched for what the robot did or did not do, by no person."""
+        self._latch.save_soon(Latched(self._guard.stop_reason, self._guard.enabled))
+        self.get_logger().error(
+            f'protective stop (software): {self._guard.stop_reason}: find the cause, then call '
+            'guard/release_stop'
+        )
 
     # Who else commands
 
@@ -264,6 +294,8 @@ class GuardNode(LifecycleNode):
             return f'a stop cannot be kept over a restart: {self._latch.problem}'
         if self._qos.problem:
             return self._qos.problem
+        if self._guard.faults:
+            return self._guard.faults.text
         if self._guard.active and (unheard := self._commands.unheard):
             return f'nobody listens on {" and ".join(unheard)}: is the driver running?'
         return self._beat.problem or self._boundary.problem

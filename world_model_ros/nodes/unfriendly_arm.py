@@ -32,7 +32,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Float64MultiArray, String
+from std_msgs.msg import Bool, Float64MultiArray, String
 from std_srvs.srv import Trigger
 
 from world_model_ros.contract import find_robot, load_contract
@@ -49,6 +49,7 @@ from world_model_ros.robots.unfriendly_picture import HEIGHT, WIDTH, StickPictur
 FIRST_PART = 4  # joints that the first of the two publishers has
 CLOCK_HZ = 100.0
 STATUS_HZ = 10.0
+FAULT_HZ = 50.0  # whether it is in a fault, for a guard to hear
 START_TOLERANCE = 0.05  # rad that a first command may be from where the arm is
 START_SHARE = 0.2  # where in the box it starts, from its middle (0) to its end (1)
 OUTSIDE_RAD = 0.1  # how far beyond its box a person moves a joint
@@ -130,6 +131,7 @@ class UnfriendlyArmNode(Node):
         ]
         self._clock_publisher = self.create_publisher(ClockMessage, '/clock', 10)
         self._status = self.create_publisher(String, '~/status', _common.LATCHED_QOS)
+        self._fault = self.create_publisher(Bool, '~/fault', _common.RELIABLE_QOS)
         self.create_subscription(
             message_class(self.group.type),
             self.group.topic,
@@ -147,6 +149,7 @@ class UnfriendlyArmNode(Node):
             self._every(camera_s, partial(self._publish_picture, i))
         self._every(lambda: 1.0 / CLOCK_HZ, self._publish_clock)
         self._every(lambda: 1.0 / STATUS_HZ, self._publish_status)
+        self._every(lambda: 1.0 / FAULT_HZ, self._publish_fault)
         self._every(lambda: 1.0 / self.settings['foreign_rate'], self._foreign_turn)
 
     def _every(self, period_s: Callable[[], float], action: Callable[[], None]) -> None:
@@ -225,15 +228,22 @@ class UnfriendlyArmNode(Node):
             self._time.set(settings['clock'])
         if changed.get('clock_step'):
             self._time.step(changed['clock_step'])
-        if 'out_of_box' in changed:
-            arm.release_hand()
-            if settings['out_of_box']:
-                joint = self.names.index(settings['out_of_box'])
-                position = arm.kind == 'position'
-                high = self.group.high[joint] if position else 1.0
-                arm.by_hand = {joint: high + OUTSIDE_RAD}
+        if changed.keys() & {'out_of_box', 'stuck'}:
+            self._take_by_hand()
         if 'foreign' in changed:
             self._set_foreign(settings['foreign'])
+
+    def _take_by_hand(self) -> None:
+        """What holds joints instead of the motors."""
+        arm, outside, stuck = self._arm, self.settings['out_of_box'], self.settings['stuck']
+        arm.release_hand()
+        if outside:
+            joint = self.names.index(outside)
+            high = self.group.high[joint] if arm.kind == 'position' else 1.0
+            arm.by_hand[joint] = high + OUTSIDE_RAD
+        if stuck:
+            joint = self.names.index(stuck)
+            arm.by_hand[joint] = float(arm.position[joint])
 
     def _set_foreign(self, foreign: str) -> None:
         if foreign == 'none':
@@ -322,6 +332,9 @@ class UnfriendlyArmNode(Node):
         with self._lock:  # it may be taken away by a parameter
             if self._other is not None:
                 self._other.turn(self._time.now_ns())
+
+    def _publish_fault(self) -> None:
+        self._fault.publish(Bool(data=self._arm.braked))
 
     def _publish_status(self) -> None:
         with self._lock:

@@ -25,6 +25,8 @@ import numpy as np
 from world_model_ros.contract.kinds import command_kind
 from world_model_ros.onboard.guard.box import Box
 from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
+from world_model_ros.onboard.guard.driver_faults import Faults
+from world_model_ros.onboard.guard.following import Following
 from world_model_ros.onboard.guard.group_rates import GroupRates
 from world_model_ros.onboard.guard.motion import Limits, Motion
 from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
@@ -54,7 +56,7 @@ class GuardCommand:
     @property
     def words(self) -> str:
         """The reasons, for people."""
-        return '; '.join(reason.text for reason in self.reasons)
+        return '; '.join(dict.fromkeys(reason.text for reason in self.reasons))
 
 
 class Guard:
@@ -91,6 +93,9 @@ class Guard:
         self._resting = False  # on the way to inactive
         self._enabled = enabled
         self._stop_reason = ''
+        self._stop_kinds: tuple[ReasonKind, ...] = ()
+        self.faults = Faults()
+        self._following = Following(contract)
         self._foreign = ''
         self._box = Box(self.names, self.limits, self._safe.of_held(action.box_tolerance))
         self._refusal = ''
@@ -154,6 +159,8 @@ class Guard:
             return f'command kind {kind.name!r} cannot be used: {kind.missing}'
         if self.stopped:
             return f'stopped ({self._stop_reason}): call guard/release_stop first'
+        if self.faults:
+            return self.faults.text
         if self.holds_position:
             here = self._safe.positions(measured)
             if here is None:
@@ -164,6 +171,7 @@ class Guard:
         else:
             self._motion.start(np.zeros(len(self.names)))
         self._rates.begin(self._motion.value)
+        self._following.begin(self._motion.value)
         self._clear()
         self._last_ns = None
         self._heartbeat_s = self._teleop_s = -math.inf
@@ -184,13 +192,27 @@ class Guard:
         self._box.leave()
         self._clear()
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, *kinds: ReasonKind) -> None:
         """Latch the protective stop; only release_stop() ends it."""
         self._stop_reason = reason or 'no reason given'
+        self._stop_kinds = kinds
         self._clear()
+
+    def set_fault(self, kind: ReasonKind, text: str) -> bool:
+        """The driver has a fault, or with '' no longer; whether the stop was latched for it.
+
+        While it lasts neither an activation nor the release of a stop is granted.
+        """
+        begins = self.faults.set(kind, text)
+        if not begins or not self._active or self.stopped:
+            return False
+        self.stop(text, kind)
+        return True
 
     def refuses_motion(self, measured: np.ndarray | None) -> str:
         """Why a stop cannot be released, nor motion be enabled, at this position; ''."""
+        if self.faults:
+            return self.faults.text
         known = not self.holds_position or self._safe.positions(measured) is not None
         if not self._active or known:
             return ''
@@ -201,7 +223,7 @@ class Guard:
         if self.stopped and (refusal := self._hold_here(measured)):
             return refusal
         self._clear()
-        self._stop_reason = ''
+        self._stop_reason, self._stop_kinds = '', ()
         return ''
 
     def enable(self, on: bool, measured: np.ndarray | None = None) -> str:
@@ -319,7 +341,12 @@ class Guard:
             self._box.judge(here)
             if inside and self._box.text:  # pushed out while held: hold there, not far away
                 self._hold.judge_again()
+            if self.faults:
+                self._hold.judge_always()
         source, chunk = self._who(t_ns, steady_s, rest, reasons)
+        if chunk is not None and (behind := self._following.behind(here)):
+            self.stop(behind, ReasonKind.PATH_TOLERANCE)
+            source, chunk = self._who(t_ns, steady_s, rest, reasons)
         if chunk is None:
             self._safe.step(self._motion, dt_s, steady_s, here, reasons)
         else:
@@ -335,6 +362,7 @@ class Guard:
             else:
                 self._motion.to(target, speed, dt_s, reasons)
         values, due = self._rates.take(self._motion.value)
+        self._following.sent(values)
         start_ns = chunk.start_ns if chunk else 0
         return GuardCommand(values, source, tuple(reasons), start_ns, due)
 
@@ -349,7 +377,9 @@ class Guard:
         """The source of this sample, and its chunk; None for the safe action."""
         by_hand = self._by_hand(t_ns, steady_s)
         if self.stopped:
-            reasons.append(Reason(ReasonKind.STOPPED, f'stopped: {self._stop_reason}'))
+            text = f'stopped: {self._stop_reason}'
+            reasons.append(Reason(ReasonKind.STOPPED, text))
+            reasons.extend(Reason(kind, text) for kind in self._stop_kinds)
             return 'stopped', None
         if not self._enabled:
             return 'disabled', None
@@ -411,6 +441,7 @@ class Guard:
         low = np.minimum(self.limits.low, self._motion.value)
         high = np.maximum(self.limits.high, self._motion.value)
         self._hold.at(np.clip(here, low, high))
+        self._following.begin(here)
         return ''
 
     def _clear(self) -> None:

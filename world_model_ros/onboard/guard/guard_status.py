@@ -36,6 +36,7 @@ class RefusalKind(Enum):
     JUST_COMMANDED = 'just_commanded'  # the driver still follows a command of before
     NO_CLOCK = 'no_clock'  # simulated time, and none came yet, or it stands still
     NO_POSITION = 'no_position'  # the joints have not been heard of lately
+    FAULT = 'fault'  # the driver has a fault, or a controller does not run
 
     @property
     def passing(self) -> bool:
@@ -48,6 +49,7 @@ _PASSING = (
     RefusalKind.JUST_COMMANDED,
     RefusalKind.NO_CLOCK,
     RefusalKind.NO_POSITION,
+    RefusalKind.FAULT,
 )
 
 

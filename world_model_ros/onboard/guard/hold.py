@@ -46,6 +46,10 @@ class Hold:
         self._judged = False
         self._still_from = None
 
+    def judge_always(self) -> None:
+        """The driver does not hold it: wherever it comes to a rest may become the target."""
+        self._judged = False
+
     def step(
         self,
         motion: Motion,

@@ -31,6 +31,8 @@ class ReasonKind(Enum):
     NO_HEARTBEAT = 'no_heartbeat'
     NO_CHUNK = 'no_chunk'
     TIME_BACK = 'time_went_back'
+    PATH_TOLERANCE = 'path_tolerance_violated'  # the word of FollowJointTrajectory
+    DRIVER_FAULT = 'driver_fault'
 
     @property
     def bit(self) -> int:
