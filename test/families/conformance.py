@@ -8,8 +8,9 @@ import copy
 import json
 
 import torch
+from elsewhere import AWAY, away
 
-from world_model_ros.families.protocol import Algorithm, Decodes, FamilyModel
+from world_model_ros.families.protocol import Algorithm, Decodes, FamilyModel, Moves
 
 SIZE, TICKS = 3, 6
 
@@ -193,6 +194,30 @@ def what_is_shipped_is_the_average_and_can_be_gone_on_from(family, contract):
     assert all(torch.isfinite(torch.tensor(value)) for value in figures.values())
 
 
+def one_that_moves_learns_the_same_on_another_device(family, contract):
+    here = family.algorithm(family.build(contract))
+    if not isinstance(here, Moves):
+        return  # it learns on the CPU alone
+    here.normalise(vectors(windows(contract)))
+    kept = {k: v.clone() for k, v in here.state_dict().items()}
+    here.load_state_dict(kept)
+    with away():
+        there = family.algorithm(family.build(contract))
+        there.to(AWAY)
+        there.load_state_dict(kept)
+        said = []
+        for one in (here, there):
+            torch.manual_seed(4)
+            said.append(one.update(windows(contract)))
+            assert one.model.initial(1).device == one.return_scale.device == one.device
+        assert there.observe_windows(windows(contract)).device == AWAY
+        learned_there = there.state_dict()
+    for name, value in said[0].items():
+        torch.testing.assert_close(said[1][name], value, rtol=1e-3, atol=1e-4)
+    for name, rows in here.state_dict().items():
+        torch.testing.assert_close(learned_there[name].cpu(), rows, rtol=1e-3, atol=1e-3)
+
+
 def sizes_survive_json(family, contract):
     model = family.build(contract)
     values = json.loads(json.dumps(family.config_to_json(model.config), allow_nan=False))
@@ -243,6 +268,7 @@ CHECKS = [
     windows_are_observed_tick_by_tick,
     learning_goes_on_from_its_state_as_if_it_had_not_stopped,
     what_is_shipped_is_the_average_and_can_be_gone_on_from,
+    one_that_moves_learns_the_same_on_another_device,
     sizes_survive_json,
     a_graph_of_it_answers_as_it_does,
 ]

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`train` and `train-sim`: each has its own options; a wrong line is refused before any work."""
 
+import subprocess
+import sys
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -27,12 +30,7 @@ def test_each_command_shows_only_its_own_options():
     assert {'robot', '--frames', '--reality', '--bundle'} <= simulated
     shared = {word for word in from_store & simulated if word.startswith('--')}
     assert shared == {
-        '--out',
-        '--seed',
-        '--threads',
-        '--from',
-        '--family',
-        '--policy-margin',
+        *('--out', '--seed', '--threads', '--device', '--from', '--family', '--policy-margin'),
         '--bundle',
     }
 
@@ -67,3 +65,30 @@ def test_what_was_an_option_once_is_answered_with_the_new_line(line, remedy):
     done = runner.invoke(app, line.split())
     (text,) = done.stderr.strip().splitlines()
     assert done.exit_code == 2 and text.startswith('world-model: ') and remedy in text
+
+
+@pytest.mark.parametrize(
+    ('device', 'told'),
+    [('gpu', 'expected auto, cpu, cuda or cuda:N'), ('cuda:99', 'cannot be used')],
+)
+def test_a_device_that_is_not_here_is_refused_before_any_work(device, told, tmp_path):
+    pytest.importorskip('torch')
+    pytest.importorskip('mujoco')
+    line = f'train-sim reacher --frames 9 --device {device} --out {tmp_path}/out'
+    done = runner.invoke(app, line.split())
+    (text,) = done.stderr.strip().splitlines()
+    assert done.exit_code == 1 and text.startswith('world-model: device') and told in text
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_trainer_on_a_device_that_is_not_here_ends_before_any_work(tmp_path):
+    """As a process: it lowers its own priority first."""
+    pytest.importorskip('torch')
+    line = f'train {tmp_path} --contract reacher --device cuda:99 --out {tmp_path}/out'
+    done = subprocess.run(
+        [sys.executable, '-m', 'world_model_ros.cli.main', *line.split()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert 'world-model: device cuda:99 cannot be used' in done.stderr.splitlines()[-1]
+    assert not (tmp_path / 'out').exists()

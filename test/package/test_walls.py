@@ -123,6 +123,48 @@ def test_nothing_outside_a_family_knows_it_by_name():
                     assert inside[:2] == ('families', family), (path, module)
 
 
+DEVICES = r'(cpu|cuda|mps|xpu|hip|xla|meta)(:\d+)?'
+
+
+def devices_named(source):
+    """Where a file says which processor computes, instead of asking a model or a batch."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.fullmatch(DEVICES, node.value):
+                yield f'line {node.lineno}: {node.value!r}'
+        elif isinstance(node, ast.Attribute) and re.fullmatch(DEVICES, node.attr):
+            yield f'line {node.lineno}: .{node.attr}'
+        elif isinstance(node, ast.Attribute) and node.attr in ('numpy', 'pin_memory'):
+            yield f'line {node.lineno}: .{node.attr}, for tensors of the CPU alone'
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == 'torch.autocast':
+            yield f'line {node.lineno}: torch.autocast'
+
+
+def test_one_file_alone_names_devices():
+    """`families/device.py` knows where a tensor may be and how its numbers get out of there."""
+    for path in FILES:
+        folder, *_, name = path.relative_to(PACKAGE).parts
+        if folder in ROOMS['torch'] and (folder, name) != ('families', 'device.py'):
+            assert list(devices_named(path.read_text())) == [], path
+
+
+@pytest.mark.parametrize(
+    'source',
+    [
+        "torch.zeros(3, device='cuda')",
+        "torch.device('cuda:1')",
+        "model.to('cpu')",
+        'model.cuda()',
+        'tensor.detach().cpu()',
+        'torch.cuda.synchronize()',
+        'tensor.numpy()',
+        'torch.autocast(kind, enabled=True)',
+    ],
+)
+def test_a_device_that_is_named_is_seen(source):
+    assert list(devices_named(source))
+
+
 def test_modules_outside_the_folders_need_neither_ros_nor_torch():
     for path in PACKAGE.glob('*.py'):
         roots = {

@@ -16,6 +16,7 @@ from pathlib import Path
 import recorded
 from shared_traces import shared_traces
 
+from world_model_ros.families.device import ON_CPU, Chosen
 from world_model_ros.training.core.service import Service
 from world_model_ros.training.core.settings import ServiceConfig
 from world_model_ros.training.core.trainer_state import Start
@@ -119,12 +120,14 @@ class Told:
         return [fields for fields in self.events if fields['event'] == event]
 
 
-def serve(place, out, learner_file, told: Told, config=QUIET, bundle=None) -> Service:
+def serve(
+    place, out, learner_file, told: Told, config=QUIET, bundle=None, chosen: Chosen = ON_CPU
+) -> Service:
     start = Start('file', learner_file) if learner_file else Start('scratch')
     recorded.keep_secret(out)
     service = Service(
         str(place), recorded.robot(), out, config, start, say=told.say, report=told.report,
-        sizes=recorded.SMALL, recipe=recorded.QUICK, bundle=bundle,
+        sizes=recorded.SMALL, recipe=recorded.QUICK, bundle=bundle, chosen=chosen,
     )  # fmt: skip
     service.publisher.traced = TRACED
     told.service = service

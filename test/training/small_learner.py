@@ -16,7 +16,8 @@ SMALL = DreamerConfig(
 def learner(**settings) -> Learner:
     torch.manual_seed(0)
     contract = load_contract(find_robot('reacher'))
-    config = LearnerConfig(batch=4, length=8, starts=16, horizon=3, bf16=False, **settings)
+    quick = {'batch': 4, 'length': 8, 'starts': 16, 'horizon': 3, 'bf16': False}
+    config = LearnerConfig(**{**quick, **settings})
     return Learner(Dreamer(contract, SMALL), config)
 
 

@@ -8,20 +8,14 @@ import pytest
 import torch
 from small_learner import batch, learner
 
-from world_model_ros.families.dreamer.algorithm import has_bf16
+from world_model_ros.families.device import CPU, has_bf16
 
 
-@pytest.mark.parametrize(
-    ('capabilities', 'bf16'),
-    [
-        ({'architecture': 'x86_64', 'avx2': True, 'avx512_bf16': False}, False),
-        ({'architecture': 'x86_64', 'avx512_f': True}, False),
-        ({'architecture': 'x86_64', 'avx512_bf16': True}, True),
-        ({'architecture': 'aarch64', 'bf16': True}, True),
-    ],
-)
-def test_pictures_are_learned_in_bf16_only_where_the_processor_has_it(capabilities, bf16):
-    assert has_bf16(capabilities) is bf16
+@pytest.mark.parametrize('asked', [None, False, True])
+def test_pictures_are_learned_in_bf16_where_the_processor_has_it_or_as_asked(asked):
+    it = learner(bf16=asked)
+    expected = has_bf16(CPU) if asked is None else asked
+    assert it.settings()['bf16'] is it.bf16 is expected
 
 
 def test_lambda_returns_match_a_hand_calculation():

@@ -1,70 +1,219 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A learner learns wherever its model is: on tensors that know their device and hold nothing.
+"""All of training on another device: no tensors of two devices meet, and it learns the same.
 
-torch's device `meta` needs no GPU, computes nothing, and raises where it meets another device.
+`elsewhere` is as strict as a GPU and computes on the CPU, so that results can be compared. Where
+there is a GPU all of this runs on it too; it draws other noise, so that less can be compared.
 """
 
-import contextlib
+from __future__ import annotations
 
+import copy
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
+pytest.importorskip('mujoco')
 
+import recorded
+from elsewhere import AWAY, away
+from served import QUIET, TICKS, Told, fill, serve
 from small_learner import SMALL, batch, learner
 
+from world_model_ros.bundle import check_bundle
+from world_model_ros.contract import load_contract
+from world_model_ros.experience import EpisodeReader, to_arrays
+from world_model_ros.families.device import CPU, Chosen, DeviceError, device_of
+from world_model_ros.families.dreamer.alignment import AlignConfig
 from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.dreamer.shift_fit import FitConfig
+from world_model_ros.families.dreamer.shift_search import SearchConfig, Windows
+from world_model_ros.training.core import checkpoint
+from world_model_ros.training.core.begin import placed
+from world_model_ros.training.core.collect import evaluate
+from world_model_ros.training.core.run import Run, RunConfig
+from world_model_ros.training.core.trainer_state import Start, TrainerState
+from world_model_ros.training.data.segments import learnable
+from world_model_ros.training.judge.gate import GateConfig, judge
+from world_model_ros.training.judge.strips import imagine_strip
 
-META = torch.device('meta')
+pytestmark = [
+    pytest.mark.usefixtures('one_thread'),
+    # It says that it is on `meta`, where a copy would do nothing.
+    pytest.mark.filterwarnings('ignore:.*copying from a non-meta parameter'),
+]
+TINY = Windows(2, 2)
+GPU = torch.device('cuda', 0)
+on_each_device = pytest.mark.parametrize(
+    'device',
+    [
+        pytest.param(AWAY, id='elsewhere'),
+        pytest.param(
+            GPU, id='gpu', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU')
+        ),
+    ],
+)
 
 
-@pytest.fixture
-def elsewhere(monkeypatch):
-    """The device `meta`: what is read of its tensors is 1; it has no mixed precision."""
-    monkeypatch.setattr(torch.Tensor, '__float__', lambda self: 1.0)
-    monkeypatch.setattr(torch.Tensor, '__bool__', lambda self: True)
-    monkeypatch.setattr(torch.Tensor, 'item', lambda self: 1.0)
-    asked = []
-
-    def autocast(device, *_, **__):
-        asked.append(device)
-        return contextlib.nullcontext()
-
-    monkeypatch.setattr(torch, 'autocast', autocast)
-    monkeypatch.setattr(torch, 'is_autocast_enabled', lambda device: device != 'meta')
-    return asked
+@pytest.fixture(autouse=True)
+def elsewhere():
+    with away():
+        yield
 
 
-def windows(device='cpu'):
-    return {name: rows.to(device) for name, rows in batch().items()}
+def updated(ours, updates=2):
+    """Figures of the last of some updates; noise is the same on every device."""
+    for seed in range(updates):
+        torch.manual_seed(seed)
+        figures = ours.update(batch())
+    return figures
 
 
+def test_the_device_of_these_tests_is_strict():
+    numbers = torch.ones(3).to(AWAY)
+    assert float((numbers * 2.0).sum()) == 6.0 and numbers.device == AWAY
+    with pytest.raises(RuntimeError, match='two devices meet'):
+        numbers + torch.ones(3)
+    with pytest.raises(RuntimeError):
+        numbers.numpy()
+
+
+@on_each_device
 @pytest.mark.parametrize('anchored', [False, True])
-def test_updates_meet_no_tensor_of_another_device(elsewhere, anchored):
-    with META:
-        ours = learner()
+def test_a_learner_learns_the_same_on_every_device(device, anchored):
+    here, there = learner(), learner()
+    there.to(device)
+    for one in (here, there):
+        one.normalise({'joints': batch()['obs_joints'].flatten(0, 1)})
         if anchored:
-            ours.anchor(Dreamer(ours.model.contract, SMALL))
+            torch.manual_seed(5)
+            one.anchor(Dreamer(one.model.contract, SMALL).to(one.device))
+    beliefs = there.observe_windows(batch())
+    assert beliefs.device == there.device == there.return_scale.device == device
+    near = (beliefs.to(CPU) - here.observe_windows(batch())).abs() < 1e-3
+    assert near.float().mean() > 0.95  # a latent that is a choice may fall to the other side
 
-    ours.update(windows())
-    ours.update(windows(META))
-    beliefs = ours.observe_windows(windows())
+    figures, expected = updated(there), updated(here)
 
-    assert beliefs.device == META and ours.device == META
-    assert ours.return_scale.device == META
-    assert {p.device for p in ours.average.parameters()} == {META}
-    assert set(elsewhere) == {'meta'}
+    assert figures.keys() == expected.keys() and np.isfinite(list(figures.values())).all()
+    if device == AWAY:
+        assert figures == pytest.approx(expected, rel=1e-5)
+    assert {p.device for p in there.average.parameters()} == {device}
 
 
-def test_a_learner_that_moves_keeps_what_it_has_learned():
-    ours = learner()
-    ours.update(windows())
-    before = ours.state_dict()
+@on_each_device
+def test_checkpoints_move_between_devices(device, tmp_path):
+    here, there = learner(), learner()
+    there.to(device)
+    updated(there)
+    checkpoint.save(tmp_path / 'there', there, {})
+    checkpoint.load(tmp_path / 'there', here)
+    kept = there.state_dict()
+    assert all(torch.equal(rows, kept[name]) for name, rows in here.state_dict().items())
 
-    ours.to(torch.device('cpu'))
+    figures = updated(here)
+    again = learner()
+    again.to(device)
+    checkpoint.load(tmp_path / 'there', again)
+    assert again.updates == 2 and again.device == device
+    gone_on = updated(again)
+    if device == AWAY:
+        assert gone_on == pytest.approx(figures, rel=1e-5)
 
-    after = ours.state_dict()
-    assert before.keys() == after.keys()
-    assert all(torch.equal(before[name], after[name]) for name in before)
-    ours.update(windows())
-    assert not torch.equal(before['model.gru.weight'], ours.state_dict()['model.gru.weight'])
+
+@on_each_device
+def test_a_run_in_simulation_lives_learns_and_scores_there(device, tmp_path):
+    contract = load_contract('cartpole')
+    config = RunConfig(
+        frames=400, lanes=2, decisions_per_update=20, prefill=60, episode_ticks=20,
+        evaluate_every=10**9, checkpoint_every_sec=1e9, threads=1,
+    )  # fmt: skip
+    here, there = (
+        Run(contract, tmp_path / str(at), config, SMALL, recorded.QUICK, chosen=Chosen(at))
+        for at in (CPU, device)
+    )
+    for run in (here, there):
+        torch.manual_seed(1)
+        run.go()
+        assert run.summary()['device'] == str(run.learner.device)
+        assert json.loads((run.folder / 'config.json').read_text())['device'] == str(
+            run.chosen.device
+        )
+    assert there.learner.device == device and there.learner.updates == here.learner.updates > 0
+    if device == AWAY:
+        theirs = there.learner.state_dict()
+        for name, rows in here.learner.state_dict().items():
+            torch.testing.assert_close(theirs[name], rows, rtol=1e-4, atol=1e-5)
+    here.learner.load_state_dict(there.learner.state_dict())
+    returns = [evaluate(run.learner.average, contract, [10_000]) for run in (here, there)]
+    assert returns[1] == pytest.approx(returns[0], rel=0.05)
+
+
+@on_each_device
+def test_a_model_is_judged_where_it_is(device, bags):
+    rows = learnable(to_arrays(EpisodeReader(bags[recorded.HELD_OUT]), recorded.robot()))
+    torch.manual_seed(0)
+    here = Dreamer(recorded.robot(), recorded.SMALL)
+    there = copy.deepcopy(here).to(device)
+
+    def figures(candidate, acting):
+        given = (recorded.robot(), [rows], 0.95, 1.0, 0, GateConfig())
+        return judge(candidate, acting, *given).figures
+
+    expected = figures(here, here)
+    assert figures(there, there) == pytest.approx(expected, rel=1e-2)
+    assert figures(there, here) == pytest.approx(expected, rel=1e-2)
+    for ours, theirs in zip(imagine_strip(here, rows), imagine_strip(there, rows), strict=True):
+        for name in ours:
+            np.testing.assert_allclose(
+                theirs[name], ours[name], atol=1.5 if name == 'camera' else 1e-2
+            )
+
+
+@on_each_device
+def test_the_service_aligns_learns_judges_and_publishes_there(
+    device, tmp_path, bags, store, learner_file
+):
+    fit = FitConfig(
+        turns=(0.0,), try_steps=1, tries=TINY, steps=2, best=TINY, motor_steps=2,
+        search=SearchConfig(judged=2),
+    )  # fmt: skip
+    align = AlignConfig(ticks=TICKS, fit=fit, batch=2, length=4, pictures=4, retrain_steps=2)
+    config = replace(
+        QUIET, align=align, publish_updates=5, poll_s=0.01, start_ticks=10,
+        gate=GateConfig(1, 1e3, 1e3, 1e3),
+    )  # fmt: skip
+    fill(store, bags, *recorded.TRAINED[:2], recorded.HELD_OUT)
+    told = Told(lambda service, status: status['published'] == 2)
+    service = serve(store.url, tmp_path / 'out', learner_file, told, config, Chosen(device))
+    service.run()
+    assert told.of('device') == [{'event': 'device', 'device': str(device)}]
+    assert told.statuses[-1]['device'] == str(device) and service.learner.device == device
+    assert device_of(service.state.acting()[0]) == device
+    assert check_bundle(tmp_path / 'out' / 'bundle', recorded.robot()) == []
+
+    state = TrainerState(
+        recorded.robot(), tmp_path / 'out', Start(), told.say, recipe=recorded.QUICK,
+        chosen=Chosen(device),
+    )  # fmt: skip
+    assert state.learner.device == device and state.learner.updates == service.learner.updates
+    state.go_back('a test')
+    assert state.learner.device == device
+
+
+@pytest.mark.parametrize('free', [True, False])
+def test_a_family_that_cannot_move_learns_on_the_cpu_or_is_refused(free):
+    algorithm = SimpleNamespace(family='toy')
+    assert placed(algorithm, Chosen(CPU)) == Chosen(CPU)
+    if free:
+        found = placed(algorithm, Chosen(torch.device('cuda', 0), free=True))
+        assert (
+            found.text == "cpu (family 'toy' learns on the CPU alone, its algorithm has no `to`)"
+        )
+        return
+    with pytest.raises(DeviceError, match=r"cuda:0 cannot be used: family 'toy'.*auto or cpu"):
+        placed(algorithm, Chosen(torch.device('cuda', 0)))

@@ -39,6 +39,13 @@ ProviderOption = Annotated[
         'GPU); auto is cuda where it works, else cpu.'
     ),
 ]
+LearnOnOption = Annotated[
+    str,
+    typer.Option(
+        help='Where it is learned: auto, cpu, cuda or cuda:N (cuda is untried on a GPU); auto is '
+        'cuda where it works, else cpu.'
+    ),
+]
 DeviceOption = Annotated[int, typer.Option(min=0, help='Number of the GPU.')]
 FallbackOption = Annotated[
     bool,

@@ -12,6 +12,7 @@ _HERE = 'world_model_ros.cli'
 
 VERBS = {
     'tick': Verb(f'{_HERE}.bench_tick', 'tick_command', 'One whole tick, against eager torch.'),
+    'update': Verb(f'{_HERE}.bench_update', 'update_command', 'Learning: updates per second.'),
     'run': Verb(f'{_HERE}.bench_run', 'run_command', 'All nodes together: late ticks, CPU.'),
     'record': Verb(f'{_HERE}.bench_record', 'record_command', 'The recorder under load.'),
     'circle': Verb(f'{_HERE}.bench_circle', 'circle_command', 'Adapting to a changed robot.'),

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 from world_model_ros.cli._arguments import (
     FamilyOption,
+    LearnOnOption,
     bundle_target,
     learnable,
     recorded_place,
@@ -95,6 +96,7 @@ def train_command(
         float | None, typer.Option(help='How much better a plan must be than the policy.')
     ] = None,
     seed: Annotated[int, typer.Option(help='Training seed (0-4).')] = 0,
+    device: LearnOnOption = 'auto',
     threads: Annotated[int, typer.Option(min=1, help='Torch threads.')] = 1,
     minutes: Annotated[float, typer.Option(min=0.0, help='Stop after so long; 0: never.')] = 0.0,
     idle: Annotated[bool, typer.Option('--idle', help='Use idle processor time only.')] = False,
@@ -116,6 +118,7 @@ def train_command(
 
     give_way(idle=idle)  # first: to import torch takes seconds
     from world_model_ros.cli._trainer_display import trainer_display
+    from world_model_ros.families.device import choose_device
     from world_model_ros.folder_lock import FolderInUse
     from world_model_ros.training.core.checkpoint import NOT_WRITTEN
     from world_model_ros.training.core.service import Service
@@ -153,6 +156,7 @@ def train_command(
                 say=display.event,
                 report=display.status,
                 bundle=bundle,
+                chosen=choose_device(device),
             )
         except (FolderInUse, ValueError, *NOT_WRITTEN) as error:
             display.close()  # the line below comes after the bar

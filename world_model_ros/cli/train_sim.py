@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from world_model_ros.cli._arguments import (
     FamilyOption,
+    LearnOnOption,
     bundle_target,
     has_body,
     learnable,
@@ -34,6 +35,7 @@ def train_sim_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help='Training seed (0-4).')] = 0,
+    device: LearnOnOption = 'auto',
     threads: Annotated[int, typer.Option(min=1, help='Torch threads.')] = 2,
     from_file: Annotated[
         Path | None, typer.Option('--from', help='learner.safetensors to go on from.')
@@ -60,6 +62,7 @@ def train_sim_command(
         raise typer.BadParameter('--randomize and --reality exclude each other')
     contract = learnable(robot)
     has_body(contract)
+    from world_model_ros.families.device import DeviceError, choose_device
     from world_model_ros.families.family_registry import FamilyError
     from world_model_ros.robots import BodyError, RealityError
     from world_model_ros.training.core.learner_file import LearnerFileError
@@ -87,14 +90,16 @@ def train_sim_command(
             threads=threads,
             decisions_per_update=decisions_per_update,
             family=family,
+            chosen=choose_device(device),
         )
-    except (BodyError, RealityError, FamilyError, LearnerFileError) as error:
+    except (BodyError, RealityError, FamilyError, LearnerFileError, DeviceError) as error:
         refuse(str(error))
     if frames == 0 and not run.learner.updates:
         refuse(
             f'{folder}: nothing was learned there; for an untrained bundle: world-model bundle '
             f'init {robot} --out {bundle}'
         )
+    typer.echo(f'device {run.chosen.text}', err=True)
     if plan or frames > 0:
         if frames < run.least_frames:
             refuse(

@@ -3,8 +3,8 @@
 """What planner, exporter, trainer and evaluation need of a family of world models; nothing more.
 
 A family is a `WorldModel`, the `Algorithm` that trains it and a `Family` that makes both. What
-only some can do is a small protocol of its own: `Decodes`, `Filters`, `Anchors`, `Imitates`,
-`Aligns`. Must not import planning, training or nodes.
+only some can do is a small protocol of its own: `Decodes`, `Filters`, `Moves`, `Timed`,
+`Anchors`, `Imitates`, `Aligns`. Must not import planning, training or nodes.
 """
 
 from __future__ import annotations
@@ -138,6 +138,9 @@ class FamilyModel(WorldModel, Protocol):
     def float(self) -> Self:
         """Turn all tensors into float32."""
 
+    def to(self, device: torch.device) -> Any:
+        """Move all tensors to a device."""
+
 
 @runtime_checkable
 class Algorithm(Protocol):
@@ -200,6 +203,29 @@ class Algorithm(Protocol):
 
     def shipped(self) -> dict[str, torch.Tensor]:
         """Return what travels beside a bundle; the tensors of ``average`` as ``model.NAME``."""
+
+
+@runtime_checkable
+class Moves(Protocol):
+    """An algorithm that can learn on another device than the CPU; see `families.device`.
+
+    All its tensors are there, also those of ``model``, ``average`` and ``return_scale``. Batches
+    and what it loads may come from any device; beliefs that it returns are on its own.
+    """
+
+    @property
+    def device(self) -> torch.device:
+        """Return where it learns."""
+
+    def to(self, device: torch.device) -> None:
+        """Go on learning on another device, with all that was learned."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """An algorithm that says which part of an update begins, for who measures the time."""
+
+    mark: Callable[[str], None]
 
 
 @runtime_checkable

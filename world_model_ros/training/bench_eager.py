@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract, parse_contract
+from world_model_ros.families.device import as_array
 from world_model_ros.families.family_registry import DEFAULT, find_family
 from world_model_ros.families.protocol import FamilyModel
 from world_model_ros.planning.mppi import PlanIteration, PlannerConfig
@@ -83,6 +84,6 @@ def make_eager(folder: str | Path, threads: int = 1) -> Eager:
             noise = torch.randn((config.batch_size, *shape), generator=generator)
             mean, std, best, *_ = iterate(state, mean, std, noise, previous, mask, low, high, safe)
         warm = best
-        return best.numpy()
+        return as_array(best)
 
     return plan

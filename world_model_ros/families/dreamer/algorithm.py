@@ -13,13 +13,14 @@ from __future__ import annotations
 import copy
 import functools
 import operator
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from world_model_ros.families.device import has_bf16, mixed_precision, moved
 from world_model_ros.families.dreamer.filtering import embed_windows, filter_windows
 from world_model_ros.families.dreamer.imitation import demonstration_loss, imitation_loss
 from world_model_ros.families.dreamer.net import Dreamer
@@ -63,12 +64,11 @@ class LearnerConfig:
     imitation: float = 0.1
     imitation_later: float = 0.02
     settle_updates: int = 1000
-    bf16: bool = field(default_factory=lambda: has_bf16(torch.cpu.get_capabilities()))
+    bf16: bool | None = None  # of the picture nets; None: where the device has it
 
 
-def has_bf16(capabilities: Mapping[str, Any]) -> bool:
-    """Whether a processor multiplies bf16 itself; emulated it is far slower than f32."""
-    return any(capabilities.get(name) for name in ('avx512_bf16', 'amx_bf16', 'bf16'))
+def _untimed(part: str) -> None:
+    """Nobody measures."""
 
 
 class Learner:
@@ -103,11 +103,13 @@ class Learner:
         self.return_scale = torch.tensor(1.0, device=self.device)
         self.teacher: Dreamer | None = None
         self.updates = 0
+        self.mark: Callable[[str], None] = _untimed
+        self._choose_precision()
 
     @property
     def device(self) -> torch.device:
         """Return where the model learns."""
-        return self.model.action_mid.device
+        return self.model.device
 
     def to(self, device: torch.device) -> None:
         """Go on learning on another device; windows may come from anywhere."""
@@ -117,9 +119,11 @@ class Learner:
         self.return_scale = self.return_scale.to(device)
         for optimiser in self.optimisers:
             optimiser.load_state_dict(optimiser.state_dict())  # moments follow the parameters
+        self._choose_precision()
 
-    def _here(self, batch: Batch) -> Batch:
-        return {name: rows.to(self.device) for name, rows in batch.items()}
+    def _choose_precision(self) -> None:
+        asked = self.config.bf16
+        self.bf16 = has_bf16(self.device) if asked is None else asked
 
     @property
     def batch_size(self) -> int:
@@ -133,11 +137,11 @@ class Learner:
 
     def settings(self) -> dict[str, Any]:
         """Return the recipe for records."""
-        return asdict(self.config)
+        return asdict(self.config) | {'bf16': self.bf16}
 
     def normalise(self, rows: Mapping[str, torch.Tensor]) -> None:
         """Take mean and scale of the joints, once and for all; angles that wrap need none."""
-        model = self.model
+        model, rows = self.model, moved(rows, self.device)
         for name in model.vectors:
             straight = rows[name][:, getattr(model, f'straight_{name}')]
             getattr(model, f'mean_{name}').copy_(straight.mean(0))
@@ -146,7 +150,7 @@ class Learner:
     @torch.no_grad()
     def observe_windows(self, batch: Batch) -> torch.Tensor:
         """Return the beliefs [B, T, D] of windows by the likeliest latents."""
-        batch = self._here(batch)
+        batch = moved(batch, self.device)
         embedded = embed_windows(self.model, batch)
         return filter_windows(self.model, batch, embedded, sampled=False).beliefs
 
@@ -164,16 +168,19 @@ class Learner:
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Take one gradient step on everything; return figures for the log."""
-        batch = self._here(batch)
+        self.mark('transfer')
+        batch = moved(batch, self.device)
+        self.mark('encode')
         warm = min(1.0, (self.updates + 1) / self.config.warmup_updates)
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]['lr'] = rate * warm
-        embedded = embed_windows(self.model, batch, self.config.bf16)
+        embedded = embed_windows(self.model, batch, self.bf16)
         beliefs, figures = self._learn_model(batch, embedded)
         if torch.isfinite(batch['reward']).any():
             figures |= self._learn_behaviour(beliefs, batch, embedded.detach())
         else:  # nothing says what is good but what was done
             figures |= self._imitate(beliefs, batch)
+        self.mark('average')
         with torch.no_grad():
             for slow, fast in zip(self.slow_value.parameters(), self.value_params, strict=True):
                 slow.lerp_(fast, self.config.slow_value)
@@ -208,7 +215,9 @@ class Learner:
         self, batch: Batch, embedded: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, float]]:
         c, model, params = self.config, self.model, self.model_params
+        self.mark('observe')
         filtered = filter_windows(model, batch, embedded)
+        self.mark('decode')
         dyn, rep = filtered.kl(c.free_nats)
         flat = filtered.beliefs.flatten(0, 1)
         losses = {'kl': c.dyn_scale * dyn + c.rep_scale * rep}
@@ -216,7 +225,7 @@ class Learner:
         picked = torch.randperm(count, device=flat.device)[: max(1, int(count * c.decode_share))]
         for name in model.pictures:
             target = batch[f'obs_{name}'].flatten(0, 1)[picked].permute(0, 3, 1, 2) / 255.0
-            with torch.autocast(flat.device.type, torch.bfloat16, enabled=c.bf16):
+            with mixed_precision(flat.device, self.bf16):
                 pixels = model.decoders[name](flat[picked])
             error = (pixels.float() - target).square().sum((1, 2, 3)).mean()
             losses[f'picture_{name}'] = c.picture_scale * error
@@ -232,8 +241,7 @@ class Learner:
         logits = model.continue_head(flat).squeeze(-1)
         losses['continue'] = F.binary_cross_entropy_with_logits(logits, alive)
         total = functools.reduce(operator.add, losses.values())
-        grads = torch.autograd.grad(total, params, allow_unused=True)
-        norm = self._step(self.optimisers[0], params, grads)
+        norm = self._step(self.optimisers[0], params, total)
         figures = {f'loss/{k}': float(v.detach()) for k, v in losses.items()}
         figures |= {'loss/dyn': float(dyn.detach()), 'grad/model': norm}
         return filtered.beliefs.detach(), figures
@@ -243,6 +251,7 @@ class Learner:
     def _learn_behaviour(
         self, beliefs: torch.Tensor, batch: Batch, embedded: torch.Tensor
     ) -> dict[str, float]:
+        self.mark('imagine')
         c, model = self.config, self.model
         flat = beliefs.flatten(0, 1)
         belief = flat[torch.randperm(flat.shape[0], device=flat.device)[: c.starts]]  # [M, D]
@@ -275,17 +284,16 @@ class Learner:
             figures['policy/from_teacher'] = float(away.detach())
             settled = self.updates >= c.settle_updates
             policy_loss = policy_loss + (c.imitation_later if settled else c.imitation) * away
-        grads = torch.autograd.grad(policy_loss, self.policy_params)
-        policy_norm = self._step(self.optimisers[2], self.policy_params, grads)
+        policy_norm = self._step(self.optimisers[2], self.policy_params, policy_loss)
 
+        self.mark('value')
         logits = model.value_head(imagined[:-1].detach())
         value_loss = (weight * model.two_hot.loss(logits, returns.detach())).mean()
         targets, mask = self._replay_returns(beliefs, batch)
         code = model.two_hot.loss(model.value_head(beliefs[:, :-1]), targets)
         replay_loss = (code * mask).sum() / mask.sum().clamp(min=1)
         loss = value_loss + c.replay_value_scale * replay_loss
-        grads = torch.autograd.grad(loss, self.value_params)
-        value_norm = self._step(self.optimisers[1], self.value_params, grads)
+        value_norm = self._step(self.optimisers[1], self.value_params, loss)
         return figures | {
             'loss/value': float(value_loss.detach()),
             'loss/replay_value': float(replay_loss.detach()),
@@ -339,8 +347,11 @@ class Learner:
         self,
         optimiser: torch.optim.Optimizer,
         params: list[torch.nn.Parameter],
-        grads: tuple[torch.Tensor | None, ...],
+        loss: torch.Tensor,
     ) -> float:
+        self.mark('backward')
+        grads = torch.autograd.grad(loss, params, allow_unused=True)
+        self.mark('optimise')
         for param, grad in zip(params, grads, strict=True):
             param.grad = grad
         norm = float(torch.nn.utils.clip_grad_norm_(params, self.config.clip))

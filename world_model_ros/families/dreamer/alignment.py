@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from world_model_ros.families.device import moved
 from world_model_ros.families.dreamer.camera import CameraShift
 from world_model_ros.families.dreamer.filtering import embed_windows, filter_windows
 from world_model_ros.families.dreamer.net import Dreamer
@@ -62,6 +63,7 @@ def align(
         say: receives ``camera_shifted``, ``camera_unchanged`` or ``camera_not_understood``, then
             ``motors_shifted`` or ``motors_unchanged``.
     """
+    robot, known = _drawn_on(model.device, robot, known)
     frozen = copy.deepcopy(model).requires_grad_(False).eval()
     found, understood = yield from find_shifts(frozen, robot, config.fit, say)
     found.motors.fold_into(model)
@@ -87,6 +89,18 @@ def align(
     return understood
 
 
+def _drawn_on(
+    device: torch.device, robot: Draw, known: Callable[[int], Batch | None]
+) -> tuple[Draw, Callable[[int], Batch | None]]:
+    """Return the two with what they draw on a device."""
+
+    def known_there(pictures: int) -> Batch | None:
+        batch = known(pictures)
+        return None if batch is None else moved(batch, device)
+
+    return lambda windows, length: moved(robot(windows, length), device), known_there
+
+
 def _encoder_loss(
     model: Dreamer,
     teacher: Dreamer,
@@ -96,7 +110,7 @@ def _encoder_loss(
 ) -> torch.Tensor:
     """Return how far the encoders are from the teacher's, in shares of its variance, []."""
     stand_ins = known(len(recorded['reward']))
-    total = torch.zeros(())
+    total = torch.zeros((), device=model.device)
     for name, shift in shifts.items():
         now = as_floats(recorded[f'obs_{name}'].flatten(0, 1))
         with torch.no_grad():
@@ -125,8 +139,10 @@ def _decoder_loss(
         undone = {name: as_bytes(shifts[name].undo(now[name])) for name in shifts}
         embedded = embed_windows(teacher, windows, pictures=undone)
         beliefs = filter_windows(teacher, windows, embedded).beliefs.flatten(0, 1)
-    picked = torch.randperm(len(beliefs))[: max(1, int(len(beliefs) * share))]
-    total = torch.zeros(())
+    picked = torch.randperm(len(beliefs), device=beliefs.device)[
+        : max(1, int(len(beliefs) * share))
+    ]
+    total = torch.zeros((), device=model.device)
     for name in shifts:
         pixels = model.decoders[name](beliefs[picked])
         total = total + (pixels - now[name][picked]).square().sum((1, 2, 3)).mean()

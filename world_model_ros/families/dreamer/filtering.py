@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from world_model_ros.families.device import mixed_precision
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.families.protocol import Batch
 
@@ -43,7 +44,7 @@ def embed_windows(
     """
     flat = {s.name: batch[f'obs_{s.name}'].flatten(0, 1) for s in model.contract.streams}
     flat |= pictures or {}
-    with torch.autocast(model.action_mid.device.type, torch.bfloat16, enabled=bf16):
+    with mixed_precision(model.device, bf16):
         embedded = model.embed(flat, batch['ages'].flatten(0, 1))
     return embedded.float().unflatten(0, batch['reward'].shape)
 

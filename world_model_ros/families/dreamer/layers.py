@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from world_model_ros.contract.shapes import patch_edge
+from world_model_ros.families.device import product_dtype
 
 # Symlog range and bins of the two-hot code: spacing 0.2, so +-2980 in plain units.
 TWO_HOT_LIMIT = 8.0
@@ -85,8 +86,7 @@ class PictureEncoder(nn.Module):
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         """Map uint8 [B, h, w, 3] to [B, out]."""
         # bf16 holds 0..255 exactly; scaling the weights is cheaper than scaling the pixels.
-        fast = torch.is_autocast_enabled(picture.device.type)
-        x = picture.permute(0, 3, 1, 2).to(torch.bfloat16 if fast else torch.float32)
+        x = picture.permute(0, 3, 1, 2).to(product_dtype(picture.device))
         weight = self.stem.weight * (1.0 / 255.0)
         x = F.conv2d(x, weight, self.stem.bias, self.stem.stride)
         x = F.silu(x)  # [B, c0, 4 rows, 4 columns] of the last grid: 16 x 16 for a square

@@ -103,6 +103,11 @@ class Dreamer(nn.Module):
         self.value_head = MLP(self.belief_dim, c.head, bins, zero=True)
         self.policy_head = MLP(self.belief_dim, c.head, 2 * self.action_dim, zero=True)
 
+    @property
+    def device(self) -> torch.device:
+        """Return where it is."""
+        return self.action_mid.device
+
     def filter_nets(self) -> list[nn.Module]:
         """Return the nets that make a belief of what is observed and done: all of ``observe``."""
         nets = [*self.encoders.values(), self.age_encoder, self.gru_in, self.gru, self.gru_norm]
@@ -113,7 +118,7 @@ class Dreamer(nn.Module):
 
     def initial(self, batch: int) -> torch.Tensor:
         """Return the belief before anything was seen: zeros, [batch, D]."""
-        return torch.zeros(batch, self.belief_dim, device=self.action_mid.device)
+        return torch.zeros(batch, self.belief_dim, device=self.device)
 
     def normalise_action(self, action: torch.Tensor) -> torch.Tensor:
         """Map SI units to the box [-1, 1]."""

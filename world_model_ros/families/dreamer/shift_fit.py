@@ -56,7 +56,7 @@ def find_shifts(
     understood = True
     for name in model.pictures:
         understood = (yield from _find_camera(search, name, config, found, say)) and understood
-    motors = MotorGains(model.contract)
+    motors = search.motors()
     if understood and motors.known:
         motors = yield from _find_motors(search, config, found, say)
     return Guess(motors.requires_grad_(False), found), understood
@@ -70,16 +70,15 @@ def _find_camera(
     say: Callable[..., None],
 ) -> Generator[str, None, bool]:
     """Put the shift of one camera into ``found`` if it changed; return if it is explained."""
-    contract = search.model.contract
-    unmoved = CameraShift().requires_grad_(False)
-    none = Guess(MotorGains(contract), {**found, name: unmoved})
+    unmoved = search.camera().requires_grad_(False)
+    none = Guess(search.motors(), {**found, name: unmoved})
     # What motors alone explain is no shift of a camera.
     yield from _descend(
         search, none, config.try_steps, config.tries, 'estimating the camera shift'
     )
     best, least = none, math.inf
     for turn in config.turns:
-        guess = Guess(MotorGains(contract), {**found, name: CameraShift(turn)})
+        guess = Guess(search.motors(), {**found, name: search.camera(turn)})
         yield from _descend(
             search, guess, config.try_steps, config.tries, 'estimating the camera shift'
         )
@@ -110,8 +109,8 @@ def _find_motors(
     say: Callable[..., None],
 ) -> Generator[str, None, MotorGains]:
     """Return the gains behind the cameras that were ``found``; all 1 where hardly any changed."""
-    as_they_were = MotorGains(search.model.contract)
-    guess = Guess(MotorGains(search.model.contract), found)
+    as_they_were = search.motors()
+    guess = Guess(search.motors(), found)
     yield from _descend(search, guess, config.motor_steps, config.best, 'finding the motors')
     before, after = search.errors([Guess(as_they_were, found), guess], config.best)
     gains = guess.motors.gains().tolist()

@@ -62,6 +62,14 @@ class ShiftSearch:
     def __init__(self, model: Dreamer, draw: Draw, config: SearchConfig) -> None:
         self.model, self.draw, self.config = model, draw, config
 
+    def camera(self, turn: float = 0.0) -> CameraShift:
+        """Return a camera that may have moved, where the model is."""
+        return CameraShift(turn).to(self.model.device)
+
+    def motors(self) -> MotorGains:
+        """Return motors that may have changed, where the model is."""
+        return MotorGains(self.model.contract).to(self.model.device)
+
     def descend(self, guess: Guess, steps: int, size: Windows) -> Iterator[None]:
         """Better ``guess`` in place; yields after each step."""
         cameras, motors = guess.free()
@@ -107,7 +115,7 @@ class ShiftSearch:
     def errors(self, guesses: list[Guess], size: Windows) -> list[float]:
         """Return the surprise of each guess, all against the same windows."""
         drawn = [self.draw(size.count, size.ticks) for _ in range(self.config.judged)]
-        every = {name: CameraShift() for name in self.model.pictures}
+        every = {name: self.camera() for name in self.model.pictures}
         full = [Guess(g.motors, every | dict(g.cameras)) for g in guesses]
         return [sum(float(self.surprise(g, b)) for b in drawn) / len(drawn) for g in full]
 
@@ -119,8 +127,9 @@ class ShiftSearch:
         """
         batch = self.draw(self.config.judged * size.count // 2, 2 * size.ticks)
         beliefs = self._filter(guess, batch, 0.0).beliefs
-        shift = guess.cameras.get(name) or CameraShift()
-        late = torch.arange(2 * size.ticks).repeat(len(beliefs)) >= size.ticks
+        shift = guess.cameras.get(name) or self.camera()
+        ticks = torch.arange(2 * size.ticks, device=beliefs.device)
+        late = ticks.repeat(len(beliefs)) >= size.ticks
         now = as_floats(batch[f'obs_{name}'].flatten(0, 1)[late])
         straight, seen = shift.straighten(now)
         painted = shift.tint(self.model.decoders[name](beliefs.flatten(0, 1)[late]))

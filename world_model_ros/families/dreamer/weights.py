@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from world_model_ros.families.device import CPU
+
 if TYPE_CHECKING:
     from world_model_ros.families.dreamer.algorithm import Learner
 
@@ -60,7 +62,7 @@ def restore_learner(learner: Learner, tensors: Mapping[str, torch.Tensor]) -> No
 
 def _kept(tensor: torch.Tensor) -> torch.Tensor:
     """Return a copy on the CPU: files move between devices."""
-    return tensor.detach().to('cpu', copy=True).contiguous()
+    return tensor.detach().to(CPU, copy=True).contiguous()
 
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

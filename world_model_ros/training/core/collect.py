@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from world_model_ros.contract import Contract
+from world_model_ros.families.device import as_array, tensor_on
 from world_model_ros.families.protocol import FamilyModel
 from world_model_ros.robots import NOMINAL, Reality, make_env
 from world_model_ros.robots.env import Env, Step
@@ -90,11 +91,12 @@ class Lanes:
         else:
             if self.belief is None:
                 self.belief = model.initial(len(self.envs))
-            self.belief, mean, std = decide(model, self.belief, self.steps)
+            self.belief, *action = decide(model, self.belief, self.steps)
+            mean, std = (torch.from_numpy(as_array(part)) for part in action)
             std = torch.maximum(std, self.least_std)
         if explore:
             mean = mean + std * self.noise
-        actions = np.clip(mean.numpy(), low, high)
+        actions = np.clip(as_array(mean), low, high)
         for lane, env in enumerate(self.envs):
             self.left[lane] -= 1
             if self.left[lane] <= 0 or self.steps[lane].terminal or self.steps[lane].truncated:
@@ -107,18 +109,21 @@ class Lanes:
 def decide(
     model: FamilyModel, belief: torch.Tensor, steps: Iterable
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return new beliefs [B, D] and the policy's mean and std [B, A] one offset ahead."""
-    steps = list(steps)
+    """Return new beliefs [B, D] and the policy's mean and std [B, A] one offset ahead.
+
+    They are on the device of the beliefs, which is the model's.
+    """
+    steps, device = list(steps), belief.device
     observation = {
-        s.name: torch.from_numpy(np.stack([step.arrays[s.name] for step in steps]))
+        s.name: tensor_on(device, np.stack([step.arrays[s.name] for step in steps]))
         for s in model.contract.streams
     }
-    ages = torch.from_numpy(np.stack([step.ages for step in steps]))
-    sent = torch.from_numpy(np.stack([step.action_sent for step in steps]).astype(np.float32))
-    first = torch.tensor([[float(step.is_first)] for step in steps])
+    ages = tensor_on(device, np.stack([step.ages for step in steps]))
+    sent = tensor_on(device, np.stack([step.action_sent for step in steps]).astype(np.float32))
+    first = torch.tensor([[float(step.is_first)] for step in steps], device=device)
     belief, _ = model.observe(belief, sent, observation, ages, first)
     ahead = belief
-    pending = torch.from_numpy(np.stack([step.pending for step in steps]).astype(np.float32))
+    pending = tensor_on(device, np.stack([step.pending for step in steps]).astype(np.float32))
     for k in range(model.contract.offset_ticks):
         ahead = model.imagine(ahead, pending[:, k])
     mean, std = model.policy(ahead)
@@ -136,9 +141,10 @@ def evaluate(
     returns = np.zeros(len(envs))
     while not all(step.truncated or step.terminal for step in steps):
         belief, mean, _ = decide(model, belief, steps)
+        actions = as_array(mean)
         for i, env in enumerate(envs):
             if not (steps[i].truncated or steps[i].terminal):
-                steps[i] = env.step(mean[i].numpy())
+                steps[i] = env.step(actions[i])
                 returns[i] += steps[i].reward
     for env in envs:
         env.close()

@@ -20,11 +20,12 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from world_model_ros.contract import Contract
+from world_model_ros.families.device import ON_CPU, Chosen
 from world_model_ros.families.family_registry import DEFAULT, find_family
 from world_model_ros.families.protocol import Batch, FamilyModel
 from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training.core import checkpoint
-from world_model_ros.training.core.begin import family_of, new_algorithm
+from world_model_ros.training.core.begin import family_of, new_algorithm, placed
 from world_model_ros.training.core.collect import Lanes, evaluate
 from world_model_ros.training.core.learner_file import Shipped
 from world_model_ros.training.data.replay import Replay
@@ -54,7 +55,8 @@ class Run:
     """One run folder: replay, checkpoint, curve.csv, TensorBoard events.
 
     ``realities`` draws the body of each simulated episode, ``scored_in`` is the one of the curve;
-    ``start`` gives the first weights, and then the policy acts from the first decision on.
+    ``start`` gives the first weights, and then the policy acts from the first decision on;
+    ``chosen`` is the device.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Run:
         scored_in: Reality = NOMINAL,
         start: Shipped | None = None,
         family: str | None = None,
+        chosen: Chosen = ON_CPU,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -82,6 +85,7 @@ class Run:
             self.family = find_family(asked or DEFAULT) if start is None else start.family
         sizes = model_config if start is None else start.model
         self.learner = new_algorithm(self.family, contract, sizes, learner_config)
+        self.chosen = placed(self.learner, chosen)
         decisions = config.frames // contract.frames_per_tick
         self.total_decisions = max(decisions, config.prefill)
         capacity = -(-self.total_decisions // config.lanes) + 1
@@ -126,6 +130,7 @@ class Run:
         meta = {
             'run': asdict(self.config),
             'family': self.family.name,
+            'device': self.chosen.text,
             'learner': self.learner.settings(),
             'model': self.family.config_to_json(self.model.config),
             'scored_in': asdict(self.scored_in),
@@ -204,6 +209,7 @@ class Run:
         return {
             'robot': self.contract.name,
             'seed': self.config.seed,
+            'device': str(self.chosen.device),
             'frames': self.frames,
             'decisions': self.decisions,
             'updates': self.learner.updates,

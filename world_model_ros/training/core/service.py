@@ -21,6 +21,7 @@ import torch
 
 from world_model_ros.bundle import BundleError
 from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.families.device import ON_CPU, Chosen
 from world_model_ros.families.family_registry import FAMILIES
 from world_model_ros.families.protocol import Algorithm
 from world_model_ros.folder_lock import hold
@@ -60,6 +61,7 @@ class Service:
 
     ``place`` is a store, or a folder of episodes: then releases go to a store in the own folder.
     The newest bundle lies in ``bundle``, in the own folder unless another is given.
+    ``chosen`` is the device that learns.
 
     Raises:
         StoreUrlError: the URL names no store.
@@ -80,6 +82,7 @@ class Service:
         sizes: Any = None,
         recipe: Any = None,
         bundle: Path | None = None,
+        chosen: Chosen = ON_CPU,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
@@ -107,7 +110,9 @@ class Service:
             recipe,
             config.policy_margin,
             config.family,
+            chosen,
         )
+        say('device', device=self.state.chosen.text)
         self.ingest = Ingest(
             contract,
             self.folder,

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from world_model_ros.contract import Contract
+from world_model_ros.families.device import ON_CPU, Chosen
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.robots import Reality, load_ranges, load_reality, sample_reality
 from world_model_ros.training.core.learner_file import LearnerFileError, Shipped, read_shipped
@@ -75,6 +76,7 @@ def open_run(
     threads: int,
     decisions_per_update: float,
     family: str | None = None,
+    chosen: Chosen = ON_CPU,
 ) -> Run:
     """Make a run, or go on with the one that lies in `folder`.
 
@@ -85,6 +87,7 @@ def open_run(
         FamilyError: the family is not there, does not serve this robot, or is another one than
             that of the run gone on from.
         LearnerFileError: the weights gone on from are of another family.
+        DeviceError: the family cannot learn on the device.
     """
     if source.start is not None and family not in (None, source.start.family.name):
         raise LearnerFileError(
@@ -107,6 +110,7 @@ def open_run(
         scored_in=source.body,
         start=source.start,
         family=family,
+        chosen=chosen,
     )
 
 
@@ -136,6 +140,7 @@ def expected(run: Run) -> dict[str, Any]:
         'updates': int(updates),
         'decision_ms': round(live * 1e3, 2),
         'update_ms': round(update * 1e3, 1),
+        'device': str(run.chosen.device),
         'hours': round((todo * live + updates * update) / 3600, 2),
         'parameters': sum(p.numel() for p in run.model.parameters()),
     }

@@ -18,11 +18,12 @@ from safetensors import SafetensorError
 
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.durable import write_atomic
+from world_model_ros.families.device import ON_CPU, Chosen, device_of
 from world_model_ros.families.family_registry import DEFAULT, find_family
 from world_model_ros.families.protocol import Algorithm, Aligns, Anchors, FamilyModel
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.training.core import checkpoint
-from world_model_ros.training.core.begin import family_of, new_algorithm
+from world_model_ros.training.core.begin import family_of, new_algorithm, placed
 from world_model_ros.training.core.learner_file import (
     LearnerFileError,
     Shipped,
@@ -55,6 +56,7 @@ class TrainerState:
 
     Raises:
         LearnerFileError: the file to start from cannot serve this contract.
+        DeviceError: the family cannot learn on the device.
         ValueError: the folder is of another interface or version, or damaged.
     """
 
@@ -68,9 +70,11 @@ class TrainerState:
         recipe: Any = None,
         policy_margin: float | None = None,
         family: str | None = None,
+        chosen: Chosen = ON_CPU,
     ) -> None:
         self.contract, self.folder, self.say = contract, folder, say
         self.recipe, self.policy_margin = recipe, policy_margin
+        self.chosen = chosen
         self.normalised = self.unaligned = self.align_again = self.anchored = False
         self.aligned_at = 0  # ticks of the robot that were written by then
         self.counters = {'bad_updates': 0, 'rollbacks': 0, 'published': 0, 'refused': 0}
@@ -128,7 +132,9 @@ class TrainerState:
         return replace(planner, policy_margin=self.policy_margin)
 
     def _build(self, sizes: Any) -> Algorithm:
-        return new_algorithm(self.family, self.contract, sizes, self.recipe)
+        algorithm = new_algorithm(self.family, self.contract, sizes, self.recipe)
+        self.chosen = placed(algorithm, self.chosen)
+        return algorithm
 
     def _resume(self, found: Path, family: str | None) -> None:
         state = checkpoint.read_state(found)
@@ -156,6 +162,7 @@ class TrainerState:
         if anchored and isinstance(self.learner, Anchors):
             if teacher is None:
                 teacher = read_shipped(self.folder / TEACHER, self.contract).build(self.contract)
+                teacher.to(device_of(self.learner.model))
             self.learner.anchor(teacher)
         state = checkpoint.load(found, self.learner)
         self.normalised = bool(state['normalised'])
@@ -232,10 +239,12 @@ class TrainerState:
         if not path.exists():
             return None
         try:
-            return read_shipped(path, self.contract).build(self.contract)
+            model = read_shipped(path, self.contract).build(self.contract)
         except LearnerFileError as error:
             self.say('learner_file_unreadable', reason=str(error))
             return None
+        model.to(device_of(self.learner.model))
+        return model
 
     def aligned(self, model: FamilyModel, understood: bool, ticks: int) -> None:
         """Go on from aligned weights; where they understand pictures, hold on to what they do.

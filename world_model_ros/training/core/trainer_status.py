@@ -28,6 +28,7 @@ def status_of(service: Service) -> dict[str, Any]:
         'format': STATUS_FORMAT,
         'contract': service.contract.name,
         'family': learner.family,
+        'device': str(service.state.chosen.device),
         'interface_hash': service.interface,
         'time_ns': time.time_ns(),
         'phase': service.activity.phase.value,

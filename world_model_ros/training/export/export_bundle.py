@@ -25,6 +25,7 @@ import torch
 from world_model_ros.bundle import BundleError, check_bundle, write_golden, write_manifest
 from world_model_ros.bundle.format_names import OWN_FILES
 from world_model_ros.contract import Contract, interface_hash
+from world_model_ros.families.device import CPU, as_array
 from world_model_ros.families.family_registry import find_family
 from world_model_ros.families.protocol import Algorithm, FamilyModel, Filters
 from world_model_ros.own_folder import check_own, remove_own
@@ -59,7 +60,9 @@ def export_bundle(
     """
     folder = Path(folder)
     check_own(folder, OWN_FILES)
+    # Graphs and golden vectors do not hang on where it was learned.
     model = copy.deepcopy(learner.average).float().eval().requires_grad_(False)
+    model.to(CPU)
     contract: Contract = model.contract
     planner = planner or PlannerConfig(gamma=learner.discount)
     scale = float(learner.return_scale.clamp(min=1.0))
@@ -75,7 +78,7 @@ def export_bundle(
             shared.move_out(proto)
             onnx.save(proto, temporary / f'{name}.onnx')
         (temporary / WEIGHTS).write_bytes(shared.content)
-        np.save(temporary / 'initial_belief.npy', model.initial(1).numpy())
+        np.save(temporary / 'initial_belief.npy', as_array(model.initial(1)))
         cases, left_out = golden_cases(graphs, contract, model)
     write_golden(temporary, cases)
     full = {
@@ -124,7 +127,7 @@ def filter_hash(model: FamilyModel) -> str:
     shape = f'{interface_hash(model.contract)} {model.config}'
     digest = hashlib.sha256(shape.encode())
     for tensor in tensors:
-        digest.update(tensor.detach().contiguous().numpy().tobytes())
+        digest.update(as_array(tensor).tobytes())
     return digest.hexdigest()
 
 

@@ -13,6 +13,7 @@ import torch
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.schema import Stream
+from world_model_ros.families.device import as_array
 from world_model_ros.families.protocol import WorldModel
 from world_model_ros.planning.mppi import PlanIteration
 from world_model_ros.training.export.graph_modules import Graph
@@ -104,7 +105,7 @@ def _plan_inputs(
 
 
 def _stack(tensors: list[torch.Tensor]) -> np.ndarray:
-    return torch.stack(tensors).numpy()
+    return as_array(torch.stack(tensors))
 
 
 def _observation(stream: Stream, generator: torch.Generator) -> torch.Tensor:

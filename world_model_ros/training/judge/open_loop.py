@@ -17,6 +17,7 @@ import torch
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
+from world_model_ros.families.device import as_array, tensor_on
 from world_model_ros.families.protocol import Decodes, WorldModel
 from world_model_ros.training.data.segments import Rows, split
 
@@ -39,7 +40,7 @@ class Piece:
     """A piece of a recording and the beliefs that a model had in it."""
 
     rows: Rows  # T ticks
-    beliefs: torch.Tensor  # [T, D]
+    beliefs: torch.Tensor  # [T, D], where the model is
     surprise: torch.Tensor  # [T], nats
 
 
@@ -67,17 +68,17 @@ def _groups(sizes: list[int]) -> list[list[int]]:
 def _filtered(model: WorldModel, pieces: list[Rows]) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Return beliefs [T, D] and surprise [T] in each piece; all are padded to the longest."""
     sizes = [len(piece['reward']) for piece in pieces]
+    belief = model.initial(len(pieces))
     rows = {
-        key: torch.from_numpy(_padded([piece[key] for piece in pieces], max(sizes)))
+        key: tensor_on(belief.device, _padded([piece[key] for piece in pieces], max(sizes)))
         for key in pieces[0]
         if key not in ('reward', 'terminal', 'is_first')
     }
-    belief = model.initial(len(pieces))
     beliefs, surprises = [], []
     streams = [key[4:] for key in rows if key.startswith('obs_')]
     for t in range(max(sizes)):
         seen = {name: rows[f'obs_{name}'][:, t] for name in streams}
-        first = torch.full((len(pieces), 1), float(t == 0))
+        first = torch.full((len(pieces), 1), float(t == 0), device=belief.device)
         sent, ages = rows['action_sent'][:, t], rows['ages'][:, t]
         belief, surprise = model.observe(belief, sent, seen, ages, first)
         beliefs.append(belief)
@@ -96,7 +97,7 @@ def surprise_limit(pieces: list[Piece]) -> float:
         for piece in pieces
         if len(piece.surprise) > SURPRISE_TICKS
     ]
-    found = torch.cat(means).numpy() if means else np.zeros(0)
+    found = as_array(torch.cat(means)) if means else np.zeros(0)
     if len(found) < LEAST_MEANS:
         return math.nan
     return SURPRISE_MARGIN * float(np.quantile(found, SURPRISE_SHARE))
@@ -121,12 +122,12 @@ def open_loop_figures(
     out: Figures = {}
     for step in range(1, max(HORIZONS) + 1):
         action = np.stack([pieces[p].rows['action_sent'][s + step] for p, s in places])
-        before, sent = belief, torch.from_numpy(action)
+        before, sent = belief, tensor_on(belief.device, action)
         belief = model.imagine(before, sent)
         if step in HORIZONS:
             drawn = model.decode(belief) if isinstance(model, Decodes) else {}
-            predicted = {k: v.numpy() for k, v in drawn.items()}
-            predicted['reward'] = model.outcomes(before, sent, belief)[0].numpy()
+            predicted = {k: as_array(v) for k, v in drawn.items()}
+            predicted['reward'] = as_array(model.outcomes(before, sent, belief)[0])
             last = {name: _rows(pieces, places, name, 0) for name in _names(contract)}
             came = {name: _rows(pieces, places, name, step) for name in _names(contract)}
             known = np.isfinite(last['reward']) & np.isfinite(came['reward'])
@@ -150,11 +151,11 @@ def calibration_figures(
     predicted_r, came_r, predicted_v, came_v = [], [], [], []
     for piece in pieces:
         reward = piece.rows['reward']
-        value = model.value(piece.beliefs).numpy()
+        value = as_array(model.value(piece.beliefs))
         known = np.isfinite(reward)
         before = torch.cat([model.initial(1), piece.beliefs[:-1]])
-        sent = torch.from_numpy(piece.rows['action_sent'])
-        predicted_r.append(model.outcomes(before, sent, piece.beliefs)[0].numpy()[known])
+        sent = tensor_on(before.device, piece.rows['action_sent'])
+        predicted_r.append(as_array(model.outcomes(before, sent, piece.beliefs)[0])[known])
         came_r.append(reward[known])
         returns = discounted(reward, piece.rows['terminal'], value, discount)
         predicted_v.append(value[:-1][known[1:]])

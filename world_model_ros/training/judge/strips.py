@@ -17,6 +17,7 @@ import torch
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.schema import Stream
+from world_model_ros.families.device import as_array, tensor_on
 from world_model_ros.families.protocol import DecodingWorldModel, WorldModel
 from world_model_ros.training.data.segments import Rows
 from world_model_ros.training.judge.open_loop import believe
@@ -40,9 +41,10 @@ def imagine_strip(model: DecodingWorldModel, rows: Rows) -> tuple[Rows, Rows] | 
     here = slice(at, at + CONTEXT + OPEN_LOOP)
     beliefs = [piece.beliefs[at + k : at + k + 1] for k in range(CONTEXT)]
     for k in range(CONTEXT, CONTEXT + OPEN_LOOP):
-        action = torch.from_numpy(piece.rows['action_sent'][at + k : at + k + 1])
+        sent = piece.rows['action_sent'][at + k : at + k + 1]
+        action = tensor_on(piece.beliefs.device, sent)
         beliefs.append(model.imagine(beliefs[-1], action))
-    predicted = {k: v.numpy() for k, v in model.decode(torch.cat(beliefs)).items()}
+    predicted = {k: as_array(v) for k, v in model.decode(torch.cat(beliefs)).items()}
     return {name: piece.rows[f'obs_{name}'][here] for name in predicted}, predicted
 
 

@@ -9,7 +9,14 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from world_model_ros.training.core.device import DeviceError, choose_device, has_bf16
+from world_model_ros.families.device import (
+    DeviceError,
+    choose_device,
+    described,
+    has_bf16,
+    mixed_precision,
+    product_dtype,
+)
 
 
 def machine(cuda='12.8', count=1, error='', bf16=True, flags=()):
@@ -28,6 +35,7 @@ def machine(cuda='12.8', count=1, error='', bf16=True, flags=()):
             is_available=lambda: count > 0,
             is_bf16_supported=lambda including_emulation: bf16,
             device=lambda device: contextlib.nullcontext(),
+            get_device_name=lambda device: 'NVIDIA A2',
         ),
         cpu=SimpleNamespace(get_capabilities=lambda: dict.fromkeys(flags, True)),
         ones=ones,
@@ -66,8 +74,31 @@ def test_what_cannot_be_used_is_refused_in_one_line(asked, using, words):
     assert words in str(caught.value) and '\n' not in str(caught.value)
 
 
-def test_mixed_precision_follows_the_device():
-    assert has_bf16(torch.device('cuda'), machine())
-    assert not has_bf16(torch.device('cuda'), machine(bf16=False, flags=('avx512_bf16',)))
-    assert has_bf16(torch.device('cpu'), machine(bf16=False, flags=('amx_bf16',)))
-    assert not has_bf16(torch.device('cpu'), machine())
+@pytest.mark.parametrize(
+    'device, using, bf16',
+    [
+        ('cuda', machine(), True),
+        ('cuda', machine(bf16=False, flags=('avx512_bf16',)), False),
+        ('cpu', machine(bf16=False, flags=('amx_bf16',)), True),
+        ('cpu', machine(flags=('avx512_bf16',)), True),
+        ('cpu', machine(flags=('bf16',)), True),  # of ARM
+        ('cpu', machine(flags=('avx2', 'avx512f')), False),
+        ('meta', machine(flags=('avx512_bf16',)), False),
+    ],
+)
+def test_bf16_is_used_where_the_device_multiplies_it_itself(device, using, bf16):
+    assert has_bf16(torch.device(device), using) is bf16
+
+
+def test_products_are_in_bf16_inside_mixed_precision_alone():
+    cpu, none = torch.device('cpu'), torch.device('meta')
+    with mixed_precision(cpu, True):
+        assert product_dtype(cpu) == torch.bfloat16
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    with mixed_precision(cpu, False), mixed_precision(none, False):
+        assert product_dtype(cpu) == product_dtype(none) == torch.float32
+
+
+def test_records_name_the_hardware():
+    assert described(torch.device('cuda', 0), machine()) == 'cuda:0 (NVIDIA A2)'
+    assert described(torch.device('cpu'), machine()) == 'cpu'
