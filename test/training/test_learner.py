@@ -62,8 +62,7 @@ def test_two_state_chain_reaches_its_known_value():
     for _ in range(400):
         targets, mask = it._replay_returns(beliefs, data)
         code = it.model.two_hot.loss(it.model.value_head(beliefs[:, :-1]), targets)
-        grads = torch.autograd.grad((code * mask).mean(), it.value_params)
-        it._step(optimiser, it.value_params, grads)
+        it._step(optimiser, it.value_params, (code * mask).mean())
         with torch.no_grad():
             for slow, fast in zip(it.slow_value.parameters(), it.value_params, strict=True):
                 slow.lerp_(fast, 0.2)

@@ -25,7 +25,7 @@ from served import QUIET, TICKS, Told, fill, serve
 from small_learner import SMALL, batch, learner
 
 from world_model_ros.bundle import check_bundle
-from world_model_ros.contract import load_contract
+from world_model_ros.contract import parse_contract
 from world_model_ros.experience import EpisodeReader, to_arrays
 from world_model_ros.families.device import CPU, Chosen, DeviceError, device_of
 from world_model_ros.families.dreamer.alignment import AlignConfig
@@ -127,9 +127,9 @@ def test_checkpoints_move_between_devices(device, tmp_path):
 
 @on_each_device
 def test_a_run_in_simulation_lives_learns_and_scores_there(device, tmp_path):
-    contract = load_contract('cartpole')
+    contract = parse_contract(recorded.robot().text.replace('max_ticks: 250', 'max_ticks: 12'))
     config = RunConfig(
-        frames=400, lanes=2, decisions_per_update=20, prefill=60, episode_ticks=20,
+        frames=50 * contract.frames_per_tick, lanes=2, decisions_per_update=2, prefill=44, episode_ticks=20,
         evaluate_every=10**9, checkpoint_every_sec=1e9, threads=1,
     )  # fmt: skip
     here, there = (
@@ -155,7 +155,8 @@ def test_a_run_in_simulation_lives_learns_and_scores_there(device, tmp_path):
 
 @on_each_device
 def test_a_model_is_judged_where_it_is(device, bags):
-    rows = learnable(to_arrays(EpisodeReader(bags[recorded.HELD_OUT]), recorded.robot()))
+    reader = EpisodeReader(bags[recorded.HELD_OUT])
+    rows = learnable(to_arrays(reader), reader, recorded.robot())
     torch.manual_seed(0)
     here = Dreamer(recorded.robot(), recorded.SMALL)
     there = copy.deepcopy(here).to(device)

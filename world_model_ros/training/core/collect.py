@@ -120,7 +120,7 @@ def decide(
     }
     ages = tensor_on(device, np.stack([step.ages for step in steps]))
     sent = tensor_on(device, np.stack([step.action_sent for step in steps]).astype(np.float32))
-    first = torch.tensor([[float(step.is_first)] for step in steps], device=device)
+    first = tensor_on(device, np.array([[step.is_first] for step in steps], np.float32))
     belief, _ = model.observe(belief, sent, observation, ages, first)
     ahead = belief
     pending = tensor_on(device, np.stack([step.pending for step in steps]).astype(np.float32))
