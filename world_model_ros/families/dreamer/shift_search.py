@@ -145,7 +145,8 @@ class ShiftSearch:
         return filter_windows(self.model, batch, embedded)
 
     def _unlikely(self, shift: CameraShift) -> torch.Tensor:
-        stiff = shift.geometry[[1, 4, 5]].square().sum()  # zoom, perspective in x and y
+        _, zoom, _, _, tip_x, tip_y = shift.geometry.unbind()
+        stiff = zoom.square() + tip_x.square() + tip_y.square()
         return self.config.ridge * shift.colour.square().sum() + self.config.stiffness * stiff
 
 
