@@ -9,6 +9,9 @@ compared with what is learned on the CPU. Inside `away()` numbers can be moved a
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+
 import torch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -52,9 +55,13 @@ class _Mode(TorchDispatchMode):
         return compute(func, args, kwargs or {})
 
 
-def away() -> TorchDispatchMode:
-    """Return a context in which numbers can be moved to AWAY and made there."""
-    return _Mode()
+@contextlib.contextmanager
+def away():
+    """A context in which numbers can be moved to AWAY and made there."""
+    with warnings.catch_warnings(), _Mode():
+        # On the real `meta` a copy would do nothing.
+        warnings.filterwarnings('ignore', '.*copying from a non-meta parameter')
+        yield
 
 
 def compute(func, args, kwargs):

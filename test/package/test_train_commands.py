@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from world_model_ros.cli import train, train_sim
 from world_model_ros.cli.main import app
+from world_model_ros.store import open_store
 
 runner = CliRunner(env={'COLUMNS': '200'})
 
@@ -84,7 +85,8 @@ def test_a_device_that_is_not_here_is_refused_before_any_work(device, told, tmp_
 def test_a_trainer_on_a_device_that_is_not_here_ends_before_any_work(tmp_path):
     """As a process: it lowers its own priority first."""
     pytest.importorskip('torch')
-    line = f'train {tmp_path} --contract reacher --device cuda:99 --out {tmp_path}/out'
+    open_store(tmp_path / 'store', create=True)
+    line = f'train {tmp_path}/store --contract reacher --device cuda:99 --out {tmp_path}/out'
     done = subprocess.run(
         [sys.executable, '-m', 'world_model_ros.cli.main', *line.split()],
         capture_output=True, text=True, timeout=120, check=False,

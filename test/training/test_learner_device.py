@@ -41,11 +41,7 @@ from world_model_ros.training.export.export_bundle import export_bundle
 from world_model_ros.training.judge.gate import GateConfig, judge
 from world_model_ros.training.judge.strips import imagine_strip
 
-pytestmark = [
-    pytest.mark.usefixtures('one_thread'),
-    # It says that it is on `meta`, where a copy would do nothing.
-    pytest.mark.filterwarnings('ignore:.*copying from a non-meta parameter'),
-]
+pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = Windows(2, 2)
 GPU = torch.device('cuda', 0)
 on_each_device = pytest.mark.parametrize(
@@ -188,7 +184,7 @@ def test_the_service_aligns_learns_and_judges_there(device, tmp_path, bags, stor
     )
     fill(store, bags, *recorded.TRAINED[:2], recorded.HELD_OUT)
     told = Told(lambda service, status: service.verdict and service.learner.updates)
-    service = serve(store.url, tmp_path / 'out', learner_file, told, config, Chosen(device))
+    service = serve(store.url, tmp_path / 'out', learner_file, told, config, chosen=Chosen(device))
     service.run()
     assert told.of('device') == [{'event': 'device', 'device': str(device)}]
     assert told.statuses[-1]['device'] == str(device) and service.learner.device == device

@@ -163,16 +163,18 @@ class PlanIteration(nn.Module):
         assert isinstance(self.model, DecodesVectors)
         count = states[0].shape[0]
         predicted = self.model.decode_vectors(torch.cat(states))  # [H * (N + 4), n] each
-        beyond = torch.zeros(len(states) * count)
+        here = low.device
+        beyond = torch.zeros(len(states) * count, device=here)
         for name, rows in limits.joints.items():
-            actions = torch.tensor([action for action, _ in rows])
-            places = torch.tensor([place for _, place in rows])
+            actions = torch.tensor([action for action, _ in rows], device=here)
+            places = torch.tensor([place for _, place in rows], device=here)
             at = predicted[name].index_select(-1, places)
             tolerance: float | torch.Tensor
             if isinstance(limits.tolerance, float):
                 tolerance = limits.tolerance
             else:
-                tolerance = torch.tensor([limits.tolerance[action] for action, _ in rows])
+                each = [limits.tolerance[action] for action, _ in rows]
+                tolerance = torch.tensor(each, device=here)
             least = low.index_select(0, actions) - tolerance
             most = high.index_select(0, actions) + tolerance
             beyond = beyond + (torch.relu(least - at) + torch.relu(at - most)).sum(-1)

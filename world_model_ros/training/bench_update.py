@@ -80,7 +80,8 @@ class Side:
         for _ in range(updates):
             parts.mark('sample')
             batch = self.draw(size, length)
-            parts.mark('update')
+            if timed is None:  # it does not say what it does
+                parts.mark('update')
             self.algorithm.update(batch)
             parts.mark('')
         if timed is not None and before is not None:

@@ -308,9 +308,9 @@ class Learner:
 
     def _imitate(self, beliefs: torch.Tensor, batch: Batch) -> dict[str, float]:
         """Move the policy towards what was done: for recordings without any reward."""
+        self.mark('imitate')
         loss = demonstration_loss(self.model, batch, beliefs)
-        grads = torch.autograd.grad(loss, self.policy_params)
-        norm = self._step(self.optimisers[2], self.policy_params, grads)
+        norm = self._step(self.optimisers[2], self.policy_params, loss)
         return {'loss/policy_imitation': float(loss.detach()), 'grad/policy': norm}
 
     def _lambda_returns(
