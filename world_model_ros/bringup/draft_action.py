@@ -33,12 +33,14 @@ FIRST_KINDS = ('position', 'velocity', 'effort')  # what drivers take most
 
 @dataclass
 class ActionDraft:
-    """The action; `left_out` are keys that only a person can write."""
+    """One command group; `left_out` are keys that only a person can write."""
 
+    name: str
+    kind: CommandKind
     keys: dict[str, Any]
     doubts: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, Any] = field(default_factory=dict)
-    others: tuple[str, ...] = ()  # topics that take commands too
+    unnamed: bool = False  # its messages have no names, and they could not be guessed
 
 
 def command_topics(heard: Sequence[Observed]) -> list[Observed]:
@@ -56,19 +58,25 @@ def command_topics(heard: Sequence[Observed]) -> list[Observed]:
 
 
 def draft_action(
-    topics: Sequence[Observed], streams: Sequence[StreamDraft], namespace: str
+    observed: Observed | None,
+    streams: Sequence[StreamDraft],
+    namespace: str,
+    free: Sequence[str] | None = None,
+    name: str = '',
 ) -> ActionDraft:
-    """The action on the first of the topics; without one a stand-in that has doubts."""
+    """The commands on one topic; without one a stand-in that has doubts.
+
+    `free` are the measured joints that the commands can be of: all, where it is left out.
+    """
     ranges, speeds = joint_ranges(streams), joint_speeds(streams)
-    observed = topics[0] if topics else None
+    mine = list(ranges) if free is None else list(free)
     kind, names, values = _sent(observed, ranges)
-    draft = ActionDraft({'topic': 'command'})
+    draft = ActionDraft(name, kind, {'topic': 'command'})
     doubts = draft.doubts
     if observed is None:
         doubts['topic'] = 'no topic for commands was seen: write the one that your driver takes'
     else:
         draft.keys['topic'] = relative(observed.topic, namespace)
-        draft.others = tuple(row.topic for row in topics[1:])
         if not observed.count:
             doubts['topic'] = 'nothing was sent on it: is it the one that moves the robot?'
         if observed.type != kind.message_types[0]:
@@ -76,28 +84,49 @@ def draft_action(
     draft.keys['kind'] = kind.name
     if not values.size or observed is None or not _telling(kind, observed):
         doubts['kind'] = 'a guess: position, velocity or effort, as your driver takes it'
-    axes = kind.axes(observed.type) if observed else ()
-    names = names or list(axes or ranges)
+    values = _name(draft, observed, names, values, mine)
+    _box(draft, kind, values, ranges, speeds)
+    if observed is not None:
+        own = kind.draft(observed.type, observed.messages)
+        draft.keys |= own.keys
+        doubts.update(own.doubts)
+    return draft
+
+
+def _name(
+    draft: ActionDraft,
+    observed: Observed | None,
+    names: list[str],
+    values: np.ndarray,
+    mine: list[str],
+) -> np.ndarray:
+    """Set the names, and return the numbers [N, A] that were sent for them."""
+    doubts = draft.doubts
+    axes = draft.kind.axes(observed.type) if observed else ()
+    found = names or list(axes) or list(mine)
     if axes and values.any():
         moved = np.flatnonzero(values.any(axis=0))
-        names, values = [names[i] for i in moved], values[:, moved]
+        found, values = [found[i] for i in moved], values[:, moved]
         doubts['names'] = 'the velocities that were not always zero; others are sent as zero'
     elif axes:
         doubts['names'] = 'leave the velocities that the base can follow'
     elif not values.size:
-        doubts['names'] = 'all measured joints: leave those that the driver takes'
-    elif values.shape[1] != len(names):
-        names = [f'a{i}' for i in range(values.shape[1])]
+        which = 'measured joints' if draft.name else 'all measured joints'
+        doubts['names'] = f'{which}: leave those that the driver takes'
+    elif values.shape[1] != len(found):
+        draft.unnamed = True
+        found = [f'{draft.name}_{i}' if draft.name else f'a{i}' for i in range(values.shape[1])]
         doubts['names'] = 'the messages have no names: write those of the joints, in their order'
-    draft.keys['names'] = names
-    _box(draft, kind, values, ranges, speeds)
-    return draft
+    elif draft.name and not names:
+        doubts['names'] = 'the messages have no names: guessed; check them and their order'
+    draft.keys['names'] = found
+    return values
 
 
 def _sent(
     observed: Observed | None, ranges: dict[str, tuple[float, float]]
 ) -> tuple[CommandKind, list[str], np.ndarray]:
-    """Kind, names and numbers [N, A] of what was sent; no numbers where nothing was."""
+    """Kind, names and numbers [N, A] of what was sent; none where nothing was, or has no names."""
     kinds = command_kinds(observed.type if observed else 'sensor_msgs/msg/JointState')
     kinds.sort(key=lambda kind: FIRST_KINDS.index(kind.name) if kind.name in FIRST_KINDS else 9)
     for kind in kinds:
@@ -115,15 +144,11 @@ def _sent(
             if said[0] == names and len(said[1]) == len(rows[0] if rows else said[1]):
                 rows.append(said[1])
         if rows:
-            return kind, list(names) or _unnamed(rows[0], ranges), np.array(rows)
+            return kind, list(names), np.array(rows)
     moves = any(math.isfinite(low) for low, _ in ranges.values())
     names_ = [kind.name for kind in kinds]
     first = 'velocity' if not moves and 'velocity' in names_ else names_[0]
     return kinds[names_.index(first)], [], np.zeros((0, 0))
-
-
-def _unnamed(row: np.ndarray, ranges: dict[str, tuple[float, float]]) -> list[str]:
-    return list(ranges) if len(row) == len(ranges) else []
 
 
 def _telling(kind: CommandKind, observed: Observed) -> bool:

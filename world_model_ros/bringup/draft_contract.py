@@ -8,26 +8,22 @@ What a person must check stands behind CHECK in a comment above its key.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import yaml
-
-from world_model_ros.bringup.draft_action import ActionDraft, command_topics, draft_action
+from world_model_ros.bringup.draft_action import command_topics
+from world_model_ros.bringup.draft_groups import draft_commands, write_commands
 from world_model_ros.bringup.draft_streams import (
     StreamDraft,
     draft_streams,
     nice_rate,
     relative,
 )
+from world_model_ros.bringup.draft_text import CHECK, DraftText
 from world_model_ros.bringup.observed import CLOCK, Observed, stream_kinds
 from world_model_ros.contract import ContractError, Problem, contract_warnings, parse_contract
 from world_model_ros.wire.cdr import JOINT_STATE, MessageError, joint_names
 
-CHECK = 'CHECK'
-WIDTH = 96
 DEFAULT_HZ, MAX_HZ = 20.0, 30.0  # decisions
 REWARD_NAMES = {'reward', 'terminal'}
 # Topics of this package's own nodes, as recordings hold them too.
@@ -73,12 +69,12 @@ def draft_contract(
     usable = [row for row in streams if not row.unusable]
     if not usable:
         raise NothingHeard(_nothing(foreign, streams))
-    action = draft_action(commands, usable, namespace)
+    drafted = draft_commands(commands, usable, namespace, 2 * rate_hz)
     simulated = any(row.type == CLOCK and row.count for row in heard)
     reward = relative(rewards[0].topic, namespace) if rewards else ''
-    writer = _Writer()
+    writer = DraftText()
     _head(writer, source)
-    writer.key('', 'format', 1)
+    writer.key('', 'format', 1 if len(drafted.groups) == 1 else 2)
     writer.key('', 'name', name)
     _control(writer, rate_hz, simulated)
     writer.section('streams')
@@ -89,7 +85,7 @@ def draft_contract(
         for key in row.doubts.keys() - row.keys.keys():
             writer.note('    ', f'{key}: {row.doubts[key]}', f'streams.{row.name}.{key}')
     _unused(writer, streams, packed, rest)
-    _action(writer, action)
+    write_commands(writer, drafted)
     writer.line()
     if reward:
         writer.key('', 'reward', {'topic': reward})
@@ -105,7 +101,7 @@ def draft_contract(
     return _checked(writer, name, [row.name for row in usable])
 
 
-def _checked(writer: _Writer, name: str, streams: list[str]) -> ContractDraft:
+def _checked(writer: DraftText, name: str, streams: list[str]) -> ContractDraft:
     """What contract check says goes into the file too, where no doubt stands for it yet."""
     problems: tuple[Problem, ...] = ()
     said: list[str] = []
@@ -126,51 +122,7 @@ def _covered(key: str, doubts: Sequence[str]) -> bool:
     return any(key == doubt or key.startswith((f'{doubt}.', f'{doubt}[')) for doubt in doubts)
 
 
-class _Writer:
-    """YAML with comments, line by line; every word from outside is quoted where it must be."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self.doubts: list[str] = []
-
-    def text(self) -> str:
-        return '\n'.join(self._lines) + '\n'
-
-    def line(self) -> None:
-        self._lines.append('')
-
-    def comment(self, indent: str, text: str) -> None:
-        plain = ''.join(c if c.isprintable() else ' ' for c in ' '.join(text.split()))
-        self._lines += textwrap.wrap(
-            plain,
-            WIDTH,
-            initial_indent=f'{indent}# ',
-            subsequent_indent=f'{indent}#   ',
-            break_on_hyphens=False,
-        )
-
-    def note(self, indent: str, text: str, key: str) -> None:
-        self.doubts.append(key)
-        self.comment(indent, f'{CHECK}: {text}')
-
-    def section(self, name: str, indent: str = '') -> None:
-        if not indent:
-            self.line()
-        self._lines.append(f'{indent}{_scalar(name)}:')
-
-    def key(self, indent: str, name: str, value: Any, doubt: str = '', path: str = '') -> None:
-        if doubt:
-            self.note(indent, doubt, path)
-        self._lines.append(f'{indent}{name}: {_scalar(value)}')
-
-
-def _scalar(value: Any) -> str:
-    """A value in one line of YAML."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False)
-    return text.removesuffix('\n').removesuffix('\n...')
-
-
-def _head(writer: _Writer, source: str) -> None:
+def _head(writer: DraftText, source: str) -> None:
     writer.comment('', f'A first draft, written by world-model contract init from {source}.')
     writer.comment(
         '',
@@ -180,7 +132,7 @@ def _head(writer: _Writer, source: str) -> None:
     )
 
 
-def _control(writer: _Writer, rate_hz: float, simulated: bool) -> None:
+def _control(writer: DraftText, rate_hz: float, simulated: bool) -> None:
     writer.section('control')
     writer.key('  ', 'rate', rate_hz, 'Hz: decisions; as fast as the cameras come', 'control.rate')
     source = 'sim_time' if simulated else 'timer'
@@ -202,19 +154,8 @@ def _control(writer: _Writer, rate_hz: float, simulated: bool) -> None:
     )
 
 
-def _action(writer: _Writer, action: ActionDraft) -> None:
-    writer.section('action')
-    if action.others:
-        writer.comment('  ', f'Commands are taken on {", ".join(action.others)} too.')
-    for key, value in action.keys.items():
-        writer.key('  ', key, value, action.doubts.get(key, ''), f'action.{key}')
-    for key, value in action.left_out.items():
-        writer.note('  ', action.doubts[key], f'action.{key}')
-        writer.comment('  ', f'{key}: {_scalar(value)}')
-
-
 def _unused(
-    writer: _Writer,
+    writer: DraftText,
     streams: Sequence[StreamDraft],
     packed: Sequence[Observed],
     rest: Sequence[Observed],

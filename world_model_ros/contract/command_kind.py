@@ -10,9 +10,12 @@ has the table. Must not import any other folder of this package.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from world_model_ros.contract.stream_kind import Draft
 
 if TYPE_CHECKING:
     from world_model_ros.contract.problems import Section
@@ -84,6 +87,14 @@ class CommandKind(ABC):
         () where the names are the robot's joints.
         """
         return ()
+
+    def draft(self, type_name: str, messages: Sequence[bytes]) -> Draft:
+        """The kind's own keys for a first robot file, from commands that came on a topic.
+
+        Raises:
+            ValueError: the bytes are no such message.
+        """
+        return Draft()
 
     def heard(self, type_name: str, cdr: bytes) -> tuple[tuple[str, ...], np.ndarray] | None:
         """Names and numbers [A] of anybody's command, for a first robot file.

@@ -57,7 +57,7 @@ class Sensors(Protocol):
 
 @dataclass(frozen=True)
 class Draft:
-    """Keys of one stream in a first robot file, and what of them a person must check, by key."""
+    """Keys of a stream or command in a first robot file, and what a person must check, by key."""
 
     keys: Mapping[str, Any] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)

@@ -223,7 +223,7 @@ class Commands:
         out_before = np.maximum(self._low - before, before - self._high)
         if np.any(out > np.maximum(out_before, 0.0) + EPS):
             self._broken('a command is outside of the limits', f'{before} to {now}')
-        sinking = (np.abs(now) < np.abs(before)) & (now * before >= 0.0)
+        sinking = (np.abs(now) < np.abs(before)) & (np.sign(now) * np.sign(before) >= 0.0)
         step = np.where(sinking & ~self._position, self._stop_step, self._step)
         if np.any(np.abs(now - before) > step * (1.0 + 1e-9) + EPS):
             self._broken('a step is beyond the rate limit', f'{before} to {now}')

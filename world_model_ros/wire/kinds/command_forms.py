@@ -10,10 +10,12 @@ ROS, torch or the bundle.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from world_model_ros.contract.stream_kind import Draft
 from world_model_ros.wire.cdr import (
     FLOATS,
     GRIPPER,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 JOINT_TRAJECTORY = 'trajectory_msgs/msg/JointTrajectory'
 AXES = tuple(f'{part}.{axis}' for part in ('linear', 'angular') for axis in 'xyz')
 TIME_FROM_START, MAX_EFFORT = 'time_from_start', 'max_effort'  # keys of the robot file
+DRAFT_EFFORT_N, MOST_N = 10.0, 1e4  # of a gripper in a first robot file
 _NS_PER_SEC = 1_000_000_000
 _NONE: np.ndarray = np.zeros(0)
 
@@ -64,6 +67,10 @@ class CommandForm(ABC):
 
         The names are () where the message has none.
         """
+
+    def draft(self, messages: Sequence[Any]) -> Draft:
+        """The form's own keys for a first robot file."""
+        return Draft()
 
     def stamp_ns(self, cdr: bytes) -> int | None:
         """For which time a command was sent; None where the message has no time."""
@@ -261,6 +268,12 @@ class GripperForm(CommandForm):
     def values(self, action: Action, field: str, message: Any) -> Any:
         """The opening."""
         return [message.position]
+
+    def draft(self, messages: Sequence[Any]) -> Draft:
+        """The largest effort that was sent."""
+        sent = [message.max_effort for message in messages if 0.0 < message.max_effort < MOST_N]
+        doubt = 'N: how hard it may close' + ('' if sent else '; guessed')
+        return Draft({MAX_EFFORT: max(sent, default=DRAFT_EFFORT_N)}, {MAX_EFFORT: doubt})
 
     def heard(self, field: str, message: Any) -> tuple[tuple[str, ...], np.ndarray] | None:
         """The opening."""

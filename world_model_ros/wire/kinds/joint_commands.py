@@ -8,11 +8,13 @@ import ROS, torch or the bundle.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from world_model_ros.contract.command_kind import CommandKind, PointField
+from world_model_ros.contract.stream_kind import Draft
 from world_model_ros.wire.cdr import FLOATS, GRIPPER, JOINT_STATE, decode_padded, encode
 from world_model_ros.wire.kinds.command_forms import FORMS, JOINT_TRAJECTORY
 from world_model_ros.wire.kinds.motions import TWIST, TWIST_STAMPED
@@ -63,6 +65,12 @@ class JointCommandKind(CommandKind):
     def axes(self, type_name: str) -> tuple[str, ...]:
         """Those of a Twist."""
         return FORMS[type_name].axes if type_name in self.message_types else ()
+
+    def draft(self, type_name: str, messages: Sequence[bytes]) -> Draft:
+        """What the message's form asks for."""
+        if type_name not in self.message_types:
+            return Draft()
+        return FORMS[type_name].draft([decode_padded(type_name, cdr) for cdr in messages])
 
     def heard(self, type_name: str, cdr: bytes) -> tuple[tuple[str, ...], np.ndarray] | None:
         """Names and numbers of anybody's command; None: another type, or the field is empty."""
