@@ -18,7 +18,7 @@ from world_model_ros.bundle.format_names import max_bundle_bytes
 from world_model_ros.contract import load_contract
 from world_model_ros.fleet.examine import examine
 from world_model_ros.onboard.policy.brain import Brain
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures'
 ALL_SIZES = {'goal': GOAL_DIM, 'query': 3, 'answer': 3, 'joints': 4}

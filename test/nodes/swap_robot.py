@@ -19,7 +19,8 @@ from world_model_ros.bundle.manifest import read_manifest
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.nodes import _common
 from world_model_ros.onboard.policy.brain import Brain
-from world_model_ros.onboard.tick.assembly import Assembler, Observation
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.wire.cdr import checksum, header_stamp_ns
 

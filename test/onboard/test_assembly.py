@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from onboard_contract import make_contract, make_stream
 from onboard_messages import image_cdr, joints_cdr
 
-from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Assembler
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.onboard.tick.observation import NO_CHECKSUM
 from world_model_ros.wire.cdr import checksum
 
 MS = 1_000_000

@@ -9,7 +9,7 @@ from fake_bundle import FakeBundle
 from onboard_contract import make_contract
 
 from world_model_ros.onboard.policy.brain import Brain
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 PENDING = np.zeros((1, 2), np.float32)
 SENT = np.array([0.01, 0.02], np.float32)

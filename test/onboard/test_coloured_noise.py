@@ -8,7 +8,7 @@ from onboard_contract import make_action, make_contract
 
 from world_model_ros.onboard.policy.collector import Collector
 from world_model_ros.onboard.policy.noise import ColouredNoise, episode_level, noise_key
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 PENDING = np.zeros((1, 2), np.float32)
 

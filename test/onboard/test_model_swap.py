@@ -14,8 +14,8 @@ from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.onboard.policy.collector import Collector
 from world_model_ros.onboard.policy.model import Model
 from world_model_ros.onboard.policy.swap import MAX_CATCH_UP_TICKS, Swap
-from world_model_ros.onboard.tick.assembly import Observation
 from world_model_ros.onboard.tick.history import HISTORY_TICKS, History
+from world_model_ros.onboard.tick.observation import Observation
 
 PENDING = np.zeros((1, 2), np.float32)
 SENT = np.array([0.01, 0.02], np.float32)

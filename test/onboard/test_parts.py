@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from onboard_messages import joints_cdr
 
 from world_model_ros.contract import parse_contract
-from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Assembler, MessageId, StreamSample
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.onboard.tick.observation import NO_CHECKSUM, MessageId, StreamSample
 from world_model_ros.onboard.tick.rings import MAX_PARTS
 from world_model_ros.onboard.tick.tick_record import (
     TICK_SCHEMA,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onboard_contract import make_contract
 
-from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, MessageId, StreamSample
+from world_model_ros.onboard.tick.observation import NO_CHECKSUM, MessageId, StreamSample
 from world_model_ros.onboard.tick.tick_record import (
     FLAGS,
     SOURCES,

@@ -14,7 +14,7 @@ from stored import make_bundle
 
 from world_model_ros.contract import Contract, interface_hash, parse_contract
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter
-from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, StreamSample
+from world_model_ros.onboard.tick.observation import NO_CHECKSUM, StreamSample
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.releases import Release, publish_release
 from world_model_ros.store import Store, upload_episode

@@ -21,7 +21,7 @@ from world_model_ros.bench.chaos import episode_parts
 from world_model_ros.cli import main
 from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.experience.read.figures import episode_figures
-from world_model_ros.onboard.tick.assembly import StreamSample
+from world_model_ros.onboard.tick.observation import StreamSample
 from world_model_ros.report.axis import TimeAxis
 from world_model_ros.report.data import find_episodes, gather
 from world_model_ros.report.page import render

@@ -26,7 +26,8 @@ from world_model_ros.bundle.format_names import (
 )
 from world_model_ros.bundle.golden_check import ARRAY_ERRORS, golden_problems, read_golden
 from world_model_ros.bundle.graph_limits import graph_problems
-from world_model_ros.bundle.manifest import capabilities_of, read_manifest
+from world_model_ros.bundle.manifest import read_manifest
+from world_model_ros.bundle.manifest_checks import capabilities_of
 from world_model_ros.bundle.providers import CPU_ONLY, ProviderError, ProviderSettings, Taken
 from world_model_ros.bundle.read_files import read_files
 from world_model_ros.bundle.runtime import has_runtime, signature_problems

@@ -17,8 +17,9 @@ import numpy as np
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.guard import Guard
-from world_model_ros.onboard.tick.assembly import Assembler, Observation
+from world_model_ros.onboard.tick.assembly import Assembler
 from world_model_ros.onboard.tick.command_delay import Delay
+from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.sent import SentHistory
 from world_model_ros.reward_function import rewards
 from world_model_ros.robots.bodies import Body

@@ -22,7 +22,8 @@ from world_model_ros.bench.chaos.messages_made import attacked
 from world_model_ros.bench.chaos.messages_robots import NAMES, robot
 from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.onboard.tick.assembly import Assembler, Observation
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.wire.cdr import (
     JOINT_STATE,

@@ -20,7 +20,8 @@ from world_model_ros.experience.bag import EpisodeError
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.rebuild import lost_records, read_ticks
 from world_model_ros.experience.record.began import Began, began
-from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, too_old
+from world_model_ros.onboard.tick.assembly import too_old
+from world_model_ros.onboard.tick.observation import NO_CHECKSUM
 from world_model_ros.onboard.tick.tick_record import TickRecord
 
 MAX_REASON = 500  # characters; an error may repeat what it read

@@ -23,9 +23,9 @@ from world_model_ros.contract.task_section import TASK
 from world_model_ros.experience.episode_limits import TICKS, check_limit, read_json, whole
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.stream_messages import Picked, StreamMessages
-from world_model_ros.onboard.tick.assembly import (
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.onboard.tick.observation import (
     NO_CHECKSUM,
-    Assembler,
     MessageId,
     Observation,
     StreamSample,

@@ -23,7 +23,7 @@ from world_model_ros.experience.pictures import (
     stored_form,
 )
 from world_model_ros.experience.read.reader import EpisodeReader, Place
-from world_model_ros.onboard.tick.assembly import MessageId
+from world_model_ros.onboard.tick.observation import MessageId
 from world_model_ros.wire.cdr import MessageError, checksum, header_stamp_ns
 
 

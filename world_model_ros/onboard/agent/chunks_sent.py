@@ -16,8 +16,8 @@ import numpy as np
 from world_model_ros.contract import Contract, Stream
 from world_model_ros.onboard.agent.episode import Port
 from world_model_ros.onboard.agent.given_up import GivenUp
-from world_model_ros.onboard.tick.assembly import NO_CHECKSUM, Observation, StreamSample
 from world_model_ros.onboard.tick.command_delay import Delay
+from world_model_ros.onboard.tick.observation import NO_CHECKSUM, Observation, StreamSample
 from world_model_ros.onboard.tick.sent import SentHistory
 from world_model_ros.onboard.tick.ticker import Tick
 

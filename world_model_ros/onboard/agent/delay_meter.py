@@ -17,7 +17,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 WINDOW_TICKS = 400  # 16 s at 25 Hz
 LEAST_TICKS = 60  # fitted before anything is said

@@ -21,7 +21,8 @@ from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.contract.task_section import task_values
 from world_model_ros.onboard.agent.delay_meter import DelayMeter
-from world_model_ros.onboard.tick.assembly import Assembler, Observation
+from world_model_ros.onboard.tick.assembly import Assembler
+from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.sent import SentHistory
 
 # Sources of commands that are not the agent; the last is another node's, seen in shadow.

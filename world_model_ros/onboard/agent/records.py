@@ -8,7 +8,7 @@ import numpy as np
 
 from world_model_ros.onboard.agent.episode import Episode
 from world_model_ros.onboard.policy.brain import Decision
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.onboard.tick.ticker import Tick
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from world_model_ros.onboard.policy.brain import Decision
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.ticker import Tick
 
 _BIN_SEC = 1e-4  # resolution of the percentiles

@@ -21,7 +21,7 @@ from world_model_ros.onboard.policy.model import Model
 from world_model_ros.onboard.policy.noise import ColouredNoise, episode_level
 from world_model_ros.onboard.policy.swap import Swap
 from world_model_ros.onboard.policy.wander import Wander
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 LEAST_LEVEL = 0.1  # of explore_std, in the calmest episode
 # Of a period, kept free for the way out: a busy machine may take the processor away meanwhile.

@@ -21,7 +21,7 @@ import numpy as np
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.policy.capabilities import GraphBundle, Observed
 from world_model_ros.onboard.policy.planner import Planner
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract

@@ -19,7 +19,7 @@ from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.policy.brain import Decision
 from world_model_ros.onboard.policy.noise import ColouredNoise
 from world_model_ros.onboard.policy.wander import REACH, SPEED_SHARE, Wander
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract

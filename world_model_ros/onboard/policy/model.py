@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from world_model_ros.onboard.policy.brain import Brain, Decision
-from world_model_ros.onboard.tick.assembly import Observation
 from world_model_ros.onboard.tick.history import History
+from world_model_ros.onboard.tick.observation import Observation
 
 
 class Mind(Protocol):

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from world_model_ros.onboard.policy.model import Model
-from world_model_ros.onboard.tick.assembly import Observation
 from world_model_ros.onboard.tick.history import History
+from world_model_ros.onboard.tick.observation import Observation
 
 RELEASE_FORMAT = 1
 # Ticks that a commit may make up for in the tick's own thread: a few observations fit into what is

@@ -11,16 +11,20 @@ or anything that touches a disk.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from world_model_ros.contract.kinds import plugin_of, stream_kind
 from world_model_ros.contract.task_section import task_option
 from world_model_ros.onboard.tick.heard import Heard, joint_list, leads
+from world_model_ros.onboard.tick.observation import (
+    NO_CHECKSUM,
+    MessageId,
+    Observation,
+    StreamSample,
+)
 from world_model_ros.onboard.tick.rings import PartRings, Ring, Stored
 from world_model_ros.wire.cdr import checksum
 from world_model_ros.wire.decode import StreamError, decoder, merger
@@ -29,65 +33,10 @@ if TYPE_CHECKING:
     from world_model_ros.contract import Contract, Stream
 
 MIN_RING_DEPTH = 8
-NO_CHECKSUM = -1  # outside CRC-32: no message was used
 # Age written for a stream without any message: finite, since it travels in a message.
 MISSING_AGE_S = 1000.0
 
 Lookup = Callable[[str, int, int], 'bytes | None']  # (stream, stamp_ns, checksum) -> CDR bytes
-
-
-class MessageId(NamedTuple):
-    """What finds a message in a recording."""
-
-    stamp_ns: int
-    checksum: int
-
-
-@dataclass(slots=True)
-class StreamSample:
-    """Which message a stream contributed to a tick, and whether it counts.
-
-    A stream in parts may take several: this one is the newest, `parts` are the others, and the age
-    is that of the oldest.
-    """
-
-    stamp_ns: int
-    checksum: int
-    fresh: bool  # False: the tick before used the same message
-    age_s: float
-    valid: bool
-    error: str
-    blamed: str = ''  # another stream that is to blame for the error
-    parts: tuple[MessageId, ...] = ()
-
-    @property
-    def messages(self) -> tuple[MessageId, ...]:
-        """All messages, newest first: each name has the value of the first that holds it."""
-        return (MessageId(self.stamp_ns, self.checksum), *self.parts)
-
-
-@dataclass(slots=True)
-class Observation:
-    """What one tick saw. A stream that could not be decoded has no entry in `arrays`."""
-
-    t_ns: int
-    arrays: dict[str, np.ndarray]
-    ages: np.ndarray  # float32 [S], seconds, in the contract's order of streams
-    samples: dict[str, StreamSample]  # of the streams that have messages
-    valid: bool
-
-    @property
-    def decoded(self) -> bool:
-        """Whether there is an array of every stream that has messages."""
-        return all(name in self.arrays for name in self.samples)
-
-    @property
-    def crc(self) -> int:
-        """CRC-32 over all arrays in the contract's order: what a rebuilt tick is held to."""
-        total = 0
-        for array in self.arrays.values():
-            total = zlib.crc32(np.ascontiguousarray(array).data, total)
-        return total
 
 
 class Assembler:

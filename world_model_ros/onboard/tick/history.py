@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 HISTORY_TICKS = 64
 

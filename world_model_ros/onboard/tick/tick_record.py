@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from world_model_ros.onboard.tick.assembly import MessageId, StreamSample
+from world_model_ros.onboard.tick.observation import MessageId, StreamSample
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract

@@ -14,7 +14,7 @@ import numpy as np
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.experience.read.importers.arrived import ImportRefused
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 
 _NS = 1e-9
 

@@ -26,7 +26,7 @@ from world_model_ros.experience.read.importers.measured_action import MeasuredAc
 from world_model_ros.onboard.agent.foreign_commands import ForeignCommands
 from world_model_ros.onboard.agent.inputs import Inputs
 from world_model_ros.onboard.agent.schedule import GRACE_PERIODS, Schedule
-from world_model_ros.onboard.tick.assembly import Observation
+from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.tick_record import TickRecord, tick_schema
 from world_model_ros.onboard.tick.ticker import Jump, Tick, Ticker
 from world_model_ros.wire.cdr import JOINT_STATE, MessageError, decode_padded, header_stamp_ns
