@@ -149,6 +149,10 @@ def test_the_bits_of_reasons_have_not_moved():
         'no_heartbeat',
         'no_chunk',
         'time_went_back',
+        'path_tolerance_violated',
+        'driver_fault',
+        'halt_for_workspace',
+        'halt_for_collision',
     ]
 
 

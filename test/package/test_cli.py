@@ -125,6 +125,17 @@ def test_contract_check_lists_every_fault_once_and_exits_with_one(tmp_path):
     assert not told['valid'] and any('action.safe' in problem for problem in told['problems'])
 
 
+def test_contract_check_opens_the_urdf(tmp_path):
+    file = tmp_path / 'robot.yaml'
+    guard = 'guard: {urdf: arm.urdf, collision: {distance: 0.02}}'
+    text = find_robot('unfriendly_arm').read_text()
+    file.write_text(f'{text}\n{guard}\n')
+    shown = runner.invoke(main.app, ['contract', 'check', str(file)])
+    assert shown.exit_code == 1 and 'arm.urdf: unreadable' in shown.output.replace('\n', '')
+    told = json.loads(runner.invoke(main.app, ['contract', 'check', str(file), '--json']).output)
+    assert not told['valid'] and 'arm.urdf' in told['problems'][0]
+
+
 def test_contract_check_asks_a_family_with_the_words_of_the_trainer(tmp_path):
     pytest.importorskip('torch')
     file = tmp_path / 'mine.yaml'

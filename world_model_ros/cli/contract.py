@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +21,8 @@ from world_model_ros.contract import (
     load_contract,
 )
 from world_model_ros.contract.meaning import meaning
+from world_model_ros.onboard.guard.keep_out.loading import load_keep_out
+from world_model_ros.onboard.guard.keep_out.margins import NO_MUJOCO
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -49,13 +51,14 @@ def check(
         else:
             typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    if family and (refusal := _family_refusal(family, loaded)):
-        if as_json:
-            told = {'file': str(path), 'valid': False, 'problems': [refusal]}
-            typer.echo(json.dumps(told))
-            raise typer.Exit(1)
-        refuse(f'{path}: family {family}: {refusal}')
     warnings = contract_warnings(loaded)
+    _, unusable = load_keep_out(loaded, path)
+    if unusable.endswith(NO_MUJOCO):  # of this computer, not of the file
+        warnings, unusable = [*warnings, NO_MUJOCO], ''
+    if unusable:
+        _refuse(path, unusable, unusable, as_json)
+    if family and (refusal := _family_refusal(family, loaded)):
+        _refuse(path, refusal, f'family {family}: {refusal}', as_json)
     if as_json:
         report = {
             'file': str(path),
@@ -72,6 +75,14 @@ def check(
         typer.echo(f'  {what:<10}{text}')
     for warning in warnings:
         typer.echo(f'warning: {warning}')
+
+
+def _refuse(path: Path, problem: str, words: str, as_json: bool) -> NoReturn:
+    """Exit with a problem that only shows when the file is used."""
+    if as_json:
+        typer.echo(json.dumps({'file': str(path), 'valid': False, 'problems': [problem]}))
+        raise typer.Exit(1)
+    refuse(f'{path}: {words}')
 
 
 def _family_refusal(name: str, contract: Contract) -> str:

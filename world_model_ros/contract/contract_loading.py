@@ -18,6 +18,7 @@ from world_model_ros.contract.contract_lookup import find_robot
 from world_model_ros.contract.control import peek_period, read_control
 from world_model_ros.contract.driver_section import read_driver
 from world_model_ros.contract.groups import read_groups
+from world_model_ros.contract.guard_section import read_guard
 from world_model_ros.contract.kinds import command_kind, stream_kind
 from world_model_ros.contract.problems import (
     MISSING,
@@ -41,7 +42,7 @@ from world_model_ros.contract.streams import read_streams
 from world_model_ros.contract.task_section import read_task
 
 MAX_TEXT_BYTES = 256 * 1024  # a robot file is a page; anything far larger is not one
-TOP_KEYS = ('format', 'name', 'control', 'streams', 'reward', 'episode', 'body')
+TOP_KEYS = ('format', 'name', 'control', 'streams', 'reward', 'episode', 'body', 'guard')
 # Of each format; format 2 came with several command groups.
 OWN_KEYS = {1: ('action',), 2: ('actions', 'task', 'driver')}
 
@@ -139,6 +140,7 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
     episode = _read_episode(top, problems)
     body = _read_body(top)
     driver = read_driver(top, problems) if version > 1 else Driver()
+    guard = read_guard(top, problems, groups)
     _check_hold(groups, streams, problems)
     _check_slow(groups, control['on_surprise'], problems)
     if problems.found or not groups:
@@ -153,6 +155,7 @@ def parse_contract(text: str, file: str = '<contract>', keep_missing: bool = Fal
         text=text,
         body=body,
         driver=driver,
+        guard=guard,
         **control,
     )
 

@@ -40,6 +40,8 @@ def meaning(contract: Contract) -> Iterator[tuple[str, str]]:
     )
     for i, words in enumerate(_driver(contract.driver)):
         yield 'driver' if i == 0 else '', words
+    for i, words in enumerate(_kept_out(contract)):
+        yield 'stays' if i == 0 else '', words
     yield 'episodes', _episodes(contract)
     reward = contract.reward
     if reward.function:
@@ -90,6 +92,17 @@ def _in_doubt(contract: Contract) -> str:
     held = [g.name for g, hold in zip(contract.groups, holds, strict=True) if hold]
     zeroed = [g.name for g, hold in zip(contract.groups, holds, strict=True) if not hold]
     return f'holds {" and ".join(held)}, and {" and ".join(zeroed)} is commanded zero'
+
+
+def _kept_out(contract: Contract) -> Iterator[str]:
+    """Where the links of the robot stay, by the section guard."""
+    guard = contract.guard
+    if guard.workspace:
+        box = zip('xyz', guard.workspace.low, guard.workspace.high, strict=True)
+        links = ', '.join(guard.workspace.links) or 'all links'
+        yield f'{links} within {", ".join(f"{x} {low:g} to {high:g} m" for x, low, high in box)}'
+    if guard.collision:
+        yield f'at least {guard.collision.distance:g} m from itself and the links of {guard.urdf}'
 
 
 def _stream(stream: Stream) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from world_model_ros.contract.action_vector import ActionVector, action_vector
+from world_model_ros.contract.guard_settings import GuardSettings
 from world_model_ros.contract.kinds import stream_kind
 
 CONTRACT_FORMAT = 2  # the newest
@@ -174,6 +175,8 @@ class Contract:
     # Simulated body, NAME or NAME:ARGUMENT; empty: the one called like the robot, if there is one.
     body: str = later('')
     driver: Driver = later(Driver())  # noqa: RUF009 - a field, not a shared value
+    # Where the robot must not go, and who may hold it back; see guard_section.py.
+    guard: GuardSettings = later(GuardSettings())  # noqa: RUF009 - a field, not a shared value
 
     @property
     def period_ns(self) -> int:

@@ -44,6 +44,7 @@ from world_model_ros.onboard.guard.guard_status import (
     Refusal,
     RefusalKind,
 )
+from world_model_ros.onboard.guard.keep_out.loading import load_keep_out
 from world_model_ros.onboard.guard.latch import Latch, Latched, latch_name
 from world_model_ros.onboard.guard.reasons import ReasonKind
 
@@ -56,13 +57,16 @@ class GuardNode(LifecycleNode):
         refuse_impossible_transitions(self)
         value = _common.parameters(self, GUARD)
         robot_id = value['robot_id']
-        self.contract = load_contract(find_robot(value['contract']))
+        file = find_robot(value['contract'])
+        self.contract = load_contract(file)
         for warning in (*contract_warnings(self.contract), *([caution] if caution else ())):
             self.get_logger().warning(warning)
         self._lock = threading.Lock()
         self._latch = Latch(value['state_directory'], latch_name(self.get_namespace(), robot_id))
         latched = self._latch.state
-        self._guard = Guard(self.contract, enabled=value['enabled'] and latched.enabled)
+        keep_out, self._no_keep_out = load_keep_out(self.contract, file)
+        enabled = value['enabled'] and latched.enabled
+        self._guard = Guard(self.contract, enabled=enabled, keep_out=keep_out)
         if latched.stop_reason:
             self._guard.stop(latched.stop_reason)
             self.get_logger().error(f'still stopped: {latched.stop_reason}')
@@ -137,6 +141,8 @@ class GuardNode(LifecycleNode):
         if self._guard.stopped:
             text = f'stopped ({self._guard.stop_reason}): call guard/release_stop first'
             return Refusal(RefusalKind.STOPPED, text)
+        if self._no_keep_out:
+            return Refusal(RefusalKind.NO_KEEP_OUT, self._no_keep_out)
         if refusal := self._rivals.refusal():
             return refusal
         if self._beat.settles and self._commands.silent_s < self.contract.command_timeout_s:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,12 +27,14 @@ from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
 from world_model_ros.onboard.guard.driver_faults import Faults
 from world_model_ros.onboard.guard.following import Following
 from world_model_ros.onboard.guard.group_rates import GroupRates
-from world_model_ros.onboard.guard.motion import Limits, Motion
+from world_model_ros.onboard.guard.guard_command import GuardCommand
+from world_model_ros.onboard.guard.motion import Limits, Motion, State
 from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
 from world_model_ros.onboard.guard.safe_action import SafeAction
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
+    from world_model_ros.onboard.guard.keep_out.keep_out import KeepOut
 
 _NO_HEARTBEAT = Reason(ReasonKind.NO_HEARTBEAT, 'no heartbeat within command_timeout')
 _NO_CHUNK = Reason(ReasonKind.NO_CHUNK, 'no chunk in force')
@@ -42,30 +43,16 @@ _DEACTIVATING = Reason(ReasonKind.DEACTIVATING, 'coming to rest before deactivat
 MAX_REASON = 500  # characters of a refusal: a sender may write anything
 
 
-@dataclass(frozen=True, slots=True)
-class GuardCommand:
-    """One sample: what to send, where it came from, and what was done to it."""
-
-    values: np.ndarray  # float64 [A], what is in force, in the order of contract.action.names
-    source: str  # chunk | chunk_rest | safe | disabled | stopped | teleop | outside | inactive
-    reasons: tuple[Reason, ...]
-    chunk_ns: int  # start of the chunk in force, 0 when there is none
-    due: tuple[bool, ...] = ()  # which groups are sent now; the others keep what is in force
-    send: bool = True  # False: inactive, publish nothing
-
-    @property
-    def words(self) -> str:
-        """The reasons, for people."""
-        return '; '.join(dict.fromkeys(reason.text for reason in self.reasons))
-
-
 class Guard:
     """Samples the newest chunk by time and never lets a command out that breaks the contract.
 
     Begins inactive. A method that can be refused returns why, or '' when it was done.
     """
 
-    def __init__(self, contract: Contract, enabled: bool = True) -> None:
+    def __init__(
+        self, contract: Contract, enabled: bool = True, keep_out: KeepOut | None = None
+    ) -> None:
+        """`keep_out` judges each step of a robot whose URDF is known."""
         action = contract.action
         self.names = tuple(action.names)
         self.limits = Limits.of(contract)
@@ -98,6 +85,8 @@ class Guard:
         self._following = Following(contract)
         self._foreign = ''
         self._box = Box(self.names, self.limits, self._safe.of_held(action.box_tolerance))
+        self._keep_out = keep_out
+        self._halt: Reason | None = None  # why it comes to rest before it goes on
         self._refusal = ''
         self.refused = 0
         self._last_ns: int | None = None  # time of the sample before, on both clocks
@@ -176,6 +165,7 @@ class Guard:
         self._last_ns = None
         self._heartbeat_s = self._teleop_s = -math.inf
         self._foreign = self._refusal = ''
+        self._halt = None
         self._resting = False
         self._active = True
         return ''
@@ -347,6 +337,10 @@ class Guard:
         if chunk is not None and (behind := self._following.behind(here)):
             self.stop(behind, ReasonKind.PATH_TOLERANCE)
             source, chunk = self._who(t_ns, steady_s, rest, reasons)
+        if chunk is not None and self._halt is not None:
+            reasons.append(self._halt)
+            source, chunk = 'safe', None
+        before, known = self._motion.state, len(reasons)
         if chunk is None:
             self._safe.step(self._motion, dt_s, steady_s, here, reasons)
         else:
@@ -361,10 +355,29 @@ class Guard:
                 reasons.append(Reason(ReasonKind.OUTSIDE, words))
             else:
                 self._motion.to(target, speed, dt_s, reasons)
+        if refused := self._halts(before, dt_s, braking=chunk is None):
+            self._motion.state = before
+            self._hold.leave()
+            del reasons[known:]  # of the step that is not made
+            self._safe.step(self._motion, dt_s, steady_s, here, reasons)
+            reasons.append(refused)
+            source, chunk = ('safe' if chunk is not None else source), None
+            self._halt = refused
+        if self._halt is not None and not np.any(self._motion.speed):
+            self._halt = None
         values, due = self._rates.take(self._motion.value)
         self._following.sent(values)
         start_ns = chunk.start_ns if chunk else 0
         return GuardCommand(values, source, tuple(reasons), start_ns, due)
+
+    def _halts(self, before: State, dt_s: float, braking: bool) -> Reason | None:
+        """Why the newest step may not be made: where the links would be, None for one that may.
+
+        Braking follows the way that was judged with the command before.
+        """
+        if self._keep_out is None or (braking and self._hold.target is None):
+            return None
+        return self._keep_out.refuses(before, self._motion.state, dt_s)
 
     def not_sent(self) -> None:
         """The newest command did not go out: the next one steps from the one before, at rest."""

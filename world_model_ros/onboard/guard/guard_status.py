@@ -37,6 +37,7 @@ class RefusalKind(Enum):
     NO_CLOCK = 'no_clock'  # simulated time, and none came yet, or it stands still
     NO_POSITION = 'no_position'  # the joints have not been heard of lately
     FAULT = 'fault'  # the driver has a fault, or a controller does not run
+    NO_KEEP_OUT = 'no_keep_out'  # the URDF of workspace and collision cannot be used
 
     @property
     def passing(self) -> bool:

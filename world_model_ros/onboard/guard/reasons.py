@@ -33,6 +33,8 @@ class ReasonKind(Enum):
     TIME_BACK = 'time_went_back'
     PATH_TOLERANCE = 'path_tolerance_violated'  # the word of FollowJointTrajectory
     DRIVER_FAULT = 'driver_fault'
+    WORKSPACE = 'halt_for_workspace'
+    COLLISION = 'halt_for_collision'  # the word of MoveIt Servo
 
     @property
     def bit(self) -> int:

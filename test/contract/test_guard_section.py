@@ -1,0 +1,92 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The section `guard`: in no hash while it is absent, never in the interface, faults by name."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from world_model_ros.contract import ContractError, contract_hash, interface_hash, parse_contract
+from world_model_ros.contract.guard_settings import Collision, GuardSettings, Workspace
+from world_model_ros.contract.meaning import meaning
+
+TEXT = (Path(__file__).parents[1] / 'fixtures' / 'contract_format2.yaml').read_text()
+GUARD = {
+    'urdf': 'arm.urdf',
+    'joint_positions': {'finger': 0.02},
+    'workspace': {'low': [-1, -1, 0], 'high': [1, 1, 2], 'links': ['tool']},
+    'collision': {'distance': 0.02, 'ignore': [['base', 'arm']]},
+}
+
+
+def with_guard(guard):
+    return parse_contract(f'{TEXT}\nguard: {yaml.safe_dump(guard, default_flow_style=True)}')
+
+
+def test_a_file_without_it_means_what_it_meant():
+    assert parse_contract(TEXT).guard == GuardSettings()
+
+
+def test_it_is_read_and_is_no_part_of_the_interface():
+    plain, guarded = parse_contract(TEXT), with_guard(GUARD)
+    assert guarded.guard == GuardSettings(
+        urdf='arm.urdf',
+        joint_positions=(('finger', 0.02),),
+        workspace=Workspace((-1.0, -1.0, 0.0), (1.0, 1.0, 2.0), ('tool',)),
+        collision=Collision(0.02, (('base', 'arm'),)),
+    )
+    assert interface_hash(guarded) == interface_hash(plain)
+    assert contract_hash(guarded) != contract_hash(plain)
+    words = dict(meaning(guarded))
+    assert words['stays'] == 'tool within x -1 to 1 m, y -1 to 1 m, z 0 to 2 m'
+
+
+@pytest.mark.parametrize(
+    ('path', 'value', 'key'),
+    [
+        ('urdf', None, 'guard.urdf'),
+        ('urdf', 7, 'guard.urdf'),
+        ('workspace.low', [2, -1, 0], 'guard.workspace.low'),
+        ('workspace.high', [1, 1], 'guard.workspace.high'),
+        ('workspace.link', ['a'], 'guard.workspace.link'),
+        ('collision.distance', -0.1, 'guard.collision.distance'),
+        ('collision.ignore', [['a']], 'guard.collision.ignore'),
+        ('joint_positions', {'a': 'b'}, 'guard.joint_positions'),
+    ],
+)
+def test_faults_are_named(path, value, key):
+    guard = copy.deepcopy(GUARD)
+    *parents, last = path.split('.')
+    section = guard
+    for parent in parents:
+        section = section[parent]
+    section[last] = value
+    if value is None:
+        del section[last]
+    with pytest.raises(ContractError) as caught:
+        with_guard(guard)
+    assert [problem.key for problem in caught.value.problems] == [key]
+
+
+JUNK = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from([*GUARD, *GUARD['workspace'], 'x']), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(junk=JUNK)
+def test_whatever_it_holds_it_is_read_or_refused(junk):
+    try:
+        with_guard(junk)
+    except ContractError as error:
+        assert error.problems
