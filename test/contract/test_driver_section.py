@@ -51,6 +51,8 @@ def test_the_stored_file_means_what_it_meant():
         fault_type='std_msgs/msg/Bool',
         fault_when=False,
         fault_max_age_s=0.5,
+        controllers=('arm_controller',),
+        controller_manager='/controller_manager',
         command_delay_s=0.15,
     )
     assert contract.action.following_error == (0.1, 0.15)
@@ -70,7 +72,7 @@ def test_it_is_no_part_of_the_interface_and_absent_in_no_hash():
 def test_contract_check_says_it_in_words():
     text = '\n'.join(' '.join(line) for line in meaning(load_contract(STORED)))
     assert 'stopped when it is 0.1 behind' in text
-    assert 'driver/fault reports a fault' in text
+    assert 'driver/fault reports a fault' in text and 'arm_controller' in text
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,9 @@ def test_contract_check_says_it_in_words():
         ('std_msgs/msg/Bool', 'std_msgs/msg/String', 'driver.fault.type'),
         ('when: false', 'when: no_no', 'driver.fault.when'),
         ('topic: driver/fault', 'topic: "not a topic"', 'driver.fault.topic'),
+        ('[arm_controller]', '[]', 'driver.controllers'),
+        ('[arm_controller]', '[a, a]', 'driver.controllers'),
+        ('/controller_manager', 'a//b', 'driver.controller_manager'),
         ('command_delay: 0.15', 'command_delay: 9', 'driver.command_delay'),
         ('command_delay: 0.15', 'command_dela: 0.15', 'driver.command_dela'),
         ('[0.1, 0.15]', '[0.1, 0.01]', 'actions.arm.following_error[1]'),

@@ -44,6 +44,7 @@ class Controller:
     name: str
     state: str
     claims: tuple[str, ...]  # command interfaces, such as elbow/position
+    needs: tuple[str, ...] = ()  # those that it claims once it is active
 
 
 @dataclass(frozen=True)

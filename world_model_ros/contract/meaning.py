@@ -63,6 +63,9 @@ def _driver(driver: Driver) -> Iterator[str]:
     """What the robot's own driver takes part in."""
     if driver.fault_topic:
         yield f'stopped when {driver.fault_topic} reports a fault'
+    if driver.controllers:
+        names = ', '.join(driver.controllers)
+        yield f'controllers {names} are switched on while it acts, by {driver.controller_manager}'
 
 
 def _limits(group: Action, i: int) -> str:

@@ -19,16 +19,17 @@ def whole(ratio: float) -> bool:
     return round(ratio) >= 1 and abs(ratio - round(ratio)) <= RELATIVE_SLACK * ratio
 
 
-def read_topic(section: Section, default: Any = MISSING) -> str:
-    """Read `topic`, a relative or absolute ROS name; an empty one only where it is the default."""
-    topic = section.text('topic', default)
+def read_topic(section: Section, default: Any = MISSING, key: str = 'topic') -> str:
+    """Read a relative or absolute ROS name; an empty one only where it is the default."""
+    topic = section.text(key, default)
     absent = not topic and default == ''
-    if section.problems.clean(section.key('topic')) and not absent and not _TOPIC.match(topic):
+    if section.problems.clean(section.key(key)) and not absent and not _TOPIC.match(topic):
+        example = 'camera/image_raw' if key == 'topic' else key
         section.note(
-            'topic',
+            key,
             topic,
-            'a ROS name such as camera/image_raw, which follows the namespace of the nodes, or '
-            '/camera/image_raw, which does not',
+            f'a ROS name such as {example}, which follows the namespace of the nodes, or '
+            f'/{example}, which does not',
             'write words of letters, digits and _ with single slashes between them',
         )
     return topic

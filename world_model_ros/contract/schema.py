@@ -130,6 +130,8 @@ class Driver:
     fault_name: str = later('')  # of the status, for diagnostics
     fault_when: bool = later(True)  # the Bool that is a fault
     fault_max_age_s: float = later(1.0)  # longer silence is a fault; 0: a latched topic
+    controllers: tuple[str, ...] = later(())  # of ros2_control, that take the commands
+    controller_manager: str = later('controller_manager')
     command_delay_s: float = later(0.2)  # at most, from a command to the motion that follows
 
 

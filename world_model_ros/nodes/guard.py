@@ -27,6 +27,7 @@ from world_model_ros.deploy.node_parameters import GUARD
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._command_topics import CommandTopics
+from world_model_ros.nodes._controllers import Controllers
 from world_model_ros.nodes._driver_fault import DriverFault
 from world_model_ros.nodes._guard_beat import Beat, LockstepBeat, SimBeat, WallBeat
 from world_model_ros.nodes._guard_inputs import GuardInputs
@@ -37,6 +38,7 @@ from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_tran
 from world_model_ros.nodes._no_shared_memory import avoid_shared_memory
 from world_model_ros.nodes._qos import QosWatch
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
+from world_model_ros.nodes._service_caller import ServiceCaller
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.guard.guard_status import (
     GuardState,
@@ -100,6 +102,12 @@ class GuardNode(LifecycleNode):
         )
         on_fault = partial(self._on_fault, ReasonKind.DRIVER_FAULT)
         DriverFault(self, self.contract.driver, self._boundary, on_fault)
+        self._controllers = Controllers(
+            self.contract.driver,
+            ServiceCaller(self, 'controllers'),
+            partial(self._on_fault, ReasonKind.CONTROLLER),
+            self.get_logger(),
+        )
         self._rivals = Rivals(self._commands, self._report.twin_alive)
         look = ends_nothing(self, self._look_for_rivals)
         self.create_timer(LOOK_PERIOD_SEC, look, clock=_common.STEADY_CLOCK)
@@ -155,6 +163,18 @@ class GuardNode(LifecycleNode):
             return Refusal(RefusalKind.JUST_COMMANDED, text)
         if unready := self._beat.unready():
             return Refusal(RefusalKind.NO_CLOCK, unready)
+        if refused := self._controllers.take():
+            return Refusal(RefusalKind.CONTROLLERS, refused)
+        if refusal := self._begin():
+            self._controllers.give_back()
+            return refusal
+        self._controllers.watch()
+        self._rivals.begin()
+        self._beat.begin()
+        return None
+
+    def _begin(self) -> Refusal | None:
+        """The guard commands from the next beat on."""
         with self._lock:
             text = self._guard.activate(self._inputs.measured())
             if text:
@@ -163,8 +183,6 @@ class GuardNode(LifecycleNode):
             self._silenced = ''
             self._output.activated_s = time.monotonic()
             self._commands.open()
-        self._rivals.begin()
-        self._beat.begin()
         return None
 
     def _refusal_kind(self) -> RefusalKind:
@@ -197,6 +215,7 @@ class GuardNode(LifecycleNode):
             f'a transition from {state.label} failed: the guard leaves the command topic'
         )
         self._rest_and_leave()
+        self._controllers.give_back()  # also where it had not begun to command
         return TransitionCallbackReturn.SUCCESS
 
     def _leave(self) -> None:
@@ -205,6 +224,7 @@ class GuardNode(LifecycleNode):
         with self._lock:
             self._guard.deactivate()
             self._commands.close()
+        self._controllers.give_back()
         self._report.publish_status()
 
     def _rest_and_leave(self) -> None:
@@ -221,6 +241,7 @@ class GuardNode(LifecycleNode):
         try:
             self._rest_and_leave()
         finally:
+            self._controllers.close()
             self._latch.close()
 
     # What the driver does

@@ -36,8 +36,9 @@ class RefusalKind(Enum):
     JUST_COMMANDED = 'just_commanded'  # the driver still follows a command of before
     NO_CLOCK = 'no_clock'  # simulated time, and none came yet, or it stands still
     NO_POSITION = 'no_position'  # the joints have not been heard of lately
-    FAULT = 'fault'  # the driver has a fault, or a controller does not run
     NO_KEEP_OUT = 'no_keep_out'  # the URDF of workspace and collision cannot be used
+    FAULT = 'fault'  # the driver has a fault
+    CONTROLLERS = 'controllers'  # of ros2_control cannot be switched on
 
     @property
     def passing(self) -> bool:

@@ -35,6 +35,7 @@ class ReasonKind(Enum):
     DRIVER_FAULT = 'driver_fault'
     WORKSPACE = 'halt_for_workspace'
     COLLISION = 'halt_for_collision'  # the word of MoveIt Servo
+    CONTROLLER = 'controller_inactive'
 
     @property
     def bit(self) -> int:
