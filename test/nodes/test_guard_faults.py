@@ -52,7 +52,7 @@ def spun(tmp_path, domain):
 
 def move(node):
     """The robot is commanded something that is not zero."""
-    node._guard._motion.value = np.full(len(node._guard.names), 0.2)
+    node._guard._stepping.motion.value = np.full(len(node._guard.names), 0.2)
 
 
 def topic_of(node):

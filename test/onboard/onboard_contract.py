@@ -8,6 +8,7 @@ import numpy as np
 
 from world_model_ros.contract import Action
 from world_model_ros.contract.action_vector import action_vector
+from world_model_ros.contract.guard_settings import GuardSettings
 from world_model_ros.contract.schema import Driver
 
 PERIOD_NS = 40_000_000
@@ -82,6 +83,7 @@ def make_contract(streams=None, action=None, **changes):
         'action': (vector := action_vector((action,))),
         'action_dim': len(action.names),
         'driver': Driver(),
+        'guard': GuardSettings(),
         'low': np.array(vector.low, np.float32),
         'high': np.array(vector.high, np.float32),
         'limit_low': np.array(vector.limit_low, np.float32),

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from world_model_ros.contract.guard_settings import (
+    BOOL,
+    JOY,
+    MAX_PRIORITY,
     Collision,
     GuardSettings,
     Lock,
@@ -24,16 +27,13 @@ from world_model_ros.contract.problems import Problems, Section, as_number
 from world_model_ros.contract.rules import read_topic
 from world_model_ros.contract.schema import Action
 
-KEYS = ('urdf', 'joint_positions', 'workspace', 'collision')
+KEYS = ('urdf', 'joint_positions', 'workspace', 'collision', 'dead_man', 'locks', 'zones')
 LOCK_KEYS = ('topic', 'type', 'button', 'priority', 'timeout')
 ZONE_KEYS = (
     *('topic', 'points', 'radius', 'pose', 'action_type'),
     *('slowdown_ratio', 'min_points', 'priority', 'source_timeout'),
 )
-BOOL, JOY = 'std_msgs/msg/Bool', 'sensor_msgs/msg/Joy'
 DEAD_MAN = 'dead_man'
-# Priorities are those of twist_mux: a source passes where its own is at least that of each lock.
-AGENT_PRIORITY, TELEOP_PRIORITY, MAX_PRIORITY = 10, 100, 255
 MAX_LOCKS = MAX_ZONES = 16
 MAX_CORNERS = 64
 MAX_TIMEOUT_SEC = 10.0  # an operator who let go so long ago is not there
@@ -55,6 +55,7 @@ def read_guard(top: Section, problems: Problems, groups: Sequence[Action]) -> Gu
     )
     if problems.clean('guard'):
         _check_urdf(section, settings, groups)
+        _check_zones(section, settings, groups)
     return settings if problems.clean('guard') else GuardSettings()
 
 
@@ -72,6 +73,19 @@ def _check_urdf(section: Section, settings: GuardSettings, groups: Sequence[Acti
             'a group that commands positions',
             'the guard knows where a position leads, not where an effort or a speed does',
         )
+
+
+def _check_zones(section: Section, settings: GuardSettings, groups: Sequence[Action]) -> None:
+    """Half of a speed is slower; half of a position or an effort is another place or a fall."""
+    speeds = any(command_kind(group.kind).derivatives[0] == 'acceleration' for group in groups)
+    for zone in settings.zones:
+        if zone.action == 'slowdown' and groups and not speeds:
+            section.note(
+                f'zones.{zone.name}.action_type',
+                zone.action,
+                'a group that commands speeds',
+                'write action_type: stop',
+            )
 
 
 def _joint_positions(section: Section) -> tuple[tuple[str, float], ...]:

@@ -102,6 +102,8 @@ def _words(status: GuardStatus) -> tuple[bytes, str]:
         return _common.ERROR, status.foreign
     if status.outside:
         return _common.ERROR, f'outside: {status.outside}'
+    if status.held_back:
+        return _common.WARN, status.held_back
     if status.problem:
         return _common.WARN, status.problem
     if not status.active:

@@ -31,6 +31,7 @@ from world_model_ros.nodes._controllers import Controllers
 from world_model_ros.nodes._driver_fault import DriverFault
 from world_model_ros.nodes._guard_beat import Beat, LockstepBeat, SimBeat, WallBeat
 from world_model_ros.nodes._guard_inputs import GuardInputs
+from world_model_ros.nodes._guard_locks import GuardLocks
 from world_model_ros.nodes._guard_output import GuardOutput
 from world_model_ros.nodes._guard_report import GuardReport
 from world_model_ros.nodes._guard_switches import GuardSwitches
@@ -86,6 +87,8 @@ class GuardNode(LifecycleNode):
         self._boundary = Boundary(self)
         self._boundary.watch = self._qos = QosWatch(self)
         self._inputs.subscribe(self._boundary)
+        clock = self._beat.robot_s
+        GuardLocks(self, self.contract.guard, self._lock, self._guard, clock, self._boundary)
         on_agent = self._boundary.wrap('agent/alive', self._on_agent)
         self.create_subscription(Header, 'agent/alive', on_agent, _common.RELIABLE_QOS)
         self._report = GuardReport(
@@ -312,6 +315,7 @@ class GuardNode(LifecycleNode):
             silenced=self._silenced,
             foreign=guard.foreign,
             outside=guard.outside,
+            held_back=guard.held_back if guard.active else '',
             problem=self._problem(),
             refusal_kind=refusal.kind if refusal else RefusalKind.NONE,
         )

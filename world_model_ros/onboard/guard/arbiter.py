@@ -9,38 +9,39 @@ those of docs/reference/guard.md, in the order in which they win:
 inactive (nothing is sent) > stopped > disabled > foreign publisher, coming to rest > teleoperation
 > outside of the box > no heartbeat > no chunk in force > chunk.
 
+A lock, a dead-man or a stop zone shuts out teleoperation and agent, or the agent alone, by its
+priority.
+
 Everything but a chunk is the safe action: positions come to rest along their motion and are held,
 efforts and velocities go to zero. No step of it is larger than the limits allow.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from world_model_ros.contract.guard_settings import AGENT_PRIORITY, TELEOP_PRIORITY
 from world_model_ros.contract.kinds import command_kind
-from world_model_ros.onboard.guard.box import Box
-from world_model_ros.onboard.guard.chunks import Chunk, ChunkQueue, read_chunk
+from world_model_ros.onboard.guard.chunks import Chunk
 from world_model_ros.onboard.guard.driver_faults import Faults
 from world_model_ros.onboard.guard.following import Following
-from world_model_ros.onboard.guard.group_rates import GroupRates
 from world_model_ros.onboard.guard.guard_command import GuardCommand
-from world_model_ros.onboard.guard.motion import Limits, Motion, State
+from world_model_ros.onboard.guard.locks import OPEN, Locks, Shut
 from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
-from world_model_ros.onboard.guard.safe_action import SafeAction
+from world_model_ros.onboard.guard.sample_clock import SampleClock
+from world_model_ros.onboard.guard.sources import Sources
+from world_model_ros.onboard.guard.stepping import Stepping
+from world_model_ros.onboard.guard.zones import Zones
 
 if TYPE_CHECKING:
     from world_model_ros.contract import Contract
     from world_model_ros.onboard.guard.keep_out.keep_out import KeepOut
 
-_NO_HEARTBEAT = Reason(ReasonKind.NO_HEARTBEAT, 'no heartbeat within command_timeout')
-_NO_CHUNK = Reason(ReasonKind.NO_CHUNK, 'no chunk in force')
 _TIME_BACK = Reason(ReasonKind.TIME_BACK, 'time went back: chunks dropped')
 _DEACTIVATING = Reason(ReasonKind.DEACTIVATING, 'coming to rest before deactivation')
-MAX_REASON = 500  # characters of a refusal: a sender may write anything
 
 
 class Guard:
@@ -55,10 +56,11 @@ class Guard:
         """`keep_out` judges each step of a robot whose URDF is known."""
         action = contract.action
         self.names = tuple(action.names)
-        self.limits = Limits.of(contract)
         kinds = [command_kind(group.kind) for group in contract.groups]
         self._missing = next((kind for kind in kinds if kind.missing), None)
-        self._safe = SafeAction(contract, self.limits)
+        self._stepping = Stepping(contract, keep_out)
+        self.limits = self._stepping.limits
+        self._safe = self._stepping.safe
         zero_inside = (self.limits.low <= 0.0) & (self.limits.high >= 0.0)
         if not self._missing and not np.all(zero_inside | self._safe.held):
             raise ValueError(
@@ -66,16 +68,10 @@ class Guard:
                 f'low={action.limit_low} high={action.limit_high}: widen the limits or choose '
                 'safe: hold'
             )
-        self._interpolate: np.ndarray = np.asarray(action.positions)  # bool [A]
-        self._period_ns = contract.period_ns
         self._command_period_ns = round(1e9 / contract.command_rate_hz)
-        self._timeout_s = contract.command_timeout_s
-        self._motion = Motion(self.limits)
-        self._before = self._motion.value  # what the newest sample stepped from
-        self._rates = GroupRates(contract)
-        self._hold = self._safe.hold
-        self._chunks = ChunkQueue(contract.offset_ticks + 3)
-        self._teleop = ChunkQueue(contract.offset_ticks + 3)
+        self._sources = Sources(contract)
+        self.locks, self.zones = Locks(contract.guard.locks), Zones(contract.guard.zones)
+        self._shut = OPEN  # what shuts sources out, at the newest sample
         self._active = False
         self._resting = False  # on the way to inactive
         self._enabled = enabled
@@ -84,14 +80,8 @@ class Guard:
         self.faults = Faults()
         self._following = Following(contract)
         self._foreign = ''
-        self._box = Box(self.names, self.limits, self._safe.of_held(action.box_tolerance))
-        self._keep_out = keep_out
-        self._halt: Reason | None = None  # why it comes to rest before it goes on
-        self._refusal = ''
-        self.refused = 0
-        self._last_ns: int | None = None  # time of the sample before, on both clocks
-        self._last_s = math.nan
-        self._heartbeat_s = self._teleop_s = -math.inf
+        self._box = self._stepping.box
+        self._clock = SampleClock(self._command_period_ns, contract.command_timeout_s)
 
     # What it is
 
@@ -121,6 +111,12 @@ class Guard:
         return self._box.text
 
     @property
+    def held_back(self) -> str:
+        """Which lock, dead-man or stop zone shuts the agent out, ''."""
+        reason = self._shut.reason if self._shut.priority > AGENT_PRIORITY else None
+        return reason.text if reason else ''
+
+    @property
     def holds_position(self) -> bool:
         """Whether the safe action is to hold a position: then measurements are needed."""
         return self._safe.holds
@@ -133,7 +129,7 @@ class Guard:
     @property
     def at_rest(self) -> bool:
         """Whether the command has come to rest: held, or zero."""
-        return self._safe.at_rest(self._motion, self._rates.sent)
+        return self._stepping.at_rest
 
     @property
     def rest_s(self) -> float:
@@ -150,22 +146,15 @@ class Guard:
             return f'stopped ({self._stop_reason}): call guard/release_stop first'
         if self.faults:
             return self.faults.text
-        if self.holds_position:
-            here = self._safe.positions(measured)
-            if here is None:
-                return self._safe.needs_position()
-            self._motion.start(here)
-            self._hold.at(here)
-            self._box.judge(here)
-        else:
-            self._motion.start(np.zeros(len(self.names)))
-        self._rates.begin(self._motion.value)
-        self._following.begin(self._motion.value)
-        self._clear()
-        self._last_ns = None
-        self._heartbeat_s = self._teleop_s = -math.inf
-        self._foreign = self._refusal = ''
-        self._halt = None
+        here = self._safe.positions(measured) if self.holds_position else None
+        if self.holds_position and here is None:
+            return self._safe.needs_position()
+        self._stepping.begin(here)
+        self._following.begin(self._stepping.motion.value)
+        self._sources.begin()
+        self._clock.begin()
+        self._foreign = ''
+        self._shut = OPEN
         self._resting = False
         self._active = True
         return ''
@@ -242,13 +231,18 @@ class Guard:
 
     def drop_chunks(self, teleop: bool = False) -> None:
         """The agent gives up what it has sent, or the person lets go, from the next sample on."""
-        (self._teleop if teleop else self._chunks).clear()
+        self._sources.drop(teleop)
 
     def heartbeat(self, steady_s: float) -> None:
         """The agent lives at this time of the clock that times out; a chunk counts as well."""
-        self._heartbeat_s = steady_s
+        self._sources.heartbeat(steady_s)
 
     # Chunks
+
+    @property
+    def refused(self) -> int:
+        """How many chunks were not taken."""
+        return self._sources.refused
 
     def on_chunk(
         self,
@@ -264,26 +258,13 @@ class Guard:
         last one for one control period. A person's chunk (`teleop`) shuts the agent's out for
         command_timeout and its last action is held that long: it is sent by hand, at no rate.
         """
-        problem = self._closed(teleop)
-        chunk: Chunk | None = None
-        if not problem:
-            chunk, problem = read_chunk(self.names, self._period_ns, names, times_ns, values)
-        if chunk is None:
+        if problem := self._closed(teleop):
             return self.refuse(problem, teleop)
-        if teleop:
-            self._teleop.put(chunk)
-            self._teleop_s = steady_s
-        else:
-            self._chunks.put(chunk)
-            self._heartbeat_s = steady_s
-        return ''
+        return self._sources.take(names, times_ns, values, steady_s, teleop)
 
     def refuse(self, problem: str, teleop: bool = False) -> str:
         """Count a chunk that is not taken; the text that names its sender."""
-        sender = "teleoperation's" if teleop else "the agent's"
-        self.refused += 1
-        self._refusal = f'{sender} chunk refused: {problem}'[:MAX_REASON]
-        return self._refusal
+        return self._sources.refuse(problem, teleop)
 
     def _closed(self, teleop: bool) -> str:
         """Why no chunk of this sender is taken now, ''."""
@@ -295,9 +276,10 @@ class Guard:
             return 'the guard is being deactivated'
         if self._foreign:
             return self._foreign
-        if self._box.text and not teleop:
-            return self._box.text
-        return ''
+        own = TELEOP_PRIORITY if teleop else AGENT_PRIORITY
+        if self._shut.reason is not None and own < self._shut.priority:
+            return self._shut.reason.text
+        return '' if teleop else self._box.text
 
     # Samples
 
@@ -318,77 +300,48 @@ class Guard:
             rest: why the safe action must be taken whatever came, '' otherwise.
         """
         if not self._active:
-            return GuardCommand(self._motion.value.copy(), 'inactive', (), 0, send=False)
+            return GuardCommand(self._stepping.motion.value.copy(), 'inactive', (), 0, send=False)
         reasons: list[Reason] = []
-        if self._refusal:
-            reasons.append(Reason(ReasonKind.REFUSED, self._refusal))
-            self._refusal = ''
-        self._before = self._motion.value
+        self._sources.note_refusal(reasons)
         dt_s = self._step_s(t_ns, steady_s, reasons)
         here = self._safe.positions(measured) if self.holds_position else None
         if here is not None:
-            inside = not self._box.text
-            self._box.judge(here)
-            if inside and self._box.text:  # pushed out while held: hold there, not far away
-                self._hold.judge_again()
-            if self.faults:
-                self._hold.judge_always()
+            self._stepping.measured(here, bool(self.faults))
+        self._look_at_locks(steady_s, measured)
         source, chunk = self._who(t_ns, steady_s, rest, reasons)
         if chunk is not None and (behind := self._following.behind(here)):
             self.stop(behind, ReasonKind.PATH_TOLERANCE)
             source, chunk = self._who(t_ns, steady_s, rest, reasons)
-        if chunk is not None and self._halt is not None:
-            reasons.append(self._halt)
+        share, slowed = self.zones.slowdown(steady_s) if self.zones.slows else (1.0, None)
+        if chunk is not None and slowed is not None:
+            reasons.append(slowed)
+        follows = self._stepping.step(chunk, t_ns, dt_s, steady_s, here, share, reasons)
+        if chunk is not None and not follows:
             source, chunk = 'safe', None
-        before, known = self._motion.state, len(reasons)
-        if chunk is None:
-            self._safe.step(self._motion, dt_s, steady_s, here, reasons)
-        else:
-            self._hold.leave()
-            target, speed = chunk.at(t_ns, self._interpolate)
-            if self._box.text:  # by hand: the joints that are outside move, inwards
-                still = np.where(self._safe.held, self._motion.value, 0.0)
-                target = np.where(self._box.outside, target, still)
-                speed = np.where(self._box.outside, speed, 0.0)
-                self._motion.to(target, speed, dt_s, reasons)
-                words = f'{self._box.text}; only inwards, by hand'
-                reasons.append(Reason(ReasonKind.OUTSIDE, words))
-            else:
-                self._motion.to(target, speed, dt_s, reasons)
-        if refused := self._halts(before, dt_s, braking=chunk is None):
-            self._motion.state = before
-            self._hold.leave()
-            del reasons[known:]  # of the step that is not made
-            self._safe.step(self._motion, dt_s, steady_s, here, reasons)
-            reasons.append(refused)
-            source, chunk = ('safe' if chunk is not None else source), None
-            self._halt = refused
-        if self._halt is not None and not np.any(self._motion.speed):
-            self._halt = None
-        values, due = self._rates.take(self._motion.value)
+        values, due = self._stepping.rates.take(self._stepping.motion.value)
         self._following.sent(values)
         start_ns = chunk.start_ns if chunk else 0
         return GuardCommand(values, source, tuple(reasons), start_ns, due)
 
-    def _halts(self, before: State, dt_s: float, braking: bool) -> Reason | None:
-        """Why the newest step may not be made: where the links would be, None for one that may.
-
-        Braking follows the way that was judged with the command before.
-        """
-        if self._keep_out is None or (braking and self._hold.target is None):
-            return None
-        return self._keep_out.refuses(before, self._motion.state, dt_s)
-
     def not_sent(self) -> None:
         """The newest command did not go out: the next one steps from the one before, at rest."""
-        self._motion.start(self._before)
-        self._rates.not_sent()
+        self._stepping.not_sent()
+
+    def _look_at_locks(self, steady_s: float, measured: np.ndarray | None) -> None:
+        """Which sources are shut out now. Where the agent no longer is, it begins where it is."""
+        before = self._shut
+        shut = max(self.locks.highest(steady_s), self.zones.stop(steady_s), key=_priority)
+        opens = shut.priority <= AGENT_PRIORITY < before.priority
+        if opens and before.reason is not None and (refusal := self._hold_here(measured)):
+            shut = Shut(before.priority, Reason(before.reason.kind, refusal))
+        self._shut = shut
+        self._sources.shut_out(shut.priority)
 
     def _who(
         self, t_ns: int, steady_s: float, rest: str, reasons: list[Reason]
     ) -> tuple[str, Chunk | None]:
         """The source of this sample, and its chunk; None for the safe action."""
-        by_hand = self._by_hand(t_ns, steady_s)
+        by_hand = self._sources.teleop(t_ns, steady_s)
         if self.stopped:
             text = f'stopped: {self._stop_reason}'
             reasons.append(Reason(ReasonKind.STOPPED, text))
@@ -399,19 +352,15 @@ class Guard:
         if rest or self._foreign or self._resting:
             reasons.append(self._why_at_rest(rest))
             return 'safe', None
-        if by_hand is not None:
+        if by_hand is not None and self._shut.priority <= TELEOP_PRIORITY:
             return 'teleop', by_hand
+        if self._shut.reason is not None and self._shut.priority > AGENT_PRIORITY:
+            reasons.append(self._shut.reason)
+            return 'safe', None
         if self._box.text:
             reasons.append(Reason(ReasonKind.OUTSIDE, self._box.text))
             return 'outside', None
-        if not abs(steady_s - self._heartbeat_s) <= self._timeout_s:  # NaN is a timeout too
-            reasons.append(_NO_HEARTBEAT)
-            return 'safe', None
-        chunk = self._chunks.started(t_ns)
-        if chunk is None or t_ns >= chunk.end_ns:
-            reasons.append(_NO_CHUNK)
-            return 'safe', None
-        return ('chunk' if t_ns < chunk.start_ns + self._period_ns else 'chunk_rest'), chunk
+        return self._sources.agent(t_ns, steady_s, reasons)
 
     def _why_at_rest(self, rest: str) -> Reason:
         if rest:
@@ -420,29 +369,18 @@ class Guard:
             return Reason(ReasonKind.FOREIGN, self._foreign)
         return _DEACTIVATING
 
-    def _by_hand(self, t_ns: int, steady_s: float) -> Chunk | None:
-        """The newest chunk of a person that has started, while that person is there."""
-        if not abs(steady_s - self._teleop_s) <= self._timeout_s:
-            self._teleop.clear()
-        return self._teleop.started(t_ns)
-
     def _step_s(self, t_ns: int, steady_s: float, reasons: list[Reason]) -> float:
-        """Seconds of motion that this sample may make: a pause buys no larger step after it."""
-        period_ns = self._command_period_ns
-        dt_ns = period_ns
-        if self._last_ns is not None:
-            if t_ns < self._last_ns:  # the old chunks lie in the future of the new time
-                self._clear()
-                reasons.append(_TIME_BACK)
-            elif t_ns > self._last_ns:
-                dt_ns = min(t_ns - self._last_ns, period_ns)
-            # After command_timeout without a command (this process was stopped) the driver holds,
-            # and motion begins from rest again. A shorter gap is a busy computer: to begin from
-            # rest there would be a step of speed. A clock that goes back is no pause.
-            if not steady_s - self._last_s <= self._timeout_s:
-                self._motion.start(self._motion.value)
-        self._last_ns, self._last_s = t_ns, steady_s
-        return dt_ns * 1e-9
+        """Seconds of motion that this sample may make."""
+        passed = self._clock.passed(t_ns, steady_s)
+        if passed.back:  # the old chunks lie in the future of the new time
+            self._clear()
+            reasons.append(_TIME_BACK)
+        # After command_timeout without a command (this process was stopped) the driver holds, and
+        # motion begins from rest again. A shorter gap is a busy computer: to begin from rest
+        # there would be a step of speed.
+        if passed.paused:
+            self._stepping.motion.start(self._stepping.motion.value)
+        return passed.dt_s
 
     def _hold_here(self, measured: np.ndarray | None) -> str:
         """Let the hold begin at the measured position; why not, or ''."""
@@ -451,12 +389,12 @@ class Guard:
         here = self._safe.positions(measured)
         if here is None or not self._active or not self.holds_position:
             return ''
-        low = np.minimum(self.limits.low, self._motion.value)
-        high = np.maximum(self.limits.high, self._motion.value)
-        self._hold.at(np.clip(here, low, high))
-        self._following.begin(here)
+        self._following.begin(self._stepping.hold_at(here))
         return ''
 
     def _clear(self) -> None:
-        self._chunks.clear()
-        self._teleop.clear()
+        self._sources.clear()
+
+
+def _priority(shut: Shut) -> int:
+    return shut.priority

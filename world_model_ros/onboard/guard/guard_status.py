@@ -77,6 +77,7 @@ class GuardStatus:
     outside: str  # which joint is outside of its box
     problem: str  # with the latch on disk, or /clock
     refusal_kind: RefusalKind = RefusalKind.NONE
+    held_back: str = ''  # by which lock, dead-man or stop zone
 
     @property
     def active(self) -> bool:
@@ -102,7 +103,8 @@ def read_status(text: str) -> tuple[GuardStatus, str]:
     told: Any = strict_json(text, MAX_STATUS_BYTES)
     if not isinstance(told, dict) or told.get('format') != STATUS_FORMAT:
         raise ValueError(f'expected format {STATUS_FORMAT}; is it the guard of another version?')
-    told.setdefault('refusal_kind', '')  # a guard of before it was published
+    for name in ('refusal_kind', 'held_back'):  # a guard of before they were published
+        told.setdefault(name, '')
     values: dict[str, Any] = {}
     for name, kind in _KINDS.items():
         value = told.get(name)
@@ -126,4 +128,5 @@ _KINDS: dict[str, Any] = {
     'outside': str,
     'problem': str,
     'refusal_kind': RefusalKind,
+    'held_back': str,
 }

@@ -36,6 +36,10 @@ class ReasonKind(Enum):
     WORKSPACE = 'halt_for_workspace'
     COLLISION = 'halt_for_collision'  # the word of MoveIt Servo
     CONTROLLER = 'controller_inactive'
+    DEAD_MAN = 'dead_man_released'
+    LOCKED = 'locked'  # the word of twist_mux
+    ZONE_STOP = 'zone_stop'  # those of nav2_collision_monitor
+    ZONE_SLOWDOWN = 'zone_slowdown'
 
     @property
     def bit(self) -> int:
