@@ -153,6 +153,7 @@ def test_the_bits_of_reasons_have_not_moved():
         'driver_fault',
         'halt_for_workspace',
         'halt_for_collision',
+        'controller_inactive',
         'dead_man_released',
         'locked',
         'zone_stop',

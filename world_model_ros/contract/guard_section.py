@@ -160,7 +160,7 @@ def _locks(section: Section) -> tuple[Lock, ...]:
 def _lock(section: Section, name: str, hold_to_run: bool) -> Lock:
     kind = section.choice('type', (BOOL, JOY), BOOL)
     button = section.integer('button') if kind == JOY else 0
-    if kind == BOOL and 'button' in section.data:
+    if section.get('type', BOOL) == BOOL and 'button' in section.data:
         section.note('button', section.data['button'], f'type: {JOY} beside it', 'correct one')
     return Lock(
         name=name,

@@ -106,6 +106,12 @@ def _kept_out(contract: Contract) -> Iterator[str]:
         yield f'{links} within {", ".join(f"{x} {low:g} to {high:g} m" for x, low, high in box)}'
     if guard.collision:
         yield f'at least {guard.collision.distance:g} m from itself and the links of {guard.urdf}'
+    for lock in guard.locks:
+        when = 'unless pressed' if lock.hold_to_run else 'while locked'
+        yield f'at rest {when}: {lock.name}, {lock.topic} ({lock.type})'
+    for zone in guard.zones:
+        what = 'at rest' if zone.action == 'stop' else f'at {zone.slowdown_ratio:g} of its speed'
+        yield f'{what} while zone {zone.name} is not free: {zone.topic}'
 
 
 def _stream(stream: Stream) -> str:
