@@ -259,3 +259,28 @@ def test_a_stop_that_was_not_yet_on_disk_may_be_lost_by_a_kill():
     assert 'activated while stopped' not in run.rules()
     run = Run([GOOD[0]] * 120).end().mark(done.STOP, -3.0, -2.9).mark(done.GUARD_KILLED, -2.5)
     assert 'activated while stopped' in run.rules()
+
+
+def half_of_the_commands(run):
+    """The same run of a group that is commanded at every second sample."""
+    slow = dataclasses.replace(run.log.facts, every=2, period_s=2 * P)
+    run.log = dataclasses.replace(run.log, facts=slow)
+    run.log.commands = [
+        dataclasses.replace(command, number=i + 1)
+        for i, command in enumerate(run.log.commands[::2])
+    ]
+    return run
+
+
+def test_a_group_with_half_of_the_commands_is_judged_by_its_own_period():
+    run = half_of_the_commands(Run().end())
+    assert run.rules() == set()
+    command = run.log.commands[20]
+    run.log.commands[20] = dataclasses.replace(command, values=command.values + 0.05)
+    assert run.rules() == {'step beyond the rate limit'}
+
+
+@pytest.mark.parametrize(('speed', 'rules'), [(0.05, set()), (0.8, {'ended in motion'})])
+def test_a_group_with_half_of_the_commands_may_come_to_rest_between_two(speed, rules):
+    run = Run(motion((0.3, 0.0), (0.5, speed))).end(done.DEACTIVATE, 0.86, 0.87)
+    assert half_of_the_commands(run).rules() == rules

@@ -16,7 +16,8 @@ import yaml
 from world_model_ros.contract import find_robot
 
 # Robots in turn, each for so many runs, since its processes stay between runs.
-ROBOTS = ('position', 'velocity', 'effort', 'position_sim_time')
+ROBOTS = ('position', 'velocity', 'effort', 'position_sim_time', 'position_gripper')
+GRIP = 'grip'  # the joint of the gripper, a command group of its own
 RUNS_PER_ROBOT = 25
 LENGTH = (4, 9)  # events of a sequence: at least, below
 WAIT_S = (0.03, 0.4)  # after an event
@@ -81,6 +82,8 @@ def robot_file(robot: str) -> str:
     data['streams'] = {
         name: stream for name, stream in data['streams'].items() if stream['kind'] == 'joints'
     }
+    if robot == 'position_gripper':
+        _give_gripper(data)
     if kind != 'position':
         action, ones = data['action'], [1.0] * len(data['action']['names'])
         reach, rate = (1.0, 2.0) if kind == 'velocity' else (2.0, 5.0)  # rad/s, N·m; per second
@@ -96,6 +99,31 @@ def robot_file(robot: str) -> str:
         if kind == 'effort':
             action['gravity_safe'] = True
     return yaml.safe_dump(data, sort_keys=False)
+
+
+def _give_gripper(data: dict[str, Any]) -> None:
+    """Make the arm a robot of format 2 with two groups; the gripper gets half of the commands."""
+    arm = data.pop('action')
+    arm['limits'] = {
+        'velocity': arm.pop('rate_limit'),
+        'acceleration': arm.pop('acceleration_limit'),
+    }
+    joints = data['streams']['wrist_joints']
+    data['streams']['gripper_joints'] = {**joints, 'names': [GRIP]}
+    data['format'] = 2
+    data['actions'] = {
+        'arm': arm,
+        'gripper': {
+            'topic': 'gripper/command',
+            'kind': 'position',
+            'names': [GRIP],
+            'low': [0.0],
+            'high': [0.8],
+            'limits': {'velocity': [1.5], 'acceleration': [6.0]},
+            'safe': 'hold',
+            'rate': 0.5 * data['control']['command_rate'],
+        },
+    }
 
 
 def draw(rng: np.random.Generator, robot: str) -> list[Event]:

@@ -44,6 +44,7 @@ class Facts:
     hold_tolerance: float
     box_tolerance: float
     max_age_s: float
+    every: int = 1  # a command is every so manyth of the guard's samples
 
     @property
     def position(self) -> bool:

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`chaos guard`: random events against the real guard, and every command held against its rules.
 
-Robots are the unfriendly arm, a velocity and an effort robot, and the arm on simulated time; the
-guard and the driver are processes on a DDS domain of their own. The agent and the person are the
+Robots are the unfriendly arm, a velocity and an effort robot, the arm on simulated time, and the
+arm with a gripper that is a command group of its own; each group is judged by itself. The guard
+and the driver are processes on a DDS domain of their own. The agent and the person are the
 injector's: they send what no sound agent would. docs/reference/guard.md has the rules,
 guard_rules.py the judge. A run begins and ends with a guard that is inactive and has nothing
 latched, so that the processes can stay up; it must be possible to bring it back there and to act
@@ -30,7 +31,7 @@ from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.bench.domain import bench_domain
 
 if TYPE_CHECKING:
-    from world_model_ros.contract import Contract
+    from world_model_ros.contract import Action, Contract
     from world_model_ros.nodes.load.guard_stage import GuardStage
 
 # A guard that was killed stays in the graph until its lease ends; until then it may be refused.
@@ -52,11 +53,12 @@ def one_run(
     for event in events:
         checked[f'event {event.name}'] += 1
     try:
-        log, found = player.play(events, int(rng.integers(1 << 31)))
+        logs, found = player.play(events, int(rng.integers(1 << 31)))
     except Exception:  # whatever it was, the next run begins with new processes; raised again
         _close()
         raise
-    found += judge(log, checked)
+    for log in logs:
+        found += judge(log, checked)
     if found:
         text = ', '.join(
             f'{e.name}{"" if e.argument is None else f"={e.argument}"}' for e in events
@@ -84,9 +86,12 @@ def _close() -> None:
 atexit.register(_close)
 
 
-def facts_of(contract: Contract) -> Facts:
-    """What the judge must know of a robot file."""
-    (action,) = contract.groups
+def facts_of(contract: Contract) -> list[Facts]:
+    """What the judge must know of each command group of a robot file."""
+    return [_facts_of(contract, group) for group in contract.groups]
+
+
+def _facts_of(contract: Contract, action: Action) -> Facts:
     rate = np.array(action.rate_limit, np.float64)
     return Facts(
         action.kind,
@@ -96,11 +101,12 @@ def facts_of(contract: Contract) -> Facts:
         rate,
         np.array(action.acceleration_limit) if action.acceleration_limit else None,
         np.array(action.stop_rate_limit or rate, np.float64),
-        1.0 / contract.command_rate_hz,
+        1.0 / (action.rate_hz or contract.command_rate_hz),
         contract.command_timeout_s,
         action.hold_tolerance,
         action.box_tolerance,
         max(stream.max_age_s for stream in contract.joint_streams),
+        round(contract.command_rate_hz / action.rate_hz) if action.rate_hz else 1,
     )
 
 
@@ -118,7 +124,8 @@ class Player:
         self._stage: GuardStage = GuardStage(
             folder, path, bench_domain(), robot.endswith('sim_time')
         )
-        self._log = RunLog(facts_of(self._stage.contract))
+        self._parts = self._stage.contract.action.parts
+        self._logs = [RunLog(facts) for facts in facts_of(self._stage.contract)]
         self._stage.on_note = self._note
         self._stage.on_command = self._on_command
         self._stage.on_measured = self._on_measured
@@ -128,10 +135,16 @@ class Player:
         self._stage.close()
         self._folder.cleanup()
 
-    def play(self, events: list[Event], seed: int) -> tuple[RunLog, list[Violation]]:
-        """Play one sequence and bring the robot back; what happened, and what went wrong there."""
-        stage, self._log = self._stage, RunLog(self._log.facts, time.time())
-        log, found = self._log, []
+    def play(self, events: list[Event], seed: int) -> tuple[list[RunLog], list[Violation]]:
+        """Play one sequence and bring the robot back; what happened, and what went wrong there.
+
+        The logs are those of the command groups: what was done stands in all of them.
+        """
+        stage, begin_s = self._stage, time.time()
+        marks: list[Mark] = []
+        self._logs = [RunLog(log.facts, begin_s, marks=marks) for log in self._logs]
+        log = self._logs[0]
+        found: list[Violation] = []
         faults, stage.fault = stage.driver.get('fault_count'), ''
         stage.agent.begin(seed)
         self._foreign = self._restarted = False
@@ -143,7 +156,8 @@ class Player:
         except TimeoutError as error:
             found.append(Violation('could not be brought back', str(error)))
         time.sleep(END_S)
-        log.end_s = time.time()
+        for each in self._logs:
+            each.end_s = time.time()
         now = stage.driver.get('fault_count')
         # A driver that has seen no pause takes the start of an activation, which is where the
         # robot is and not where it was commanded to be, for a step.
@@ -158,20 +172,30 @@ class Player:
             found.append(Violation('the driver faulted', f'at {at_s:.3f} s: {stage.fault}'))
         if found and any(v.rule == 'could not be brought back' for v in found):
             _close()
-        return log, found
+        return self._logs, found
 
     # The log
 
     def _note(self, name: str, begin_s: float, end_s: float, ok: bool, text: str) -> None:
-        self._log.marks.append(Mark(name, begin_s, end_s, ok, text))
+        self._logs[0].marks.append(Mark(name, begin_s, end_s, ok, text))
 
     def _on_command(
-        self, sent_s: float, stamp_s: float, number: int, values: np.ndarray, foreign: bool
+        self,
+        group: int,
+        sent_s: float,
+        stamp_s: float,
+        number: int,
+        values: np.ndarray,
+        foreign: bool,
     ) -> None:
-        self._log.commands.append(Command(sent_s, stamp_s, number, values, foreign))
+        command = Command(sent_s, stamp_s, number, values, foreign)
+        # Somebody else's command on one topic silences the guard on all.
+        for log in self._logs if foreign else [self._logs[group]]:
+            log.commands.append(command)
 
     def _on_measured(self, at_s: float, position: np.ndarray) -> None:
-        self._log.measured.append(Measured(at_s, position))
+        for log, part in zip(self._logs, self._parts, strict=True):
+            log.measured.append(Measured(at_s, position[part]))
 
     def _mark(self, name: str, begin_s: float) -> None:
         self._note(name, begin_s, time.time(), True, '')
@@ -298,7 +322,7 @@ class Player:
         if stage.guard.get('state') == 'active':
             stage.deactivate(done.DEACTIVATE)
         stage.until(lambda: stage.guard.get('state') == 'inactive', 'an inactive guard')
-        time.sleep(self._log.facts.timeout_s + SOON_S)
+        time.sleep(self._logs[0].facts.timeout_s + SOON_S)
         self._insist(lambda: stage.activate(done.ACTIVATE), 'activate')
 
         def acts() -> bool:

@@ -34,7 +34,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from world_model_ros.contract import load_contract
+from world_model_ros.contract import Action, load_contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes.load.guard_stage_agent import StageAgent
@@ -64,7 +64,10 @@ class GuardStage:
         self.simulated = simulated
         self.contract = load_contract(robot_file)
         self.on_note: Note = lambda *_: None
-        self.on_command: Callable[[float, float, int, np.ndarray, bool], None] = lambda *_: None
+        # The group's number, when it was sent, its stamp, its number, its values, whose it is.
+        self.on_command: Callable[[int, float, float, int, np.ndarray, bool], None] = lambda *_: (
+            None
+        )
         self.on_measured: Callable[[float, np.ndarray], None] = lambda *_: None
         self.guard: dict[str, Any] = {}  # the newest status of the guard
         self.driver: dict[str, Any] = {}  # and of the arm
@@ -90,10 +93,11 @@ class GuardStage:
         self.start_guard()
 
     def _create_ears(self) -> None:
-        node, (group,) = self._node, self.contract.groups
+        node = self._node
         # rclpy gives the message's info to a callback of two arguments, which its types lack.
-        on_command: Any = self._on_command
-        node.create_subscription(JointState, group.topic, on_command, EARS_QOS)
+        for i, group in enumerate(self.contract.groups):
+            on_command: Any = self._ear(i, group)
+            node.create_subscription(JointState, group.topic, on_command, EARS_QOS)
         topic = self.contract.joint_streams[0].topic
         node.create_subscription(JointState, topic, self._on_joints, _common.SENSOR_QOS)
         node.create_subscription(String, 'guard/status', self._on_guard, _common.LATCHED_QOS)
@@ -122,12 +126,16 @@ class GuardStage:
             self._executor.spin_once(timeout_sec=0.1)
         self._executor.shutdown(timeout_sec=1.0)
 
-    def _on_command(self, message: JointState, info: dict) -> None:
+    def _ear(self, number: int, group: Action) -> Callable[[JointState, dict], None]:
+        return lambda message, info: self._on_command(number, group, message, info)
+
+    def _on_command(self, number: int, group: Action, message: JointState, info: dict) -> None:
         field = {'position': message.position, 'velocity': message.velocity}
-        numbers = field.get(self.contract.action.kinds[0], message.effort)
+        numbers = field.get(group.kind, message.effort)
         given = dict(zip(message.name, numbers, strict=False))
-        values = np.array([given.get(name, np.nan) for name in self.contract.action.names])
+        values = np.array([given.get(name, np.nan) for name in group.names])
         self.on_command(
+            number,
             info['source_timestamp'] / NANOSECONDS,
             # Seconds since 1970 have no room for microseconds in a double.
             (_common.to_ns(message.header.stamp) - self._begin_ns) / NANOSECONDS,
