@@ -52,7 +52,7 @@ def insist(stage, call):
 
 def test_the_driver_stops_the_agent_and_after_the_release_it_acts_on(stage):
     commands = []
-    stage.on_command = lambda *command: commands.append(command[3])
+    stage.on_command = lambda *command: commands.append(command[4])
     stage.agent.plan = 'smooth'
     insist(stage, lambda: stage.activate(''))
     stage.until(lambda: acts(stage), 'an agent that acts')
