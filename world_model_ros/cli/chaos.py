@@ -63,6 +63,12 @@ def store(runs: RUNS = 2000, seed: SEED = 0, as_json: AS_JSON = False, jobs: JOB
     _attack('store', runs, seed, as_json, jobs)
 
 
+@app.command('faults')
+def faults(runs: RUNS = 100, seed: SEED = 0, as_json: AS_JSON = False) -> None:
+    """A fault while a robot acts: sensors, processes, clock, driver; real nodes, real time."""
+    _attack('faults', runs, seed, as_json)
+
+
 @app.command('guard')
 def guard(runs: RUNS = 100, seed: SEED = 0, as_json: AS_JSON = False) -> None:
     """Random events against the real guard on the unfriendly arm and two other robots."""

@@ -13,7 +13,7 @@ import yaml
 
 from world_model_ros.contract import find_robot
 
-FOLLOWING_RAD = 0.15  # above what lag and sag hide at the arm's speed
+FOLLOWING_RAD = 0.06  # above hold_tolerance; the arm sags by 0.01
 FAULT_MAX_AGE_SEC = 0.2  # its driver says 50 times a second whether it is in a fault
 
 

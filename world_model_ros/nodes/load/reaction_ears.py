@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hears what the guard commands and when, and makes faults: for `world-model bench reaction`.
+"""Hears what the guard commands and when, and makes faults: `bench reaction`, `chaos faults`.
 
 Owns a node with a thread of its own in a process that does nothing else. A command counts from
 its arrival on the command topic; why it was sent says `guard/sent` with the same stamp. Commands
@@ -9,8 +9,12 @@ nothing itself. Its clients exist before they are used: finding a service is no 
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import rclpy
 from rcl_interfaces.srv import SetParameters
@@ -19,6 +23,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from world_model_ros.contract import Contract
@@ -35,8 +40,12 @@ KEPT = 1000  # commands; none of the runs needs more than a few hundred
 class ReactionEars:
     """A listener and a hand of one unfriendly arm with its guard."""
 
-    def __init__(self, contract: Contract, domain: int) -> None:
-        """Begin to listen. ValueError for a robot whose commands carry no stamp."""
+    def __init__(self, contract: Contract, domain: int, triggers: Sequence[str] = ()) -> None:
+        """Begin to listen; `triggers` are further services of that type.
+
+        Raises:
+            ValueError: the robot's commands carry no stamp.
+        """
         (group,) = contract.groups  # of the unfriendly arm
         if group.type != JOINT_STATE:
             raise ValueError(
@@ -48,6 +57,7 @@ class ReactionEars:
         self._arrived_s: dict[int, float] = {}  # stamp -> arrival, until its source is known
         self._source: dict[int, str] = {}  # stamp -> source, until it has arrived
         self._heard: list[tuple[float, str]] = []
+        self.states: dict[str, dict[str, Any]] = {'guard': {}, ARM: {}}  # newest status of each
         self._context = Context()
         rclpy.init(
             context=self._context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO
@@ -60,6 +70,9 @@ class ReactionEars:
         ):
             callback = boundary.wrap(topic, heard)
             node.create_subscription(JointState, topic, callback, _common.RELIABLE_QOS)
+        for name in self.states:
+            keep = boundary.wrap(f'{name}/status', partial(self._on_status, name))
+            node.create_subscription(String, f'{name}/status', keep, _common.LATCHED_QOS)
         self._clients = {
             name: node.create_client(kind, name)
             for kind, name in (
@@ -67,6 +80,7 @@ class ReactionEars:
                 (Trigger, 'guard/release_stop'),
                 (SetBool, 'guard/enable'),
                 (SetParameters, f'{ARM}/set_parameters'),
+                *((Trigger, name) for name in triggers),
             )
         }
         self._executor = SingleThreadedExecutor(context=self._context)
@@ -92,14 +106,14 @@ class ReactionEars:
                 raise TimeoutError(f'{name}: no such service within {FIND_SEC:g} s')
 
     def trigger(self, name: str) -> None:
-        """Call guard/stop or guard/release_stop."""
+        """Call a Trigger. ValueError with its words where it is refused."""
         self._call(name, Trigger.Request())
 
     def enable(self, on: bool) -> None:
         """Switch the guard on or off."""
         self._call('guard/enable', SetBool.Request(data=on))
 
-    def set_arm(self, name: str, value: bool | str) -> None:
+    def set_arm(self, name: str, value: bool | float | str) -> None:
         """Change one fault of the arm."""
         parameter = Parameter(name, value=value).to_parameter_msg()
         self._call(f'{ARM}/set_parameters', SetParameters.Request(parameters=[parameter]))
@@ -135,6 +149,9 @@ class ReactionEars:
         else:
             self._arrived_s[stamp_ns] = now_s
             _forget_oldest(self._arrived_s)
+
+    def _on_status(self, name: str, message: String) -> None:
+        self.states[name] = json.loads(message.data)
 
     def _on_sent(self, message: JointState) -> None:
         stamp_ns, _, source = _wire.sent_values(self._contract, message)
