@@ -54,6 +54,7 @@ def test_the_stored_file_means_what_it_meant():
         controllers=('arm_controller',),
         controller_manager='/controller_manager',
         command_delay_s=0.15,
+        home_speed=0.25,
     )
     assert contract.action.following_error == (0.1, 0.15)
     hashes = json.loads((FIXTURES / 'contract_driver_hashes.json').read_text())
@@ -85,6 +86,7 @@ def test_contract_check_says_it_in_words():
         ('[arm_controller]', '[]', 'driver.controllers'),
         ('[arm_controller]', '[a, a]', 'driver.controllers'),
         ('/controller_manager', 'a//b', 'driver.controller_manager'),
+        ('home_speed: 0.25', 'home_speed: 1.5', 'driver.home_speed'),
         ('command_delay: 0.15', 'command_delay: 9', 'driver.command_delay'),
         ('command_delay: 0.15', 'command_dela: 0.15', 'driver.command_dela'),
         ('[0.1, 0.15]', '[0.1, 0.01]', 'actions.arm.following_error[1]'),

@@ -43,6 +43,7 @@ from world_model_ros.onboard.tick.tick_record import TickRecord
 
 LAST_WORDS = Duration(seconds=0.3)  # at the end, for what was published last to arrive
 EPISODE_FORMAT = 1
+HOME = 'home'  # source of the guard on the way home
 
 
 class AgentTopics:
@@ -174,7 +175,10 @@ class AgentTopics:
             )
             return
         self.sent_problem = ''
+        came_home = self._inputs.guard_source == HOME != sent[2]
         self._inputs.put_sent(*sent)
+        if came_home:
+            self._mark()
 
     def _on_command(self, group: int, cdr: bytes) -> None:
         if self._allowed or self._link.commands:
@@ -204,16 +208,20 @@ class AgentTopics:
         return response
 
     def _on_mark(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        uuid = self._mark()
+        response.success = bool(uuid)
+        marked = f'mark {len(self._marks)} in episode {uuid}'
+        response.message = marked if uuid else 'no episode to mark'
+        return response
+
+    def _mark(self) -> str:
+        """Mark the episode that runs; its name, '' without one."""
         episode = self._episode
-        # One that has ended is sealed.
-        response.success = episode is not None and self._episodes.episode is not None
-        if episode is None or not response.success:
-            response.message = 'no episode to mark'
-            return response
+        if episode is None or self._episodes.episode is None:  # one that has ended is sealed
+            return ''
         self._marks.append(self._clock.now_ns())
         self._publish_episode(episode)
-        response.message = f'mark {len(self._marks)} in episode {episode.uuid}'
-        return response
+        return episode.uuid
 
     def allow_chunks(self) -> None:
         """The node is active."""

@@ -30,6 +30,7 @@ _LEVELS = {
     'chunk': _common.OK,
     'chunk_rest': _common.OK,
     'teleop': _common.OK,
+    'home': _common.OK,
     'disabled': _common.OK,
     'outside': _common.ERROR,
     'stopped': _common.ERROR,

@@ -27,7 +27,7 @@ SENT_SOURCE = 'guard.source'
 # After it: why, the kinds of reasons.py as bits.
 SENT_REASONS = 'guard.reasons'
 # The position in this tuple is the code on the wire: append only.
-SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop', 'outside')
+SOURCES = ('chunk', 'chunk_rest', 'safe', 'disabled', 'stopped', 'teleop', 'outside', 'home')
 # Of a chunk: minutes of a plan, and more joints than any robot; what is larger is no chunk.
 MAX_POINTS, MAX_NAMES = 10_000, 256
 REWARD_NAMES = ('reward', 'terminal', 'success')

@@ -30,6 +30,7 @@ from world_model_ros.nodes._command_topics import CommandTopics
 from world_model_ros.nodes._controllers import Controllers
 from world_model_ros.nodes._driver_fault import DriverFault
 from world_model_ros.nodes._guard_beat import Beat, LockstepBeat, SimBeat, WallBeat
+from world_model_ros.nodes._guard_home import GuardHome
 from world_model_ros.nodes._guard_inputs import GuardInputs
 from world_model_ros.nodes._guard_locks import GuardLocks
 from world_model_ros.nodes._guard_output import GuardOutput
@@ -103,6 +104,8 @@ class GuardNode(LifecycleNode):
             self._beat.unready,
             lambda: self._report.publish_status(),
         )
+        parts_of_home = self, self._lock, self._guard, self._inputs.measured, self._beat.now_ns
+        GuardHome(*parts_of_home)
         on_fault = partial(self._on_fault, ReasonKind.DRIVER_FAULT)
         DriverFault(self, self.contract.driver, self._boundary, on_fault)
         self._controllers = Controllers(

@@ -26,7 +26,7 @@ from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.onboard.tick.sent import SentHistory
 
 # Sources of commands that are not the agent; the last is another node's, seen in shadow.
-INTERVENTIONS = ('stopped', 'disabled', 'teleop', 'outside', 'foreign')
+INTERVENTIONS = ('stopped', 'disabled', 'teleop', 'outside', 'foreign', 'home')
 _BACKLOG = 64  # messages that can arrive while a reset is on its way
 _REWARDS = 512
 _SENT_MARGIN_NS = 10_000_000_000  # nothing older is ever asked for

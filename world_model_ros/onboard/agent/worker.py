@@ -31,7 +31,7 @@ from world_model_ros.onboard.policy.swap import Swap
 from world_model_ros.onboard.tick.tick_record import tick_schema
 from world_model_ros.onboard.tick.ticker import Tick
 
-BY_OTHERS = ('teleop', 'foreign')  # somebody else decided, and it was executed
+BY_OTHERS = ('teleop', 'foreign', 'home')  # somebody else decided, and it was executed
 MAX_SKIPPED_STEPS = 64  # imagined after a long gap; beyond that the belief holds no news anyway
 _RUNNING = State(Phase.RUNNING)
 

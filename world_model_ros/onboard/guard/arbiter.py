@@ -7,7 +7,7 @@ commands, and a clock that only times out. Output: one command per sample, or no
 those of docs/reference/guard.md, in the order in which they win:
 
 inactive (nothing is sent) > stopped > disabled > foreign publisher, coming to rest > teleoperation
-> outside of the box > no heartbeat > no chunk in force > chunk.
+> outside of the box > the way home > no heartbeat > no chunk in force > chunk.
 
 A lock, a dead-man or a stop zone shuts out teleoperation and agent, or the agent alone, by its
 priority.
@@ -29,6 +29,7 @@ from world_model_ros.onboard.guard.chunks import Chunk
 from world_model_ros.onboard.guard.driver_faults import Faults
 from world_model_ros.onboard.guard.following import Following
 from world_model_ros.onboard.guard.guard_command import GuardCommand
+from world_model_ros.onboard.guard.homing import Homing
 from world_model_ros.onboard.guard.locks import OPEN, Locks, Shut
 from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
 from world_model_ros.onboard.guard.sample_clock import SampleClock
@@ -79,6 +80,8 @@ class Guard:
         self._stop_kinds: tuple[ReasonKind, ...] = ()
         self.faults = Faults()
         self._following = Following(contract)
+        self.homing = Homing(contract)
+        self._source = ''  # of the newest sample
         self._foreign = ''
         self._box = self._stepping.box
         self._clock = SampleClock(self._command_period_ns, contract.command_timeout_s)
@@ -237,6 +240,34 @@ class Guard:
         """The agent lives at this time of the clock that times out; a chunk counts as well."""
         self._sources.heartbeat(steady_s)
 
+    # The way home
+
+    @property
+    def way_home(self) -> str:
+        """The way from here, for people."""
+        return self.homing.words(self._stepping.motion.value)
+
+    def refuses_home(self, measured: np.ndarray | None) -> str:
+        """Why the robot cannot go home now, ''."""
+        if not self.homing.possible:
+            return 'the contract names no home: give each position group the key home'
+        if not self._active:
+            return 'the guard is inactive: activate it, without an agent that acts'
+        if self._source in ('chunk', 'chunk_rest', 'teleop'):
+            return f'the robot is being moved ({self._source}): end the episode, or let go'
+        problem = self._closed(teleop=False)
+        if not problem and not self._enabled:
+            problem = 'disabled: call guard/enable'
+        return problem or self.refuses_motion(measured)
+
+    def go_home(self, t_ns: int, measured: np.ndarray | None) -> str:
+        """Go home from the next sample on; why not, or ''."""
+        refusal = self.refuses_home(measured)
+        if not refusal:
+            self._clear()
+            self.homing.begin(self._stepping.motion.value, t_ns)
+        return refusal
+
     # Chunks
 
     @property
@@ -279,6 +310,8 @@ class Guard:
         own = TELEOP_PRIORITY if teleop else AGENT_PRIORITY
         if self._shut.reason is not None and own < self._shut.priority:
             return self._shut.reason.text
+        if not teleop and self.homing.way is not None:
+            return 'the robot goes home'
         return '' if teleop else self._box.text
 
     # Samples
@@ -315,9 +348,12 @@ class Guard:
         share, slowed = self.zones.slowdown(steady_s) if self.zones.slows else (1.0, None)
         if chunk is not None and slowed is not None:
             reasons.append(slowed)
+        if source != 'home':
+            self.homing.cancel()
         follows = self._stepping.step(chunk, t_ns, dt_s, steady_s, here, share, reasons)
         if chunk is not None and not follows:
             source, chunk = 'safe', None
+        self._source = source
         values, due = self._stepping.rates.take(self._stepping.motion.value)
         self._following.sent(values)
         start_ns = chunk.start_ns if chunk else 0
@@ -360,6 +396,8 @@ class Guard:
         if self._box.text:
             reasons.append(Reason(ReasonKind.OUTSIDE, self._box.text))
             return 'outside', None
+        if (way := self.homing.now(t_ns, self._stepping.motion)) is not None:
+            return 'home', way
         return self._sources.agent(t_ns, steady_s, reasons)
 
     def _why_at_rest(self, rest: str) -> Reason:
@@ -394,6 +432,7 @@ class Guard:
 
     def _clear(self) -> None:
         self._sources.clear()
+        self.homing.cancel()
 
 
 def _priority(shut: Shut) -> int:

@@ -16,7 +16,9 @@ class GuardCommand:
     """What goes out at one sample."""
 
     values: np.ndarray  # float64 [A], what is in force, in the order of contract.action.names
-    source: str  # chunk | chunk_rest | safe | disabled | stopped | teleop | outside | inactive
+    source: (
+        str  # chunk | chunk_rest | safe | disabled | stopped | teleop | outside | home | inactive
+    )
     reasons: tuple[Reason, ...]
     chunk_ns: int  # start of the chunk in force, 0 when there is none
     due: tuple[bool, ...] = ()  # which groups are sent now; the others keep what is in force

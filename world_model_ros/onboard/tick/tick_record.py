@@ -37,6 +37,7 @@ SOURCES = (
     'stopped',
     'foreign',
     'measured',  # no command is known: the action is what the joints showed at its end
+    'home',  # the guard took the robot home, as a person had confirmed
 )
 FLAGS = ('first', 'last', 'terminal', 'truncated', 'intervention', 'explore', 'eval', 'valid')
 _HEAD = (
