@@ -28,6 +28,7 @@ COMMON_KEYS = (
     'gravity_safe',
     'hold_tolerance',
     'box_tolerance',
+    'limit_margin',
     'home',
 )
 FORMAT1_LIMITS = ('rate_limit', 'acceleration_limit', 'stop_rate_limit')
@@ -35,6 +36,7 @@ FORMAT1_LIMITS = ('rate_limit', 'acceleration_limit', 'stop_rate_limit')
 ONLY_POSITIONS = {
     'hold_tolerance': 'only positions are held',
     'box_tolerance': 'only a commanded position has a box to be outside of',
+    'limit_margin': 'only a position lags and sags behind its command',
     'home': 'exploring goes around zero',
     'following_error': 'only a commanded position is compared with the measured one',
 }
@@ -151,6 +153,9 @@ def read_group(
         hold_tolerance=section.number('hold_tolerance', unit, 0.05, high=MAX_TOLERANCE),
         box_tolerance=section.number(
             'box_tolerance', unit, 0.02, high=MAX_TOLERANCE, low_included=True
+        ),
+        limit_margin=section.number(
+            'limit_margin', unit, 0.0, high=MAX_TOLERANCE, low_included=True
         ),
         home=section.numbers('home', unit, count) if 'home' in section.data else (),
         name=name,

@@ -27,6 +27,7 @@ def check_group(section: Section, limits: LimitKeys, action: Action, kind: Comma
             f'{limits.acceleration_limit} beside it',
             f'say how much {limits.acceleration_limit} there may be, too',
         )
+    _check_margin(section, limits, action)
     _check_stop(limits, action)
     _check_home(section, limits, action)
     _check_following(section, action)
@@ -100,6 +101,26 @@ def _check_above_zero(limits: LimitKeys, action: Action) -> None:
         for index, limit in enumerate(getattr(action, field)):
             if limit <= 0:
                 limits.section.note(f'{key}[{index}]', limit, 'more than 0', remedy)
+
+
+def _check_margin(section: Section, limits: LimitKeys, action: Action) -> None:
+    """There is room left between the limits, and home lies in it."""
+    margin = action.limit_margin
+    if not margin or not _clean(section, 'low', 'high', 'names', 'limit_margin', 'home'):
+        return
+    if not limits.section.problems.clean(limits.section.path):
+        return
+    lows, highs = action.limit_low or action.low, action.limit_high or action.high
+    homes = action.home or tuple((low + high) / 2 for low, high in zip(lows, highs, strict=True))
+    for name, low, high, home in zip(action.names, lows, highs, homes, strict=True):
+        if low + margin >= high - margin or not low + margin <= home <= high - margin:
+            section.note(
+                'limit_margin',
+                margin,
+                f'room and home left within {low:g} to {high:g} of {name}',
+                'write a smaller margin, or move home inwards',
+            )
+            return
 
 
 def _check_stop(limits: LimitKeys, action: Action) -> None:

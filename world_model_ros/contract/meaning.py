@@ -83,6 +83,8 @@ def _limits(group: Action, i: int) -> str:
         text += f', to zero by {group.stop_rate_limit[i]:g} a second'
     if group.following_error:
         text += f', stopped when it is {group.following_error[i]:g} behind'
+    if group.limit_margin:
+        text += f', commanded {group.limit_margin:g} inside of that'
     return text + (f'; home at {group.home[i]:g}' if group.home else '')
 
 

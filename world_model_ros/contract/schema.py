@@ -107,6 +107,9 @@ class Action:
     hold_tolerance: float = later(0.05)
     # Position only: how far outside of the box a joint may be measured, for encoder noise and sag.
     box_tolerance: float = later(0.02)
+    # Position only: how far inside of its limits a joint is commanded at most, so that it does not
+    # leave them where it lags or sags.
+    limit_margin: float = later(0.0)
     # Position only: where exploring without a model stays near; empty: where the robot starts.
     home: tuple[float, ...] = later(())
     name: str = later('')  # of the group; format 1 has one group without a name

@@ -8,6 +8,7 @@ Who may ask is decided in arbiter.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,11 @@ class Stepping:
         self.safe = SafeAction(contract, self.limits)
         self.motion = Motion(self.limits)
         self.rates = GroupRates(contract)
-        self.box = Box(action.names, self.limits, self.safe.of_held(action.box_tolerance))
+        # A joint is outside where it is measured there: limit_margin is for commands.
+        box = replace(
+            self.limits, low=np.asarray(action.box_low), high=np.asarray(action.box_high)
+        )
+        self.box = Box(action.names, box, self.safe.of_held(action.box_tolerance))
         self._interpolate: np.ndarray = np.asarray(action.positions)  # bool [A]
         # Of these commands zones take a share: a speed is what changes by an acceleration.
         kinds = [command_kind(kind) for kind in action.kinds]
