@@ -53,6 +53,7 @@ def test_the_stored_file_means_what_it_meant():
         fault_max_age_s=0.5,
         controllers=('arm_controller',),
         controller_manager='/controller_manager',
+        robot_description='robot_description',
         command_delay_s=0.15,
         home_speed=0.25,
     )

@@ -13,15 +13,18 @@ rclpy = pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 
 from world_model_ros.bench.chaos.driven_arm import driven_arm
+from world_model_ros.contract import parse_contract
 from world_model_ros.contract.driver_section import BOOL, DIAGNOSTICS
 from world_model_ros.contract.schema import Driver
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._driver_fault import DriverFault
+from world_model_ros.nodes._robot_description import RobotDescription
 from world_model_ros.nodes.load.guard_stage import GuardStage
+from world_model_ros.onboard.guard import Guard
 
 pytestmark = pytest.mark.ros
 
@@ -144,3 +147,25 @@ def test_a_status_of_diagnostics_is_found_by_its_name(node):
     reports.until(lambda told: told[-1] == '', status(DiagnosticStatus.WARN))
     told = reports.until(lambda told: told[-1] != '', status(DiagnosticStatus.STALE))
     assert "'arm'" in told[-1] and 'too hot' in told[-1]
+
+
+def test_limits_of_robot_description_are_waited_for_and_kept(node):
+    text = driven_arm(cameras=False, robot_description='robot_description')
+    contract = parse_contract(text)
+    guard = Guard(contract)
+    described = RobotDescription(node, contract, guard, Boundary(node))
+    assert '/robot_description has not been heard' in described.apply()
+    publisher = node.create_publisher(String, 'robot_description', _common.LATCHED_QOS)
+    limit = '<limit lower="-0.5" upper="0.5" velocity="0.4" effort="1"/>'
+    joints = [f'<joint name="{n}" type="revolute">{limit}</joint>' for n in contract.action.names]
+
+    def says(joints, done):
+        publisher.publish(String(data=f'<robot name="arm">{"".join(joints)}</robot>'))
+        give_up_s = time.monotonic() + 30.0
+        while not done(described.apply()):
+            assert time.monotonic() < give_up_s
+            node.turn(timeout_sec=0.02)
+
+    says(joints[:-1], lambda problem: 'it limits no joint j7' in problem)
+    says(joints, lambda problem: problem == '')
+    assert guard.limits.high.tolist() == [0.5] * 7 and guard.limits.rate.tolist() == [0.4] * 7

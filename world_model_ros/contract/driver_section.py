@@ -4,7 +4,8 @@
 """The section `driver` of a robot file of format 2: what the robot's own driver says and needs.
 
 How it reports a fault or a pressed hardware stop, which controllers of ros2_control take the
-commands, how late it follows, how fast it goes home. All of it is optional, part of no interface.
+commands, its URDF, how late it follows, how fast it goes home. All of it is
+optional, part of no interface.
 """
 
 from typing import Any
@@ -14,7 +15,14 @@ from world_model_ros.contract.rules import read_topic
 from world_model_ros.contract.schema import Driver
 
 DRIVER = 'driver'
-KEYS = ('fault', 'controllers', 'controller_manager', 'command_delay', 'home_speed')
+KEYS = (
+    'fault',
+    'controllers',
+    'controller_manager',
+    'robot_description',
+    'command_delay',
+    'home_speed',
+)
 FAULT_KEYS = ('topic', 'type', 'name', 'when', 'max_age')
 BOOL = 'std_msgs/msg/Bool'
 DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
@@ -37,6 +45,8 @@ def read_driver(top: Section, problems: Problems) -> Driver:
         values['controllers'] = section.words('controllers')
     if 'controller_manager' in given:
         values['controller_manager'] = read_topic(section, key='controller_manager')
+    if 'robot_description' in given:
+        values['robot_description'] = read_topic(section, key='robot_description')
     if 'command_delay' in given:
         values['command_delay_s'] = section.number('command_delay', 'seconds', high=MAX_DELAY_SEC)
     if 'home_speed' in given:

@@ -66,6 +66,8 @@ def _driver(driver: Driver) -> Iterator[str]:
     if driver.controllers:
         names = ', '.join(driver.controllers)
         yield f'controllers {names} are switched on while it acts, by {driver.controller_manager}'
+    if driver.robot_description:
+        yield f'limits of {driver.robot_description} are kept, too, where they are narrower'
 
 
 def _limits(group: Action, i: int) -> str:

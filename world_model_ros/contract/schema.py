@@ -135,6 +135,7 @@ class Driver:
     fault_max_age_s: float = later(1.0)  # longer silence is a fault; 0: a latched topic
     controllers: tuple[str, ...] = later(())  # of ros2_control, that take the commands
     controller_manager: str = later('controller_manager')
+    robot_description: str = later('')  # topic of the URDF that limits the joints as well
     home_speed: float = later(0.2)  # of the way home, share of the rate limits
     command_delay_s: float = later(0.2)  # at most, from a command to the motion that follows
 

@@ -40,6 +40,7 @@ from world_model_ros.nodes._lifecycle import logs_errors, refuse_impossible_tran
 from world_model_ros.nodes._no_shared_memory import avoid_shared_memory
 from world_model_ros.nodes._qos import QosWatch
 from world_model_ros.nodes._rivals import LOOK_PERIOD_SEC, Rivals
+from world_model_ros.nodes._robot_description import RobotDescription
 from world_model_ros.nodes._service_caller import ServiceCaller
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.guard.guard_status import (
@@ -108,6 +109,7 @@ class GuardNode(LifecycleNode):
         GuardHome(*parts_of_home)
         on_fault = partial(self._on_fault, ReasonKind.DRIVER_FAULT)
         DriverFault(self, self.contract.driver, self._boundary, on_fault)
+        self._described = RobotDescription(self, self.contract, self._guard, self._boundary)
         self._controllers = Controllers(
             self.contract.driver,
             ServiceCaller(self, 'controllers'),
@@ -169,6 +171,8 @@ class GuardNode(LifecycleNode):
             return Refusal(RefusalKind.JUST_COMMANDED, text)
         if unready := self._beat.unready():
             return Refusal(RefusalKind.NO_CLOCK, unready)
+        if refused := self._described.apply():
+            return Refusal(RefusalKind.DESCRIPTION, refused)
         if refused := self._controllers.take():
             return Refusal(RefusalKind.CONTROLLERS, refused)
         if refusal := self._begin():

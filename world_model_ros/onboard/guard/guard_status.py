@@ -38,6 +38,7 @@ class RefusalKind(Enum):
     NO_POSITION = 'no_position'  # the joints have not been heard of lately
     NO_KEEP_OUT = 'no_keep_out'  # the URDF of workspace and collision cannot be used
     FAULT = 'fault'  # the driver has a fault
+    DESCRIPTION = 'description'  # the URDF on robot_description was not heard, or is of no use
     CONTROLLERS = 'controllers'  # of ros2_control cannot be switched on
 
     @property
@@ -52,6 +53,7 @@ _PASSING = (
     RefusalKind.NO_CLOCK,
     RefusalKind.NO_POSITION,
     RefusalKind.FAULT,
+    RefusalKind.DESCRIPTION,
 )
 
 
