@@ -159,6 +159,17 @@ def test_a_hold_is_taken_again_only_from_far_away():
     assert run.rules() == set()
 
 
+def test_a_hold_that_was_taken_again_goes_on_where_another_reason_follows():
+    again = [*GOOD, *motion((0.8, -0.1), (0.5, 0.0), start=GOOD[-1])]
+    run = Run(again).mark(done.STOP, STOP_S, STOP_S + 0.01).end(begin_s=3.4, end_s=3.5)
+    run.mark(done.DISABLE, 2.2, 2.21)  # in the middle of the way to where it was pushed
+    assert run.rules() == {'moves while stopped'}
+    run.log.measured = [
+        Measured(m.at_s, m.position - (0.1 if m.at_s > 1.8 else 0.0)) for m in run.log.measured
+    ]
+    assert run.rules() == set()
+
+
 def test_a_hold_may_begin_in_the_middle_of_braking():
     values = motion((0.3, 0.0), (0.5, 0.8), (0.1, 0.2), (0.42, 0.1), (0.6, 0.0))
     run = Run(values).mark(done.STOP, STOP_S, STOP_S + 0.01).end(begin_s=2.0, end_s=2.1)

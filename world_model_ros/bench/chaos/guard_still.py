@@ -81,7 +81,9 @@ def check_still(
         for m in log.done(done.RELEASE, done.ENABLE)
         if not m.text.startswith(NOTHING_CHANGED)
     ]
-    for why, (begin_s, end_s) in rest_spans(log, session):
+    spans = rest_spans(log, session)
+    for why, (begin_s, end_s) in spans:
+        since_s = _resting_since(spans, begin_s)
         holes = [
             *hung,
             *taken,
@@ -91,12 +93,21 @@ def check_still(
         rested_s = begin_s + rest_s if why == CLOCK else _rested_s(log, sent, begin_s, rest_s)
         for a, b in done.without((rested_s, end_s), holes):
             checked[f'held {why}'] += sum(a <= c.sent_s <= b for c in sent)
-            held = [c for c in sent if begin_s <= c.sent_s <= b]
+            held = [c for c in sent if since_s <= c.sent_s <= b]
             text = _moves(log, held, a, react_s)
             if text:
                 since = f'{why} since {begin_s - log.begin_s:.3f} s'
                 return [Violation(f'moves while {why}', f'{since}: {text}')]
     return []
+
+
+def _resting_since(spans: list[tuple[str, Span]], begin_s: float) -> float:
+    """When the rest began that lasts at this time: one reason may follow another."""
+    since_s = begin_s
+    for a, b in sorted((span for _, span in spans), reverse=True):
+        if a < since_s <= b:
+            since_s = a
+    return since_s
 
 
 def _rested_s(log: RunLog, sent: list[Command], begin_s: float, rest_s: float) -> float:
