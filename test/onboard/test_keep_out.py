@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keep_out_arm import BOTH, NAMES, body, joint, six_contract, six_joints
 
+from world_model_ros.bench.guard_arm import BOTH, NAMES, body, joint, robot_text, six_joints
+from world_model_ros.contract import parse_contract
 from world_model_ros.onboard.guard import Guard
 from world_model_ros.onboard.guard.reasons import ReasonKind
 
@@ -31,6 +32,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp('robot')
     (folder / 'six.urdf').write_text(six_joints())
     return folder
+
+
+def six_contract(*args, **changes):
+    return parse_contract(robot_text(*args, **changes))
 
 
 class Arm:

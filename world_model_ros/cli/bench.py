@@ -28,6 +28,7 @@ VERBS = {
     'reaction': Verb(
         f'{_HERE}.bench_reaction', 'reaction_command', 'How soon the safe action begins.'
     ),
+    'guard': Verb(f'{_HERE}.bench_guard', 'guard_command', 'The highest rate of the guard.'),
     'parity': Verb(f'{_HERE}.bench_parity', 'parity_command', 'Ticks rebuilt from bags.'),
 }
 
