@@ -10,6 +10,7 @@ from onboard_contract import make_action, make_contract
 
 from world_model_ros.contract import ContractError, find_robot, parse_contract
 from world_model_ros.onboard.guard import Guard
+from world_model_ros.onboard.guard.described_limits import DescribedLimits
 
 MS = 1_000_000
 LOW, HIGH, SAG, MARGIN = -1.0, 1.0, 0.03, 0.05  # rad
@@ -74,4 +75,15 @@ def test_planner_and_guard_keep_to_it_and_the_network_does_not_know():
     text = find_robot('unfriendly_arm').read_text()
     robot = parse_contract(text.replace('  safe: hold', '  limit_margin: 0.1\n  safe: hold'))
     assert robot.limit_low[0] == pytest.approx(-1.4) and robot.low[0] == -1.5
-    assert robot.action.box_low[0] == -1.5
+    guard = Guard(robot)
+    described = DescribedLimits(robot, guard.limits)
+    joints = ''.join(
+        f'<joint name="j{i}" type="revolute"><limit lower="-1.0" upper="1.0" velocity="9" '
+        'effort="9"/></joint>'
+        for i in range(1, 8)
+    )
+    assert described.narrow(f'<robot name="arm">{joints}</robot>') == ''
+    assert guard.limits.low[0] == pytest.approx(-0.9)  # the margin is kept inside of these, too
+    assert guard.activate(np.full(7, 0.97)) == '' and guard.outside == ''
+    guard.deactivate()
+    assert guard.activate(np.full(7, 1.1)) == '' and 'outside of its high limit 1' in guard.outside

@@ -29,9 +29,8 @@ class ActionVector:
     kinds: tuple[str, ...]
     low: tuple[float, ...]  # the scaling of the network
     high: tuple[float, ...]
-    box_low: tuple[float, ...]  # what a joint is measured inside of, inside of low and high
-    box_high: tuple[float, ...]
-    limit_low: tuple[float, ...]  # what guard and planner keep to: inside of it by limit_margin
+    limit_margin: tuple[float, ...]  # how far limit_low and limit_high are inside of the limits
+    limit_low: tuple[float, ...]  # what guard and planner keep to, inside of low and high
     limit_high: tuple[float, ...]
     rate_limit: tuple[float, ...]
     acceleration_limit: tuple[float, ...]  # infinite: not limited
@@ -68,8 +67,7 @@ def action_vector(groups: Sequence[Action]) -> ActionVector:
         kinds=repeated([group.kind for group in groups]),
         low=joined('low', math.nan),
         high=joined('high', math.nan),
-        box_low=tuple(n for g in groups for n in (g.limit_low or g.low)),
-        box_high=tuple(n for g in groups for n in (g.limit_high or g.high)),
+        limit_margin=repeated([group.limit_margin for group in groups]),
         limit_low=tuple(n + g.limit_margin for g in groups for n in (g.limit_low or g.low)),
         limit_high=tuple(n - g.limit_margin for g in groups for n in (g.limit_high or g.high)),
         rate_limit=joined('rate_limit', math.nan),

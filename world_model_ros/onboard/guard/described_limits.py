@@ -77,7 +77,7 @@ class DescribedLimits:
     def __init__(self, contract: Contract, limits: Limits) -> None:
         """`limits` are shared with whatever steps the robot, and changed in place."""
         action = contract.action
-        self._names, self._limits = action.names, limits
+        self._names, self._limits, self._margin = action.names, limits, action.limit_margin
         kinds = [command_kind(kind) for kind in action.kinds]
         self._positions = [kind.positions for kind in kinds]
         # What changes by an acceleration is a speed.
@@ -98,7 +98,9 @@ class DescribedLimits:
         for i, name in enumerate(self._names):
             limit = given[name]
             if self._positions[i]:
-                low[i], high[i] = max(low[i], limit.lower), min(high[i], limit.upper)
+                margin = self._margin[i]
+                low[i] = max(low[i], limit.lower + margin)
+                high[i] = min(high[i], limit.upper - margin)
                 rate[i] = min(rate[i], limit.velocity)
             elif self._speeds[i] or self._efforts[i]:
                 most = limit.velocity if self._speeds[i] else limit.effort

@@ -8,7 +8,6 @@ Who may ask is decided in arbiter.py.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,11 +34,8 @@ class Stepping:
         self.safe = SafeAction(contract, self.limits)
         self.motion = Motion(self.limits)
         self.rates = GroupRates(contract)
-        # A joint is outside where it is measured there: limit_margin is for commands.
-        box = replace(
-            self.limits, low=np.asarray(action.box_low), high=np.asarray(action.box_high)
-        )
-        self.box = Box(action.names, box, self.safe.of_held(action.box_tolerance))
+        tolerance = self.safe.of_held(action.box_tolerance)
+        self.box = Box(action.names, self.limits, tolerance, np.asarray(action.limit_margin))
         self._interpolate: np.ndarray = np.asarray(action.positions)  # bool [A]
         # Of these commands zones take a share: a speed is what changes by an acceleration.
         kinds = [command_kind(kind) for kind in action.kinds]
