@@ -113,8 +113,8 @@ class Env:
         held = np.asarray(self.contract.action.holds)
         rest: np.ndarray = np.where(held, self._measured(), 0.0).astype(np.float32)
         self._sent = SentHistory(rest)
-        # Decided and not sent yet, up to the tick from which a chunk of this tick counts.
-        ahead = self.contract.offset_ticks + self._delay.ticks - self._delay.sent_ticks
+        # Decided and not sent yet, up to the tick from which a chunk of this tick is sent.
+        ahead = self.contract.offset_ticks
         self._pending = deque([rest] * ahead, maxlen=ahead)
         self._assembler.clear()
         self._before = None
@@ -126,7 +126,7 @@ class Env:
             raise EnvError('the episode is over: call reset() before step()')
         chunk = np.atleast_2d(np.asarray(action, np.float64))  # [H, A]
         now_ns = self._tick * self._period_ns
-        start_ns = now_ns + self._offset_ns + self._delay.wait_ns
+        start_ns = now_ns + self._offset_ns
         times_ns = [start_ns + i * self._period_ns for i in range(len(chunk))]
         refusal = self._guard.on_chunk(self._names, times_ns, chunk, now_ns * 1e-9)
         if refusal:
@@ -164,7 +164,7 @@ class Env:
             is_first=is_first,
             tick=self._tick,
             t_ns=t_ns,
-            pending=np.stack([*self._delay.on_the_way(self._sent, t_ns), *self._pending]),
+            pending=np.stack(self._delay.effects(self._sent, t_ns, list(self._pending))),
         )
 
     def _rated(

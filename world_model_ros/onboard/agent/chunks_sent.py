@@ -45,8 +45,8 @@ class Commands:
         self._sending = False
 
     def _none_committed(self) -> deque[tuple[int, np.ndarray]]:
-        """First tick of effect and chunk, as many as can still reach into the future."""
-        return deque(maxlen=self._contract.offset_ticks + self.delay.ticks + 1)
+        """First tick in which it is sent and chunk, as many as can still reach into the future."""
+        return deque(maxlen=self._contract.offset_ticks + 1)
 
     def begin(self, extra_delay_s: float = 0.0) -> None:
         """An episode begins: nothing is under way, nothing was seen.
@@ -108,9 +108,9 @@ class Commands:
 
     def send(self, tick: Tick, chunk: np.ndarray) -> None:
         """Send the chunk [H, A] decided at a tick."""
-        start_ns = tick.t_ns + self._contract.command_offset_ns + self.delay.wait_ns
+        start_ns = tick.t_ns + self._contract.command_offset_ns
         self._sending = self._port.send_chunk(start_ns, chunk)
-        first = tick.index + self._contract.offset_ticks + self.delay.ticks
+        first = tick.index + self._contract.offset_ticks
         self._committed.append((first, chunk))
         self.given_up.sent()
 
@@ -127,17 +127,17 @@ class Commands:
         """What will be executed until a chunk of this tick counts: [offset_ticks + delay, A].
 
         What was sent already (`history`) and has not moved anything yet is known. While a person
-        drives (`by_hand`) nobody knows the rest: what moved the robot last (`sent`) is taken to go
-        on.
+        drives (`by_hand`) nobody knows the rest: what was sent last is taken to go on, without a
+        delay what moved the robot last (`sent`).
         """
-        index, rows = tick.index, self.delay.on_the_way(history, tick.t_ns)
-        end = index + self._contract.offset_ticks + self.delay.ticks
-        if rows:
-            sent = rows[-1]
-        for step in range(index + len(rows), end):
+        index, planned = tick.index, []
+        if self.delay.extra_ns:
+            sent = history.mean(tick.t_ns - self._contract.period_ns, tick.t_ns)
+        for step in range(index, index + self._contract.offset_ticks):
             row = self._contract.safe_action if self._sending or index == 0 else None
             for start, chunk in self._committed:
                 if self._sending and start <= step < start + len(chunk):
                     row = chunk[step - start]
-            rows.append(sent if row is None or by_hand else row)
+            planned.append(sent if row is None or by_hand else row)
+        rows = self.delay.effects(history, tick.t_ns, planned)
         return np.asarray(rows, np.float32)
