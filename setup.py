@@ -121,13 +121,22 @@ setup(
         ],
         # The same table stands in contract/kinds.py.
         'world_model_ros.kinds': [
+            'depth = world_model_ros.wire.kinds.depth:DepthKind',
             'effort = world_model_ros.wire.kinds.joint_commands:EffortKind',
+            'floats = world_model_ros.wire.kinds.floats:FloatsKind',
             'image = world_model_ros.wire.kinds.image:ImageKind',
+            'imu = world_model_ros.wire.kinds.motions:ImuKind',
             'joints = world_model_ros.wire.kinds.joints:JointsKind',
+            'laser_scan = world_model_ros.wire.kinds.distances:LaserScanKind',
+            'odometry = world_model_ros.wire.kinds.motions:OdometryKind',
+            'pose = world_model_ros.wire.kinds.motions:PoseKind',
             'position = world_model_ros.wire.kinds.joint_commands:PositionKind',
             'position_delta = world_model_ros.wire.kinds.joint_commands:PositionDeltaKind',
+            'range = world_model_ros.wire.kinds.distances:RangeKind',
             'task = world_model_ros.wire.kinds.task:TaskKind',
+            'twist = world_model_ros.wire.kinds.motions:TwistKind',
             'velocity = world_model_ros.wire.kinds.joint_commands:VelocityKind',
+            'wrench = world_model_ros.wire.kinds.motions:WrenchKind',
         ],
     },
 )

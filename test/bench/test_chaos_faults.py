@@ -42,13 +42,13 @@ def test_acting_that_breaks_off_is_found_and_what_came_before_does_not_count():
 
 
 @pytest.mark.ros
-def test_three_faults_on_real_processes(domain):
+def test_two_faults_on_real_processes(domain):
     pytest.importorskip('rclpy')
     from world_model_ros.bench.chaos import faults_runs
 
     names, checked = list(KINDS), Counter()
     try:
-        for name in ('driver fault', 'recorder killed', 'joint sticks'):
+        for name in ('driver fault', 'recorder killed'):  # a joint: test_guard_driver_node.py
             for seed in range(TRIES):
                 rng = np.random.default_rng(seed)
                 found = faults_runs.one_run(names.index(name), rng, None, checked)
