@@ -142,3 +142,21 @@ def test_a_way_that_is_held_up_ends():
     for _ in range(500):
         last = robot.step()
     assert last.source == 'safe'
+
+
+def test_a_sample_that_was_due_before_the_confirmation_does_not_end_it():
+    robot = Robot()
+    assert robot.guard.go_home((robot.t_ms + 25) * MS, robot.here) == ''  # the next is due before
+    assert robot.step().source == 'home'
+    for _ in range(200):
+        robot.step()
+    np.testing.assert_allclose(robot.here, HOME, atol=1e-5)
+
+
+def test_it_is_refused_while_the_guard_may_not_move_the_robot():
+    robot = Robot()
+    robot.guard.sample((robot.t_ms + 20) * MS, 0.02, robot.here, 'just activated')
+    assert robot.guard.go_home((robot.t_ms + 21) * MS, robot.here) == 'just activated'
+    robot.t_ms += 20
+    robot.step()
+    assert robot.go() == '' and robot.step().source == 'home'

@@ -99,13 +99,13 @@ def train_sim_command(
             f'{folder}: nothing was learned there; for an untrained bundle: world-model bundle '
             f'init {robot} --out {bundle}'
         )
+    if (plan or frames > 0) and frames < run.least_frames:
+        refuse(
+            f'--frames {frames} gives no window to learn from; expected at least '
+            f'{run.least_frames} for {robot}'
+        )
     typer.echo(f'device {run.chosen.text}', err=True)
     if plan or frames > 0:
-        if frames < run.least_frames:
-            refuse(
-                f'--frames {frames} gives no window to learn from; expected at least '
-                f'{run.least_frames} for {robot}'
-            )
         figures = expected(run)
         typer.echo(json.dumps(figures))
         if plan:

@@ -81,6 +81,7 @@ class Guard:
         self.faults = Faults()
         self._following = Following(contract)
         self.homing = Homing(contract)
+        self._rest = ''  # why the newest sample was to be the safe action whatever came
         self._source = ''  # of the newest sample
         self._foreign = ''
         self._box = self._stepping.box
@@ -255,7 +256,7 @@ class Guard:
             return 'the guard is inactive: activate it, without an agent that acts'
         if self._source in ('chunk', 'chunk_rest', 'teleop'):
             return f'the robot is being moved ({self._source}): end the episode, or let go'
-        problem = self._closed(teleop=False)
+        problem = self._closed(teleop=False) or self._rest
         if not problem and not self._enabled:
             problem = 'disabled: call guard/enable'
         return problem or self.refuses_motion(measured)
@@ -335,6 +336,7 @@ class Guard:
         if not self._active:
             return GuardCommand(self._stepping.motion.value.copy(), 'inactive', (), 0, send=False)
         reasons: list[Reason] = []
+        self._rest = rest
         self._sources.note_refusal(reasons)
         dt_s = self._step_s(t_ns, steady_s, reasons)
         here = self._safe.positions(measured) if self.holds_position else None

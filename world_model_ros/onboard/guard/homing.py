@@ -77,8 +77,11 @@ class Homing:
         way = self.way
         if way is None:
             return None
+        if t_ns < way.start_ns:  # a sample that was due before the person confirmed
+            self.begin(motion.value, t_ns)
+            return self.way
         there = np.abs(motion.value - way.values[-1]) <= NEAR
         arrived = t_ns >= way.times_ns[-1] and bool(np.all(there & (motion.speed == 0.0)))
-        if arrived or not way.start_ns <= t_ns < way.end_ns:
+        if arrived or t_ns >= way.end_ns:
             self.way = None
         return self.way
