@@ -48,6 +48,7 @@ class GateConfig:
     calibration: float = 1.25  # of reward and value
     calibration_floor: float = 0.25  # in recorded spreads, added to both sides
     blind: float = 5.0  # error of every picture over copying's, from which a release sees nothing
+    copying: float = 1.0  # of a first release: error over that of copying, at most
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def judge(
     if not any(f'last_{part}_{HORIZONS[-1]}' in ours for part in PARTS):
         return verdict([f'no held-out piece of {HORIZONS[-1]} ticks and more'], ours)
     if acting is None:
-        return verdict(_against_copying(ours), ours)
+        return verdict(_against_copying(ours, config.copying), ours)
     theirs = _figures(acting, contract, held_out, discount, return_scale)
     ratios, reasons = _against_acting(ours, theirs, config)
     return verdict(reasons, ours | ratios | {f'acting_{k}': v for k, v in theirs.items()})
@@ -157,7 +158,7 @@ def _figures(
     return figures | calibration_figures(model, pieces, discount, return_scale)
 
 
-def _against_copying(ours: Figures) -> list[str]:
+def _against_copying(ours: Figures, margin: float) -> list[str]:
     """Joints move and must be predicted; without joints any part will do.
 
     Most pixels never change: a picture that is copied is hard to beat even for a good model.
@@ -166,7 +167,7 @@ def _against_copying(ours: Figures) -> list[str]:
     parts = [p for p in PARTS if f'{p}_{longest}' in ours]
     parts = ['joints'] if 'joints' in parts else parts
     predicted = {p: (ours[f'{p}_{longest}'], ours[f'last_{p}_{longest}']) for p in parts}
-    if any(own < last for own, last in predicted.values()):
+    if any(own < margin * last for own, last in predicted.values()):
         return []
     each = ', '.join(f'{p} {own:.3g} against {last:.3g}' for p, (own, last) in predicted.items())
     return [f'predicts {longest} ticks no better than copying what was seen last: {each}']
