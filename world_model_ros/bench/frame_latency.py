@@ -88,14 +88,14 @@ def measure(
         line = [str(robot), str(width), str(height), str(seconds)]
         load = _start(['world_model_ros.nodes.load.latency_load', *line], profile)
         helpers += [probe, bare, load]
-        told, _ = load.communicate(timeout=seconds + START_S)
-        if not told.strip():
+        printed, _ = load.communicate(timeout=seconds + START_S)
+        if not printed.strip():
             logs = {child.name: child.last_lines(3) for child in supervisor.children}
             raise RuntimeError(f'nothing was published; the nodes said: {logs}')
         time.sleep(1.0 / RATE_HZ)
         heard, slept = _end(probe), _end(bare)
         figures |= latency_figures(
-            json.loads(told),
+            json.loads(printed),
             heard['chunks'],
             heard['commands'],
             heard['agent'],

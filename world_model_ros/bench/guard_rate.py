@@ -57,8 +57,8 @@ def measure_rate(rate_hz: int, seconds: float, folder: Path) -> dict[str, Any]:
         helpers.append(_start('world_model_ros.bench.measure', str(1.0 / rate_hz), '1e9'))
         helpers.append(_start('world_model_ros.nodes.load.guard_load', str(robot), str(seconds)))
         bare, load = helpers
-        told, _ = load.communicate(timeout=seconds + START_S)
-        heard = json.loads(told)['commands'] if told.strip() else []
+        printed, _ = load.communicate(timeout=seconds + START_S)
+        heard = json.loads(printed)['commands'] if printed.strip() else []
         if len(heard) < 2:
             logs = {child.name: child.last_lines(3) for child in supervisor.children}
             raise RuntimeError(f'nothing was commanded; the guard said: {logs}')

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from world_model_ros.bench.domain import keep_to_itself
 from world_model_ros.bench.reaction_figures import FAULTS, Command, Reaction, acting, reaction, row
+from world_model_ros.bench.wait_for import wait_for
 from world_model_ros.contract import Contract, config_directories
 from world_model_ros.deploy.nodes_table import AGENT, GUARD, SIM_ROBOT, Settings, extra_environment
 from world_model_ros.deploy.supervisor import Child, Supervisor
@@ -34,7 +35,6 @@ ARM = 'unfriendly_arm'
 ACTS_WITHIN_S = 90.0  # three processes, or one, that start on a busy machine
 REACTS_WITHIN_S = 10.0
 MOMENT_S = (0.0, 0.2)  # of a fault: any phase of ticks, pictures and heartbeats
-POLL_S = 0.02
 TRIES = 5  # of one run, where the robot just did not act by itself: the machine is too busy
 PACKAGES = ('world_model_ros', 'rclpy', 'numpy')
 
@@ -199,12 +199,4 @@ class Run:
 
     def _until(self, done: Callable[[], Any], what: str, seconds: float) -> Any:
         """Wait for something; its value. TimeoutError with the words of the processes."""
-        give_up_s = time.monotonic() + seconds
-        while not (value := done()):
-            died = self._supervisor.died()
-            if died or time.monotonic() > give_up_s:
-                gone = [f'{child.name} {child.ending}' for child in died]
-                logs = {c.name: c.last_lines(3) for c in self._supervisor.children}
-                raise TimeoutError(f'{what} within {seconds:g} s; ended: {gone}; logs: {logs}')
-            time.sleep(POLL_S)
-        return value
+        return wait_for(self._supervisor, done, what, seconds)

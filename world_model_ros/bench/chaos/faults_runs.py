@@ -33,6 +33,7 @@ from world_model_ros.bench.chaos.fault_kinds import (
 from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.bench.domain import keep_to_itself
 from world_model_ros.bench.reaction_figures import Command, acting, reaction
+from world_model_ros.bench.wait_for import wait_for
 from world_model_ros.contract import config_directories, load_contract
 from world_model_ros.deploy.nodes_table import (
     AGENT,
@@ -289,15 +290,8 @@ class Stage:
 
     def _until(self, done: Callable[[], Any], what: str, seconds: float) -> Any:
         """Wait for something; its value. TimeoutError with the words of the processes."""
-        give_up_s = time.monotonic() + seconds
-        while not (value := done()):
-            died = self._supervisor.died()
-            if died or time.monotonic() > give_up_s:
-                gone = [f'{child.name} {child.ending}' for child in died]
-                logs = {c.name: c.last_lines(2) for c in self._supervisor.children}
-                state = {k: v for k, v in self._ears.states['guard'].items() if v}
-                raise TimeoutError(
-                    f'{what} within {seconds:g} s; ended: {gone}; guard: {state}; logs: {logs}'
-                )
-            time.sleep(POLL_S)
-        return value
+        return wait_for(self._supervisor, done, what, seconds, self._guard_says)
+
+    def _guard_says(self) -> str:
+        said = {key: value for key, value in self._ears.states['guard'].items() if value}
+        return f' guard: {said};'
