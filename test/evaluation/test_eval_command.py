@@ -51,7 +51,8 @@ def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
         assert low <= report[name] <= high
     assert 0 <= report['plan_differs_share'] <= 1
     assert report['provider'].startswith('cpu')  # and why no better one
-    assert report['label'] == 'quick' and report['seeds'] == [20_000, 20_001]
+    assert report['label'] == 'quick' and report['seeds'] == [21_000, 21_001]
+    assert report['seed_list'] == 'report'
     written = read_rows(rows, allow_dirty=True)
     assert [row['arm'] for row in written] == [arm for arm in every.split(',') for _ in range(2)]
     assert written[0]['bundle_sha'] == report['bundle_sha']

@@ -3,6 +3,7 @@
 """Intervals and rows: the numbers behind every table."""
 
 import dataclasses
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -24,8 +25,10 @@ from world_model_ros.evaluation import (
     paired_interval,
     read_rows,
     report_seeds,
+    seed_list,
     summarise,
 )
+from world_model_ros.evaluation.seeds import LISTS
 
 ROW = Row(
     'dreamer',
@@ -34,7 +37,7 @@ ROW = Row(
     'nominal@0',
     'plan',
     0,
-    20_000,
+    21_000,
     100_000,
     50_000,
     12_500,
@@ -53,10 +56,35 @@ ROW = Row(
 
 def test_seed_lists_are_those_of_the_protocol_and_disjoint():
     assert (list(TRAINING), len(SELECTION), len(REPORT)) == ([0, 1, 2, 3, 4], 20, 100)
-    assert (SELECTION[0], SELECTION[-1], REPORT[0], REPORT[-1]) == (10000, 10019, 20000, 20099)
-    assert report_seeds(3) == [20000, 20001, 20002]
+    assert (SELECTION[0], SELECTION[-1], REPORT[0], REPORT[-1]) == (10000, 10019, 21000, 21099)
+    every = [seed for listed in LISTS.values() for seed in listed]
+    assert len(set(every)) == len(every)
+    assert report_seeds(3) == [21000, 21001, 21002]
     with pytest.raises(ValueError, match='1 to 100'):
         report_seeds(101)
+
+
+@pytest.mark.parametrize(
+    ('seeds', 'name'),
+    [
+        ([21_000, 21_099], 'report'),
+        ([20_000, 20_099], 'retired'),
+        (SELECTION, 'selection'),
+        ([20_099, 21_000], 'other'),  # half of each
+        ([21_100], 'other'),
+        ([], 'other'),
+    ],
+)
+def test_seeds_are_named_by_their_list(seeds, name):
+    assert seed_list(seeds) == name
+
+
+def test_rows_of_the_retired_seeds_are_shown_as_such(tmp_path):
+    path = tmp_path / 'a.csv'
+    append_rows(path, [ROW, dataclasses.replace(ROW, eval_seed=20_099)])
+    assert [row['seed_list'] for row in read_rows(path)] == ['report', 'retired']
+    committed = Path(__file__).parents[2] / 'benchmarks/results/cells/reacher_nominal.csv'
+    assert 'retired' in {row['seed_list'] for row in read_rows(committed)}
 
 
 def test_interval_covers_the_true_mean_about_as_often_as_it_says():
@@ -107,9 +135,9 @@ def test_columns_are_those_of_the_protocol_in_order():
 def test_rows_are_appended_under_one_header_and_read_back(tmp_path):
     path = tmp_path / 'cells' / 'a.csv'
     append_rows(path, [ROW])
-    append_rows(path, [dataclasses.replace(ROW, eval_seed=20_001)])
+    append_rows(path, [dataclasses.replace(ROW, eval_seed=21_001)])
     rows = read_rows(path)
-    assert [row['eval_seed'] for row in rows] == ['20000', '20001']
+    assert [row['eval_seed'] for row in rows] == ['21000', '21001']
     assert rows[0]['return'] == '812.0'
 
 
@@ -140,7 +168,7 @@ def test_torn_row_is_refused_by_its_line(tmp_path):
 def test_summary_names_what_planning_and_the_camera_are_worth():
     def arm(name, returns, **figures):
         return [
-            EpisodeResult(name, 20_000 + i, r, 500, 1.0, figures) for i, r in enumerate(returns)
+            EpisodeResult(name, 21_000 + i, r, 500, 1.0, figures) for i, r in enumerate(returns)
         ]
 
     report = summarise(

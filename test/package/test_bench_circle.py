@@ -109,6 +109,7 @@ def test_seeds_side_by_side_are_averaged_per_episode_and_each_is_told(tmp_path):
         ({'robot': 'reacher'}, "has robot 'reacher'"),
         ({'seed': 0}, 'each may count once'),
         ({'bench': 'tick'}, 'not the JSON object of'),
+        ({'seed_list': 'retired'}, "has seed_list 'retired'"),
     ],
 )
 def test_runs_that_are_no_seeds_of_one_circle_are_refused(tmp_path, second, words):

@@ -121,12 +121,14 @@ class Arms:
 
     def figures(self) -> dict[str, Any]:
         """Means, intervals and comparisons of the arms that there are."""
-        from world_model_ros.evaluation import paired_interval
+        from world_model_ros.evaluation import paired_interval, seed_list
         from world_model_ros.evaluation.adaptation import arm_figures, regained
 
         arms = self.returns
         out = arm_figures(arms)
         out['report_seeds'] = len(self._seeds)
+        out['eval_seeds'] = [self._seeds[0], self._seeds[-1]]
+        out['seed_list'] = seed_list(self._seeds)
         out['arm_returns'] = {k: [round(v, 3) for v in values] for k, values in arms.items()}
         for name, a, b in (
             ('adapted_minus_frozen', 'adapted', 'frozen'),

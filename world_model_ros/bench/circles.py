@@ -16,7 +16,8 @@ import numpy as np
 
 from world_model_ros.bench.circle_curve import curve_rows, draw_seeds
 
-SAME = ('bench', 'robot', 'reality', 'minutes', 'from_scratch')  # else no seeds of one experiment
+# Else they are no seeds of one experiment, or not over the same evaluation episodes.
+SAME = ('bench', 'robot', 'reality', 'minutes', 'from_scratch', 'seed_list')
 NEEDED = (
     *SAME,
     'seed',
@@ -52,6 +53,7 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
     out: dict[str, Any] = {'bench': 'circles', **{key: first[key] for key in SAME[1:]}}
     out['seeds'] = [run['seed'] for run in runs]
+    out['seed_list'] = first['seed_list']
     for name in PER_SEED:
         if all(name in run for run in runs):
             out[f'{name}_seeds'] = [run[name] for run in runs]
@@ -105,6 +107,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(f'{path}: {error}') from error
     if not isinstance(run, dict) or run.get('bench') != 'circle':
         raise ValueError(f'{path}: not the JSON object of `bench circle --json`')
+    run.setdefault('seed_list', 'retired')  # of a run from before there was another list
     lacks = [name for name in NEEDED if name not in run]
     if lacks:
         why = f'it ended early ({run["ended_early"]}) and ' if 'ended_early' in run else ''

@@ -12,7 +12,7 @@ from world_model_ros.bench.measure import machine
 from world_model_ros.cli._arguments import known_reality, refuse, simulated
 from world_model_ros.cli._reported import reported
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.evaluation.seeds import report_seeds
+from world_model_ros.evaluation.seeds import report_seeds, seed_list
 from world_model_ros.evaluation.statistics import mean_interval
 
 
@@ -39,6 +39,7 @@ def align_command(
         'robot': robot,
         'reality': body.name,
         'episodes': episodes,
+        'seed_list': seed_list(report_seeds(episodes)),
         'seed': seed,
         'simulator': simulator,
         'machine': machine(),

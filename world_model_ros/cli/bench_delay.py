@@ -13,7 +13,7 @@ from world_model_ros.bundle import find_bundle
 from world_model_ros.cli._arguments import known_bundle, refuse, simulated
 from world_model_ros.cli._reported import reported, say_progress
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.evaluation.seeds import SELECTION, report_seeds
+from world_model_ros.evaluation.seeds import SELECTION, report_seeds, seed_list
 
 
 def delay_command(
@@ -51,6 +51,7 @@ def delay_command(
         'bundle': folder.name,
         'delay_ms': round(1e3 * delay, 1),
         'seeds': [seeds[0], seeds[-1]],
+        'seed_list': seed_list(seeds),
         'machine': machine(),
     }
     with reported(figures, _show, as_json=as_json):

@@ -41,7 +41,7 @@ def eval_command(
     ] = None,
     reality: Annotated[str, typer.Option(help='Reality name or file.')] = 'nominal',
     episodes: Annotated[
-        int, typer.Option(help='Report seeds 20000.. to run; 100 is final, fewer a quick look.')
+        int, typer.Option(help='Report seeds 21000.. to run; 100 is final, fewer a quick look.')
     ] = 20,
     arms: Annotated[
         str, typer.Option(help='What to compare: plan, policy, blanked, scrambled, random.')
@@ -74,6 +74,7 @@ def eval_command(
         git_state,
         make_rows,
         report_seeds,
+        seed_list,
         summarise,
     )
     from world_model_ros.robots import BodyError, RealityError, load_reality
@@ -97,7 +98,7 @@ def eval_command(
         shifted = load_reality(reality)
         seeds = list(SELECTION)[:episodes] if selection else report_seeds(episodes)
         report |= {'robot': contract.name, 'reality': shifted.name, 'bundle_sha': digest}
-        report['seeds'] = [seeds[0], seeds[-1]]
+        report |= {'seeds': [seeds[0], seeds[-1]], 'seed_list': seed_list(seeds)}
         asked = ProviderSettings(provider, device_id, allow_cpu_fallback)
         if learned:
             report['provider'] = choose(asked, import_runtime()).text

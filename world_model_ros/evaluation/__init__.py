@@ -18,7 +18,15 @@ from world_model_ros.evaluation.rows import (
     read_rows,
 )
 from world_model_ros.evaluation.run_episodes import ARMS, EpisodeResult, Job, run_arms, run_episode
-from world_model_ros.evaluation.seeds import REPORT, SELECTION, TRAINING, report_seeds
+from world_model_ros.evaluation.seeds import (
+    HELD_OUT,
+    REPORT,
+    RETIRED,
+    SELECTION,
+    TRAINING,
+    report_seeds,
+    seed_list,
+)
 from world_model_ros.evaluation.statistics import (
     Interval,
     iqm,
@@ -31,7 +39,9 @@ from world_model_ros.evaluation.summary import summarise
 __all__ = [
     'ARMS',
     'COLUMNS',
+    'HELD_OUT',
     'REPORT',
+    'RETIRED',
     'SELECTION',
     'TRAINING',
     'Actor',
@@ -55,5 +65,6 @@ __all__ = [
     'report_seeds',
     'run_arms',
     'run_episode',
+    'seed_list',
     'summarise',
 ]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from world_model_ros.contract import Contract, contract_hash
+from world_model_ros.evaluation.seeds import seed_list
 
 SOURCE = Path(__file__).resolve().parents[2]  # the checkout that runs, where it is one
 
@@ -94,7 +95,14 @@ def check_rows(path: Path) -> bool:
 
 
 def read_rows(path: Path, *, allow_dirty: bool = False) -> list[dict[str, str]]:
-    """Read rows for a table; rows from a dirty tree are refused unless asked for."""
+    """Read rows for a table; rows from a dirty tree are refused unless asked for.
+
+    Beside the columns each row has `seed_list`: which list of the protocol its `eval_seed` is of.
+    A table says so of rows of the `retired` one.
+
+    Raises:
+        RowsError: other columns, a row that is not whole, or one of a dirty tree.
+    """
     _check_header(path)
     with path.open(encoding='utf-8', newline='') as file:
         rows = list(csv.DictReader(file))
@@ -103,6 +111,9 @@ def read_rows(path: Path, *, allow_dirty: bool = False) -> list[dict[str, str]]:
             raise RowsError(f'{path}:{number}: expected {len(COLUMNS)} columns')
         if row['dirty'] != 'False' and not allow_dirty:
             raise RowsError(f'{path}:{number}: made from a dirty tree; commit and run it again')
+        if not row['eval_seed'].isdecimal():
+            raise RowsError(f'{path}:{number}: eval_seed is {row["eval_seed"]!r}, no number')
+        row['seed_list'] = seed_list([int(row['eval_seed'])])
     return rows
 
 

@@ -20,7 +20,7 @@ from world_model_ros.families.protocol import FamilyModel
 from world_model_ros.robots import NOMINAL, Reality, make_env
 from world_model_ros.robots.env import Env, Step
 
-# Lanes take seeds from here on: disjoint from selection (10,000) and report (20,000) seeds.
+# Lanes take seeds from here on: disjoint from all that evaluate (evaluation/seeds.py).
 LANE_SEED = 1_000_000
 # Least exploration noise of the first and the last lane, in half action ranges: some lanes show
 # what the policy does, others where it would not go (after Ape-X, Horgan 2018).
