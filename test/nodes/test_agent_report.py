@@ -88,7 +88,7 @@ def published(
         (
             {'phase': Phase.NO_MODEL, 'detail': 'policy', 'not_acting': 'x'},
             _common.ERROR,
-            'active: no usable model: policy is not finite',
+            'active: no usable model: policy',
         ),
         (
             {'phase': Phase.NO_MODEL, 'failed': True, 'alive': False},

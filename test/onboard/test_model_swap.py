@@ -260,7 +260,7 @@ def test_numbers_that_are_not_finite_bring_the_previous_model_back_with_its_beli
     undisturbed.live(4)
     robot.offer(model('b', 2, policy=(math.nan, 0.0), plan=False))
     robot.swap.commit(safe=True)
-    assert robot.live().failure == 'policy'
+    assert robot.live().failure == 'policy gave numbers that are not finite'
     assert robot.swap.roll_back('policy gave NaN')
     assert robot.swap.acting.digest == 'a'
     undisturbed.live()
@@ -272,7 +272,7 @@ def test_numbers_that_are_not_finite_bring_the_previous_model_back_with_its_beli
 
 def test_without_a_previous_model_there_is_no_way_back_and_it_is_said_once():
     robot = Robot(model(policy=(math.nan, 0.0), plan=False))
-    assert robot.live().failure == 'policy'
+    assert robot.live().failure == 'policy gave numbers that are not finite'
     assert not robot.swap.roll_back('policy gave NaN')
     robot.swap.follow()
     told = len(robot.reports)

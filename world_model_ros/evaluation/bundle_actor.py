@@ -20,6 +20,7 @@ from world_model_ros.bundle.format_names import WEIGHTS
 from world_model_ros.bundle.runtime import make_session
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.policy.brain import Brain
+from world_model_ros.onboard.policy.capabilities import GraphError
 from world_model_ros.robots import Step
 
 
@@ -50,7 +51,11 @@ class BundleActor:
         self._ticks = self._planned = self._iterations = 0
 
     def __call__(self, step: Step) -> np.ndarray:
-        """Observe and decide; return the whole chunk, as the node sends it."""
+        """Observe and decide; return the whole chunk, as the node sends it.
+
+        Raises:
+            GraphError: a graph did not compute.
+        """
         decision = self._brain.step(
             step.observation,
             step.action_sent,
@@ -59,6 +64,8 @@ class BundleActor:
             step.tick,
             deadline_s=math.inf,
         )
+        if decision.broke:
+            raise GraphError(decision.failure)
         self._ticks += 1
         self._planned += decision.source == 'plan'
         self._iterations += decision.iterations

@@ -115,7 +115,7 @@ def _level_and_text(
     text = f'{role}: {state.text}'
     lacks, why = lacking.status(state, worker.given_up)
     if worker.failed and not worker.alive:
-        return _common.ERROR, 'the tick thread has ended'
+        return _common.ERROR, f'the tick thread has ended: {state.text}'
     if state.phase is Phase.NO_MODEL:
         return _common.ERROR, f'{text}: {worker.stats.error}'
     if not_acting:

@@ -51,6 +51,7 @@ KINDS = {
     'some joints lost': FaultKind('one of two publishers of joints stops', _input_lost('joints')),
     'joint is NaN': FaultKind('one joint is published as NaN', _input_lost('joints')),
     'agent killed': FaultKind('SIGKILL to the agent', _agent_gone),
+    'provider gone': FaultKind('no graph computes any more', _agent_gone),
     'agent hung': FaultKind('SIGSTOP to the agent', _agent_gone),
     'driver killed': FaultKind('SIGKILL to the driver', _input_lost('joints')),
     'driver hung': FaultKind('SIGSTOP to the driver', _input_lost('joints')),
@@ -65,6 +66,7 @@ KINDS = {
 }
 # How soon a joint falls behind depends on its motion: only that it is stopped is asked.
 STOPS_SOMETIME = 'joint sticks'
+NEEDS_MODEL = 'provider gone'  # the other faults come while the agent explores without one
 
 
 def broke_off(commands: Sequence[Command], begin_s: float, end_s: float, longest_s: float) -> str:

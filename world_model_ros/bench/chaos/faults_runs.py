@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`chaos faults`: one fault while the robot acts, on real nodes in wall time.
 
-The unfriendly arm, guard, agent (it explores, so it needs no bundle), recorder and updater are
-processes on a DDS domain of their own. A fault comes at a random moment of acting. The safe action
-begins in time, or the robot goes on where the fault is none of its own; afterwards it acts again
-without a restart of anything that was not killed. fault_kinds.py has the faults.
+The unfriendly arm, guard, agent (it explores; for one fault it has an untrained bundle), recorder
+and updater are processes on a DDS domain of their own. A fault comes at a random moment of acting.
+The safe action begins in time, or the robot goes on where the fault is none of its own; afterwards
+it acts again without a restart of anything that did not end. fault_kinds.py has the faults.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from world_model_ros.bench.chaos.fault_kinds import (
     GOES_ON_SEC,
     HEARD_SEC,
     KINDS,
+    NEEDS_MODEL,
     STOPS_SOMETIME,
     broke_off,
 )
@@ -107,6 +109,7 @@ class Stage:
         path.write_text(driven_arm())
         self._contract, self._path = load_contract(path), path
         open_store(folder / 'store', create=True)
+        self._bundle, self._lost = folder / 'bundle', folder / 'provider_lost'
         self._settings = Settings(
             contract=str(path),
             robot_id='chaos',
@@ -135,6 +138,8 @@ class Stage:
 
     def play(self, name: str, rng: np.random.Generator, checked: Counter[str]) -> list[Violation]:
         """Make one fault and end it; what did not hold."""
+        if name == NEEDS_MODEL:
+            self._think()
         for _ in range(TRIES):
             self._until(lambda: acting(self._commands()), 'the robot does not act', ACTS_WITHIN_S)
             time.sleep(float(rng.uniform(*MOMENT_S)))
@@ -227,6 +232,9 @@ class Stage:
         who, _, what = name.rpartition(' ')
         if what == 'killed':
             return self._killed('unfriendly_arm' if who == 'driver' else who)
+        if name == NEEDS_MODEL:
+            self._child('agent').expected = False  # it ends by itself
+            return self._lost.touch, self._killed('agent')[1]
         if what == 'hung':
             child = self._child(ARM if who == 'driver' else who)
             return (
@@ -268,6 +276,28 @@ class Stage:
                 self._supervisor.start([NODES[name]], self._settings)
 
         return kill, again
+
+    def _think(self) -> None:
+        """Let an agent act with a model, on a device that can be lost."""
+        from world_model_ros.nodes.load.agent_losing_provider import LOST_ENV
+
+        if not self._bundle.exists():
+            from world_model_ros.training.export.untrained import export_untrained  # torch
+
+            export_untrained(self._contract, 'dreamer', self._bundle)
+        child = self._child('agent')
+        child.expected = False
+        child.process.terminate()
+        child.process.wait()
+        self._supervisor.children.remove(child)
+        self._lost.unlink(missing_ok=True)
+        settings = replace(self._settings, explore=False, bundle=str(self._bundle), plan=False)
+        entry = replace(AGENT, module='world_model_ros.nodes.load.agent_losing_provider')
+        os.environ[LOST_ENV] = str(self._lost)
+        try:
+            self._supervisor.start([entry], settings)
+        finally:
+            del os.environ[LOST_ENV]
 
     def _child(self, name: str) -> Child:
         return next(c for c in self._supervisor.children if c.name == name)

@@ -17,6 +17,7 @@ import numpy as np
 from world_model_ros.contract import Contract
 from world_model_ros.onboard.agent.episode import Episode, Options, Port
 from world_model_ros.onboard.policy.brain import Decision
+from world_model_ros.onboard.policy.capabilities import GraphError
 from world_model_ros.onboard.policy.model import Model
 from world_model_ros.onboard.policy.noise import ColouredNoise, episode_level
 from world_model_ros.onboard.policy.swap import Swap
@@ -104,8 +105,12 @@ class Thinking:
     ) -> Decision:
         """Decide within the budget, and before the command must leave, in ``left_s``.
 
-        A tick that begins late thinks less. A model that gives what is not finite is left at once
-        for the one before it.
+        A tick that begins late thinks less. A model that gives what is not finite, or does not
+        compute, is left at once for the one before it.
+
+        Raises:
+            GraphError: a graph did not compute, and there is no model to go back to. The process
+                must end: a new one may find another device.
         """
         mind = self._swap.acting.mind
         budget_s = math.inf if self._lockstep else mind.budget_s
@@ -114,6 +119,8 @@ class Thinking:
         while decision.failure and self._roll_back(decision.failure, episode):
             mind = self._swap.acting.mind
             decision = mind.step(observation, sent, pending, first, tick, deadline_s)
+        if decision.broke:
+            raise GraphError(decision.failure)
         self._swap.note(observation, sent, first)
         moves = decision.source not in ('explore', 'safe') and not decision.failure
         if episode.explore and moves:
@@ -145,8 +152,7 @@ class Thinking:
         self.swaps += 1
         return True
 
-    def _roll_back(self, graph: str, episode: Episode) -> bool:
-        reason = f'{graph} gave numbers that are not finite'
+    def _roll_back(self, reason: str, episode: Episode) -> bool:
         bad = self._swap.acting
         back = self._swap.roll_back(reason)
         self._port.warn(

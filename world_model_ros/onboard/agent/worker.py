@@ -26,6 +26,7 @@ from world_model_ros.onboard.agent.stats import Stats
 from world_model_ros.onboard.agent.thinking import Thinking
 from world_model_ros.onboard.agent.worker_state import Phase, State
 from world_model_ros.onboard.policy.brain import Decision
+from world_model_ros.onboard.policy.capabilities import GraphError
 from world_model_ros.onboard.policy.surprise import SurpriseWatch, slowed
 from world_model_ros.onboard.policy.swap import Swap
 from world_model_ros.onboard.tick.tick_record import tick_schema
@@ -104,13 +105,24 @@ class Worker:
 
     def _run(self) -> None:
         self.failed = True
+        try:
+            self._live()
+        except GraphError as error:  # no model is left that computes
+            self.state = State(Phase.NO_MODEL, str(error))
+            self._port.warn(
+                f'{error}; there is no model to go back to. The guard takes the safe action, and '
+                'this node ends: a new one looks for a device that works (parameter provider)'
+            )
+            return
+        self.failed = False
+
+    def _live(self) -> None:
         episodes = self.episodes
         while not (self.stopping and (episodes.episode is None or not episodes.end_asked)):
             version = self._inputs.version
             until_s = self.look()
             if until_s is not None:
                 self._inputs.wait(version, until_s)
-        self.failed = False
 
     def look(self) -> float | None:
         """Do the next thing that is due; if there was none, until when to sleep."""

@@ -21,7 +21,7 @@ class Phase(Enum):
     WAITING_FOR_RESET = 'waiting_for_reset'
     WAITING_FOR_INPUTS = 'waiting_for_inputs'  # an episode has begun and has no tick yet
     RUNNING = 'running'
-    NO_MODEL = 'no_model'  # what the model gives is not finite
+    NO_MODEL = 'no_model'  # it gives what is not finite, or does not compute
     NO_GUARD = 'no_guard'  # the guard cannot be relied on
     NO_INPUT = 'no_input'  # a stream gives nothing usable
     SURPRISED = 'surprised'  # the model does not predict what is seen
@@ -37,7 +37,7 @@ _TEXTS = {
     Phase.WAITING_FOR_RESET: 'waiting for reset',
     Phase.WAITING_FOR_INPUTS: 'waiting for inputs',
     Phase.RUNNING: 'running',
-    Phase.NO_MODEL: 'no usable model: {detail} is not finite',
+    Phase.NO_MODEL: 'no usable model: {detail}',
     Phase.NO_GUARD: 'no guard: {detail}',
     Phase.NO_INPUT: 'no usable {detail}',
     Phase.SURPRISED: 'the model is surprised: {detail}',

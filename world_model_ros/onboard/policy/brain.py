@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.onboard.policy.capabilities import GraphBundle, Observed
-from world_model_ros.onboard.policy.planner import Planner
+from world_model_ros.onboard.policy.capabilities import GraphBundle, GraphError, Observed
+from world_model_ros.onboard.policy.planner import Planner, PlanResult
 from world_model_ros.onboard.tick.observation import Observation
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Decision:
     observed: bool  # False: the observation was invalid and the belief was imagined
     plan_value: float = math.nan  # of the chunk, over the return scale
     policy_value: float = math.nan  # of the policy's rollout, over the return scale
-    failure: str = ''  # which graph gave NaN or infinity: such a model must not act on
+    failure: str = ''  # what is wrong with the model, in words: it must not act on
+    broke: bool = False  # of a failure: a graph did not compute at all
     rejected: bool = False  # every plan would take joints out of their limits: `chunk` is safe
     graph_s: float = 0.0  # of the time that it took, inside of graphs
 
@@ -67,6 +68,7 @@ class Brain:
         self._clock = clock
         self._initial = np.asarray(bundle.initial_belief, np.float32)
         self.invalid = 0  # observations that could not be used since the last reset
+        self.failure, self._broke = '', False
         self._warm_up(contract)
         self.reset(0)
 
@@ -82,7 +84,7 @@ class Brain:
         self._skipped = 0
         self._reward = self._value = math.nan
         self.invalid = 0
-        self.failure = ''  # the graph that gave NaN or infinity since the last decision
+        self.failure, self._broke = '', False  # since the last decision, in words
         self.planner.reset()
 
     def rekey(self, key: int) -> None:
@@ -130,20 +132,15 @@ class Brain:
         if seen is not None:
             surprise = seen.surprise
         reward, value = (self._reward, self._value) if seen is not None else (math.nan, math.nan)
-        plan = self.planner.plan(
-            self._belief,
-            np.asarray(pending, np.float32),
-            deadline_s,
-            tick,
-            self._key,
-            1 + self._skipped,
-        )
-        self._skipped, failure = 0, self.failure
-        self.failure = ''
-        if not np.all(np.isfinite(plan.chunk)):
-            failure = failure or 'policy'
+        plan = self._plan(np.asarray(pending, np.float32), deadline_s, tick)
+        if self._broke:
+            pass  # said already
+        elif not np.all(np.isfinite(plan.chunk)):
+            self._not_finite('policy')
         elif not plan.finite:
-            failure = failure or 'plan'
+            self._not_finite('plan')
+        failure, broke = self.failure, self._broke
+        self._skipped, self.failure, self._broke = 0, '', False
         return Decision(
             plan.chunk,
             plan.source,
@@ -156,6 +153,7 @@ class Brain:
             plan.value,
             plan.policy_value,
             failure,
+            broke,
             plan.rejected,
             self._graphs.spent_s - spent_s,
         )
@@ -180,18 +178,21 @@ class Brain:
     ) -> Observed | None:
         """Move the belief to this tick; None when it had to be imagined."""
         if observation.valid:
-            seen = self._graphs.observe(
-                self._belief, sent, is_first, observation.arrays, observation.ages
-            )
-            # One belief that is not finite would poison all that follow it. What went in is
-            # finite, the assembler sees to that: the fault is the model's.
-            if np.all(np.isfinite(seen.belief)):
-                if not math.isfinite(seen.surprise):
-                    self.failure = 'observe'
-                self._judge(self._belief, sent, seen.belief)
-                self._belief = seen.belief
-                return seen
-            self.failure = 'observe'
+            try:
+                seen = self._graphs.observe(
+                    self._belief, sent, is_first, observation.arrays, observation.ages
+                )
+                # One belief that is not finite would poison all that follow it. What went in is
+                # finite, the assembler sees to that: the fault is the model's.
+                if np.all(np.isfinite(seen.belief)):
+                    if not math.isfinite(seen.surprise):
+                        self._not_finite('observe')
+                    self._judge(self._belief, sent, seen.belief)
+                    self._belief = seen.belief
+                    return seen
+                self._not_finite('observe')
+            except GraphError as error:
+                self._break(error)
         self.invalid += 1
         if not is_first:
             self._imagine(sent)
@@ -203,17 +204,38 @@ class Brain:
         self._reward = graphs.outcomes(belief, sent, seen).reward
         self._value = graphs.value(seen)
         if graphs.has_outcomes and not math.isfinite(self._reward):
-            self.failure = 'outcomes'
+            self._not_finite('outcomes')
         if graphs.has_value and not math.isfinite(self._value):
-            self.failure = 'value'
+            self._not_finite('value')
 
     def _imagine(self, action: np.ndarray) -> None:
         """Move the belief on under an action."""
-        belief = self._graphs.imagine(self._belief, action)
+        try:
+            belief = self._graphs.imagine(self._belief, action)
+        except GraphError as error:
+            self._break(error)
+            return
         if np.all(np.isfinite(belief)):
             self._belief = belief
         else:
-            self.failure = self.failure or 'imagine'
+            self._not_finite('imagine')
+
+    def _plan(self, pending: np.ndarray, deadline_s: float, tick: int) -> PlanResult:
+        """Search; a plan of NaN where a graph did not compute."""
+        shift = 1 + self._skipped
+        try:
+            return self.planner.plan(self._belief, pending, deadline_s, tick, self._key, shift)
+        except GraphError as error:
+            self._break(error)
+            self.planner.reset()
+            return self.planner.no_plan()
+
+    def _not_finite(self, graph: str) -> None:
+        self.failure = self.failure or f'{graph} gave numbers that are not finite'
+
+    def _break(self, error: GraphError) -> None:
+        if not self._broke:  # the first says most
+            self.failure, self._broke = str(error), True
 
     def _warm_up(self, contract: Contract) -> None:
         """Let these graphs allocate before the first tick; the planner does so for the rest."""

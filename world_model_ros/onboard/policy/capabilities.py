@@ -19,6 +19,10 @@ import numpy as np
 from world_model_ros.bundle import BundleError
 
 
+class GraphError(RuntimeError):
+    """A graph raised instead of computing: its device is gone, or it cannot take this input."""
+
+
 class Session(Protocol):
     """What is needed of a capability; an onnxruntime.InferenceSession has it."""
 
@@ -139,10 +143,18 @@ class Graphs:
             )
 
     def _run(
-        self, session: Session, outputs: Sequence[str], feed: Mapping[str, np.ndarray]
+        self,
+        name: str,
+        session: Session,
+        outputs: Sequence[str],
+        feed: Mapping[str, np.ndarray],
     ) -> Any:
         begun_s = time.monotonic()
-        found = session.run(outputs, feed)
+        try:
+            found = session.run(outputs, feed)
+        except Exception as error:  # ONNX Runtime has a type of its own for every status
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
+            raise GraphError(f'{name} cannot compute: {first_line}') from error
         self.spent_s += time.monotonic() - begun_s
         return found
 
@@ -164,7 +176,7 @@ class Graphs:
         feed['ages'] = ages.reshape(1, -1)
         for name, array in arrays.items():
             feed[f'obs_{name}'] = array[np.newaxis]
-        out, surprise = self._run(self._observe, ('belief_out', 'surprise'), feed)
+        out, surprise = self._run('observe', self._observe, ('belief_out', 'surprise'), feed)
         return Observed(out, float(surprise[0]))
 
     def outcomes(
@@ -177,7 +189,9 @@ class Graphs:
         feed['belief'] = belief
         feed['action'] = action.reshape(1, -1)
         feed['next_belief'] = next_belief
-        reward, continuation = self._run(self._outcomes, ('reward', 'continuation'), feed)
+        reward, continuation = self._run(
+            'outcomes', self._outcomes, ('reward', 'continuation'), feed
+        )
         return Outcomes(float(reward[0]), float(continuation[0]))
 
     def value(self, belief: np.ndarray) -> float:
@@ -185,20 +199,24 @@ class Graphs:
         if self._value is None:
             return math.nan
         self._value_feed['belief'] = belief
-        return float(self._run(self._value, ('value',), self._value_feed)[0][0])
+        return float(self._run('value', self._value, ('value',), self._value_feed)[0][0])
 
     def imagine(self, belief: np.ndarray, action: np.ndarray) -> np.ndarray:
         """The belief [1, B] one tick later under an action [A]."""
         self._imagine_feed['belief'] = belief
         self._imagine_feed['action'] = action.reshape(1, -1)
-        out: np.ndarray = self._run(self._imagine, ('belief_out',), self._imagine_feed)[0]
+        out: np.ndarray = self._run('imagine', self._imagine, ('belief_out',), self._imagine_feed)[
+            0
+        ]
         return out
 
     def policy(self, belief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation [A] of the policy's action."""
         assert self._policy is not None
         self._policy_feed['belief'] = belief
-        mean, std = self._run(self._policy, ('action_mean', 'action_std'), self._policy_feed)
+        mean, std = self._run(
+            'policy', self._policy, ('action_mean', 'action_std'), self._policy_feed
+        )
         return mean[0], std[0]
 
     def decode(self, belief: np.ndarray, streams: Sequence[str]) -> list[np.ndarray]:
@@ -212,6 +230,7 @@ class Graphs:
         assert self._plan is not None
         self._plan_feed.update(feed)
         mean, std, best, value, index, policy_value = self._run(
+            'plan',
             self._plan,
             ('mean_out', 'std_out', 'best', 'best_value', 'best_index', 'policy_value'),
             self._plan_feed,

@@ -139,6 +139,11 @@ class Planner:
         self._warm = True
         return result
 
+    def no_plan(self) -> PlanResult:
+        """What stands for a plan where a graph did not compute: NaN, never to be sent."""
+        chunk = np.full((self.horizon, len(self._low)), np.nan, np.float32)
+        return PlanResult(chunk, 'safe', 0, math.nan, math.nan, False)
+
     def _search(
         self, belief: np.ndarray, pending: np.ndarray, deadline_s: float, tick: int, shift: int
     ) -> PlanResult | None:

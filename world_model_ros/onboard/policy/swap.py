@@ -185,7 +185,7 @@ class Swap:
         except Exception as error:  # noqa: BLE001 - whatever a graph raises here, it is not fit
             return f'it cannot observe the ticks so far: {error}'
         if model.mind.failure and not model.acts:
-            return f'{model.mind.failure} gave numbers that are not finite'
+            return model.mind.failure
         return ''
 
     def _run(self) -> None:
