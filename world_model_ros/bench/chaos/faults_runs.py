@@ -138,9 +138,9 @@ class Stage:
 
     def play(self, name: str, rng: np.random.Generator, checked: Counter[str]) -> list[Violation]:
         """Make one fault and end it; what did not hold."""
-        if name == NEEDS_MODEL:
-            self._think()
         for _ in range(TRIES):
+            if name == NEEDS_MODEL:
+                self._think()
             self._until(lambda: acting(self._commands()), 'the robot does not act', ACTS_WITHIN_S)
             time.sleep(float(rng.uniform(*MOMENT_S)))
             if not acting(self._commands()):
