@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,37 @@ MAX_AGES = 3.0  # in periods of a stream: a busy machine may lose a frame
 SEGMENT_TICKS = 100_000  # nothing is recorded
 START_S = 60.0  # for agent and guard to start on a busy machine
 ENDS_S = 10.0
+AGENT_BELOW_GUARD = 10  # of the real-time priorities
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """How urgent the robot's processes are, and what else keeps the machine busy."""
+
+    priority: int = 0  # SCHED_FIFO of the guard, 0: an ordinary process
+    busy: int = 0  # processes that each keep a core busy
 
 
 def measure(
     bundle: Path,
-    width: int,
-    height: int,
+    picture: tuple[int, int],
     seconds: float,
     iterations: int,
+    around: Surroundings,
     folder: Path,
     figures: dict[str, Any],
 ) -> None:
-    """Run everything for `seconds` in `folder`, which is empty, and add the figures."""
+    """Run everything for `seconds` in `folder`, which is empty, and add the figures.
+
+    Args:
+        bundle: of a robot with a camera and joints.
+        picture: width and height in pixels.
+        seconds: to publish pictures for.
+        iterations: of the planner at most; -1: the bundle's.
+        around: of the measured processes.
+        folder: for everything that is written.
+        figures: gets what was measured.
+    """
     robot = folder / 'fast.yaml'
     contract = make_robot(load_bundle(bundle).contract, robot)
     fast = retimed(bundle, contract, folder / 'bundle')
@@ -67,7 +87,7 @@ def measure(
         slots=str(folder / 'slots'),
         state_directory=str(folder / 'state'),
         autostart=True,
-        params_file=str(_parameters(folder / 'parameters.yaml', iterations)),
+        params_file=str(_parameters(folder / 'parameters.yaml', iterations, around)),
     )
     helpers: list[subprocess.Popen] = []
     try:
@@ -85,7 +105,8 @@ def measure(
         )
         # A picture is as large as a camera driver's: the same profile of DDS.
         profile = extra_environment(SIM_ROBOT, config_directories(), os.environ)
-        line = [str(robot), str(width), str(height), str(seconds)]
+        line = [str(robot), *map(str, picture), str(seconds)]
+        helpers += [_keep_busy() for _ in range(around.busy)]
         load = _start(['world_model_ros.nodes.load.latency_load', *line], profile)
         helpers += [probe, bare, load]
         printed, _ = load.communicate(timeout=seconds + START_S)
@@ -160,11 +181,19 @@ def retimed(bundle: Path, contract: Contract, folder: Path) -> Path:
     return folder
 
 
-def _parameters(path: Path, iterations: int) -> Path:
+def _parameters(path: Path, iterations: int, around: Surroundings) -> Path:
     """The parameters that are no settings."""
     values = {'iteration_count': iterations, 'allow_other_bundles': True}
-    path.write_text(yaml.safe_dump({'/**': {'ros__parameters': values}}), encoding='utf-8')
+    agent = max(0, around.priority - AGENT_BELOW_GUARD)
+    given = {'/**': values, '/**/guard': {'priority': around.priority}}
+    given['/**/agent'] = {'priority': agent}
+    file = {node: {'ros__parameters': parameters} for node, parameters in given.items()}
+    path.write_text(yaml.safe_dump(file), encoding='utf-8')
     return path
+
+
+def _keep_busy() -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, '-c', 'while True: pass'], start_new_session=True)
 
 
 def _start(line: list[str], extra: dict[str, str] | None = None) -> subprocess.Popen:

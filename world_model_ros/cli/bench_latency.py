@@ -13,6 +13,7 @@ import typer
 from world_model_ros.bench.measure import machine
 from world_model_ros.bundle import find_bundle
 from world_model_ros.cli._reported import reported
+from world_model_ros.deploy.placement import MAX_PRIORITY
 
 
 def latency_command(
@@ -23,10 +24,21 @@ def latency_command(
     iterations: Annotated[
         int, typer.Option(min=-1, help="Planner iterations at most; -1: the bundle's.")
     ] = -1,
+    priority: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MAX_PRIORITY,
+            help='Real-time priority (SCHED_FIFO) of the guard, the agent has 10 less; 0: none.',
+        ),
+    ] = 0,
+    busy: Annotated[
+        int, typer.Option(min=0, help='Other processes that keep a core busy meanwhile.')
+    ] = 0,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
     """Measure the time from a published picture to its chunk at the guard, beside the graphs."""
-    from world_model_ros.bench.frame_latency import measure
+    from world_model_ros.bench.frame_latency import Surroundings, measure
 
     folder = find_bundle(bundle)
     figures: dict[str, Any] = {
@@ -34,13 +46,16 @@ def latency_command(
         'bundle': folder.name,
         'picture': [width, height],
         'seconds': seconds,
+        'priority': priority,
+        'busy': busy,
         'machine': machine(),
     }
     with (
         tempfile.TemporaryDirectory(prefix='world_model_bench_') as temporary,
         reported(figures, _show, as_json=as_json),
     ):
-        measure(folder, width, height, seconds, iterations, Path(temporary), figures)
+        around = Surroundings(priority, busy)
+        measure(folder, (width, height), seconds, iterations, around, Path(temporary), figures)
 
 
 def _show(figures: dict[str, Any]) -> None:
