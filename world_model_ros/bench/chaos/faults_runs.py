@@ -44,7 +44,9 @@ from world_model_ros.deploy.nodes_table import (
     SIM_ROBOT,
     UPDATER,
     Settings,
+    arguments,
     extra_environment,
+    parameter_file_text,
 )
 from world_model_ros.deploy.supervisor import Child, Supervisor
 from world_model_ros.store import open_store
@@ -292,12 +294,14 @@ class Stage:
         self._supervisor.children.remove(child)
         self._lost.unlink(missing_ok=True)
         settings = replace(self._settings, explore=False, bundle=str(self._bundle), plan=False)
-        entry = replace(AGENT, module='world_model_ros.nodes.load.agent_losing_provider')
-        os.environ[LOST_ENV] = str(self._lost)
-        try:
-            self._supervisor.start([entry], settings)
-        finally:
-            del os.environ[LOST_ENV]
+        own = self._bundle.with_name('thinking_agent.yaml')
+        own.write_text(parameter_file_text('/**', settings.parameters(AGENT)), encoding='utf-8')
+        line = arguments(AGENT, settings, [*settings.parameter_files(), own])
+        self._supervisor.start_module(
+            'agent',
+            ['world_model_ros.nodes.load.agent_losing_provider', *line],
+            extra={LOST_ENV: str(self._lost)},
+        )
 
     def _child(self, name: str) -> Child:
         return next(c for c in self._supervisor.children if c.name == name)

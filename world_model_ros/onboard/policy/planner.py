@@ -141,7 +141,8 @@ class Planner:
 
     def no_plan(self) -> PlanResult:
         """What stands for a plan where a graph did not compute: NaN, never to be sent."""
-        chunk = np.full((self.horizon, len(self._low)), np.nan, np.float32)
+        shape = (self.horizon, len(self._low))
+        chunk: np.ndarray = np.full(shape, np.nan, np.float32)
         return PlanResult(chunk, 'safe', 0, math.nan, math.nan, False)
 
     def _search(
