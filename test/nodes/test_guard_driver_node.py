@@ -174,5 +174,7 @@ def test_limits_of_robot_description_are_waited_for_and_kept(node):
             node.turn(timeout_sec=0.02)
 
     says(joints[:-1], lambda problem: 'it limits no joint j7' in problem)
+    assert described.box == ((), ())
     says(joints, lambda problem: problem == '')
+    assert described.box == ((-0.5,) * 7, (0.5,) * 7)
     assert guard.limits.high.tolist() == [0.5] * 7 and guard.limits.rate.tolist() == [0.4] * 7

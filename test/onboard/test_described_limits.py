@@ -34,6 +34,7 @@ def test_the_guard_commands_inside_of_both():
     guard, described = guard_of()
     assert described.narrow(urdf()) == ''
     assert described.narrowed == 'shoulder -0.5 to 1 at 0.5'
+    assert described.box == ((-0.5, -1.0), (1.0, 1.0))  # for the planner
     assert guard.activate(np.zeros(2)) == ''
     sent = [np.zeros(2)]
     for i in range(150):
@@ -49,6 +50,7 @@ def test_a_wider_urdf_that_comes_later_gives_the_contract_back():
     assert described.narrow(urdf()) == ''
     wide = 'lower="-9" upper="9" velocity="9" effort="9"'
     assert described.narrow(urdf(wide)) == '' and described.narrowed == ''
+    assert described.box == ((), ())
     assert guard.limits.low.tolist() == [-1.0, -1.0] and guard.limits.rate.tolist() == [1.0, 1.0]
 
 

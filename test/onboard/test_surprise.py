@@ -48,6 +48,9 @@ class _Mind:
     def drop_plan(self):
         pass
 
+    def keep_within(self, low, high):
+        pass
+
     def skip(self, action):
         pass
 

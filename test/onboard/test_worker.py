@@ -53,6 +53,9 @@ class FakeBrain:
     def drop_plan(self):
         pass
 
+    def keep_within(self, low, high):
+        pass
+
     def skip(self, action):
         self.skipped.append(action)
 

@@ -29,6 +29,7 @@ class RobotDescription:
         self._limits = DescribedLimits(contract, guard.limits)
         self._text: str | None = None
         self._used: str | None = None
+        self.box: tuple[tuple[float, ...], tuple[float, ...]] = (), ()  # [A]; (): the contract's
         self._topic = contract.driver.robot_description
         if not self._topic:
             return
@@ -50,6 +51,6 @@ class RobotDescription:
             )
         if problem := self._limits.narrow(self._text):
             return f'{self._topic}: {problem}'
-        self._used = self._text
+        self._used, self.box = self._text, self._limits.box
         self._log.info(f'limits of {self._topic}: {self._limits.narrowed or "none is narrower"}')
         return ''

@@ -181,6 +181,8 @@ class AgentNode(LifecycleNode):
         if self._worker is None or self._link is None:
             return
         acting, log = self._acting, self.get_logger()
+        if status := self._link.status:
+            self._worker.thinking.keep_within(status.low, status.high)
         if self._worker.handed_over and self._link.role is Role.ACTIVE:
             acting.handed_over(f'{self._worker.state.text}: activate the agent again yourself')
             log.error(f'handed over: {acting.problem}')

@@ -325,6 +325,8 @@ class GuardNode(LifecycleNode):
             held_back=guard.held_back if guard.active else '',
             problem=self._problem(),
             refusal_kind=refusal.kind if refusal else RefusalKind.NONE,
+            low=self._described.box[0],
+            high=self._described.box[1],
         )
 
     def _problem(self) -> str:

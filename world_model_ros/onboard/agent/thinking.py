@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,9 @@ LEAST_LEVEL = 0.1  # of explore_std, in the calmest episode
 SEND_SHARE = 0.15
 
 
+Box = tuple[np.ndarray, np.ndarray]
+
+
 class Thinking:
     """Decides, tick by tick, with whichever model acts."""
 
@@ -36,7 +40,9 @@ class Thinking:
         self, contract: Contract, swap: Swap, port: Port, options: Options, lockstep: bool
     ) -> None:
         self._swap, self._port, self._lockstep = swap, port, lockstep
-        self._low, self._high = contract.limit_low, contract.limit_high
+        self._contract = contract.limit_low, contract.limit_high  # [A] each
+        self._low, self._high = self._box = self._contract
+        self._known: tuple[Model, Box] | None = None  # whose mind keeps to which box
         self._send_s = SEND_SHARE * contract.period_s
         self._widest = options.explore_std * (self._high - self._low) / 2.0
         self._spread = self._widest
@@ -50,6 +56,19 @@ class Thinking:
             else None
         )
         self.swaps = self.rollbacks = 0
+
+    def keep_within(self, low: Sequence[float], high: Sequence[float]) -> None:
+        """What the guard keeps to today [A], inside the contract's limits; (): those themselves.
+
+        From the next tick on, also for a model that takes over. Called by the executor's thread.
+        """
+        if len(low) not in (0, len(self._contract[0])):
+            return  # a guard of another robot; it is refused elsewhere
+        box = self._contract
+        if low:
+            box = np.asarray(low, np.float32), np.asarray(high, np.float32)
+        if not all(np.array_equal(now, new) for now, new in zip(self._box, box, strict=True)):
+            self._box = box
 
     @property
     def model(self) -> Model:
@@ -112,11 +131,13 @@ class Thinking:
             GraphError: a graph did not compute, and there is no model to go back to. The process
                 must end: a new one may find another device.
         """
+        self._narrow()
         mind = self._swap.acting.mind
         budget_s = math.inf if self._lockstep else mind.budget_s
         deadline_s = time.monotonic() + min(budget_s, left_s - self._send_s)
         decision = mind.step(observation, sent, pending, first, tick, deadline_s)
         while decision.failure and self._roll_back(decision.failure, episode):
+            self._narrow()
             mind = self._swap.acting.mind
             decision = mind.step(observation, sent, pending, first, tick, deadline_s)
         if decision.broke:
@@ -128,6 +149,14 @@ class Thinking:
             chunk = np.clip(decision.chunk + noise, self._low, self._high)
             decision = replace(decision, chunk=chunk.astype(np.float32))
         return decision
+
+    def _narrow(self) -> None:
+        """Let the acting model know the limits, if it does not."""
+        model, box = self._swap.acting, self._box
+        if self._known is None or self._known[0] is not model or self._known[1] is not box:
+            self._low, self._high = box
+            model.mind.keep_within(*box)
+            self._known = model, box
 
     def _displacement(self, tick: int, count: int, first: bool) -> np.ndarray:
         """What exploring adds to the plan [H, A]; smooth for a robot that takes positions."""

@@ -13,6 +13,8 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from world_model_ros.contract.kinds import command_kind
 
 if TYPE_CHECKING:
@@ -114,6 +116,15 @@ class DescribedLimits:
                 )
         self._limits.low[:], self._limits.high[:], self._limits.rate[:] = low, high, rate
         return ''
+
+    @property
+    def box(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Low and high [A] where they are narrower than the contract's, else twice ()."""
+        low, high, _ = self._contract
+        now = self._limits
+        if np.array_equal(now.low, low) and np.array_equal(now.high, high):
+            return (), ()
+        return tuple(map(float, now.low)), tuple(map(float, now.high))
 
     @property
     def narrowed(self) -> str:

@@ -80,6 +80,8 @@ class GuardStatus:
     problem: str  # with the latch on disk, or /clock
     refusal_kind: RefusalKind = RefusalKind.NONE
     held_back: str = ''  # by which lock, dead-man or stop zone
+    low: tuple[float, ...] = ()  # limits [A] that robot_description narrowed; (): the contract's
+    high: tuple[float, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -116,7 +118,16 @@ def read_status(text: str) -> tuple[GuardStatus, str]:
             values[name] = kind(value)
         except ValueError:
             raise ValueError(f'{name} is {value!r}') from None
-    return GuardStatus(**values), str(told.get('instance'))
+    low, high = (_numbers(name, told.get(name, [])) for name in ('low', 'high'))
+    if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=False)):
+        raise ValueError(f'low is {low} and high is {high}: expected lower numbers in low')
+    return GuardStatus(**values, low=low, high=high), str(told.get('instance'))
+
+
+def _numbers(name: str, value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list) or not all(type(x) in (int, float) for x in value):
+        raise ValueError(f'{name} is {str(value)[:60]!r}, expected numbers')
+    return tuple(float(x) for x in value)
 
 
 _KINDS: dict[str, Any] = {

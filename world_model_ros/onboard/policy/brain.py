@@ -95,6 +95,10 @@ class Brain:
         """Forget the warm start, keep the belief: after an intervention or a stop."""
         self.planner.reset()
 
+    def keep_within(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Search, and fall back, inside these limits [A] from the next tick on."""
+        self.planner.keep_within(low, high)
+
     def skip(self, action: np.ndarray) -> None:
         """Pass over a tick that had no time: the belief moves on under the action in force."""
         self._imagine(np.asarray(action, np.float32))

@@ -97,6 +97,10 @@ class Collector:
         if self._wander is not None:
             self._wander.restart()
 
+    def keep_within(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Explore inside these limits [A] from the next tick on."""
+        self._low, self._high = low, high
+
     def skip(self, action: np.ndarray) -> None:
         """Nothing: the noise of skipped ticks is made up for at the next one."""
 

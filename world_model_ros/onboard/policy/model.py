@@ -34,6 +34,9 @@ class Mind(Protocol):
     def drop_plan(self) -> None:
         """Forget the warm start."""
 
+    def keep_within(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Give no action outside of these limits [A]."""
+
     def skip(self, action: np.ndarray) -> None:
         """Pass over a tick."""
 

@@ -107,6 +107,10 @@ class Planner:
         """Drop the warm start: at a reset, an intervention, a stop or a swap."""
         self._warm = False
 
+    def keep_within(self, low: np.ndarray, high: np.ndarray) -> None:
+        """Let no candidate leave these limits, float32 [A], from the next plan on."""
+        self._low, self._high = low, high
+
     def plan(
         self,
         belief: np.ndarray,
