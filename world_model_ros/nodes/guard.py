@@ -93,6 +93,7 @@ class GuardNode(LifecycleNode):
         GuardLocks(self, self.contract.guard, self._lock, self._guard, clock, self._boundary)
         on_agent = self._boundary.wrap('agent/alive', self._on_agent)
         self.create_subscription(Header, 'agent/alive', on_agent, _common.RELIABLE_QOS)
+        self._described = RobotDescription(self, self.contract, self._guard, self._boundary)
         self._report = GuardReport(
             self, self.contract.command_timeout_s, robot_id, self._status, self._figures
         )
@@ -109,7 +110,6 @@ class GuardNode(LifecycleNode):
         GuardHome(*parts_of_home)
         on_fault = partial(self._on_fault, ReasonKind.DRIVER_FAULT)
         DriverFault(self, self.contract.driver, self._boundary, on_fault)
-        self._described = RobotDescription(self, self.contract, self._guard, self._boundary)
         self._controllers = Controllers(
             self.contract.driver,
             ServiceCaller(self, 'controllers'),
