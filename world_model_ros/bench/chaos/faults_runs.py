@@ -34,7 +34,13 @@ from world_model_ros.bench.chaos.fault_kinds import (
 )
 from world_model_ros.bench.chaos.runs import Violation
 from world_model_ros.bench.domain import keep_to_itself
-from world_model_ros.bench.reaction_figures import Command, acting, reaction
+from world_model_ros.bench.reaction_figures import (
+    CHUNKS,
+    Command,
+    Reaction,
+    acting,
+    reaction,
+)
 from world_model_ros.bench.wait_for import wait_for
 from world_model_ros.contract import config_directories, load_contract
 from world_model_ros.deploy.nodes_table import (
@@ -141,8 +147,9 @@ class Stage:
     def play(self, name: str, rng: np.random.Generator, checked: Counter[str]) -> list[Violation]:
         """Make one fault and end it; what did not hold."""
         for _ in range(TRIES):
-            if name == NEEDS_MODEL:
+            if name == NEEDS_MODEL:  # its export keeps every core busy: the robot is stopped
                 self._think()
+                self._until(self._acts_again, 'the robot does not act', ACTS_WITHIN_S)
             self._until(lambda: acting(self._commands()), 'the robot does not act', ACTS_WITHIN_S)
             time.sleep(float(rng.uniform(*MOMENT_S)))
             if not acting(self._commands()):
@@ -172,7 +179,7 @@ class Stage:
     ) -> list[Violation] | None:
         """The safe action begins in time; None where the robot had just not acted by itself."""
         found = self._until(
-            lambda: reaction(self._commands(), begin_s),
+            lambda: reaction(self._commands(), begin_s) or self._left(begin_s),
             f'{name}: no safe action',
             REACTS_WITHIN_S,
         )
@@ -187,6 +194,13 @@ class Stage:
             return []
         text = f'{name}: after {1e3 * took_s:.0f} ms, at most {1e3 * longest_s:.0f} ms'
         return [Violation('the safe action was late', text)]
+
+    def _left(self, begin_s: float) -> Reaction | None:
+        """The guard came to rest and left the topic, as an agent asks that ends in order."""
+        if self._ears.states['guard'].get('state') != 'inactive':
+            return None
+        last = max(c.at_s for c in self._commands() if c.source in CHUNKS)
+        return Reaction(last - begin_s, 0.0)
 
     def _is_stopped(self, name: str) -> list[Violation]:
         """The stop is latched for the joint that is behind."""
