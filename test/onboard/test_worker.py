@@ -9,6 +9,7 @@ import math
 import time
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from world_model_ros.onboard.agent.schedule import Schedule
 from world_model_ros.onboard.agent.worker import Worker
 from world_model_ros.onboard.agent.worker_state import Phase
 from world_model_ros.onboard.policy.brain import Decision
+from world_model_ros.onboard.policy.capabilities import GraphError
 from world_model_ros.onboard.policy.collector import Collector
 from world_model_ros.onboard.policy.model import Model
 from world_model_ros.onboard.policy.swap import Swap
@@ -538,3 +540,18 @@ def test_options_outside_their_range_are_refused_by_name():
         Options(explore_ticks=-1)
     with pytest.raises(ValueError, match='explore_std'):
         Options(explore_std=1.5)
+
+
+@pytest.mark.parametrize('error', [GraphError('observe cannot compute: gone'), ValueError('bug')])
+def test_tick_thread_that_ends_gives_up_the_chunk_in_force(error, monkeypatch):
+    robot = make_robot()
+    live(robot, 2)
+    drops = robot.port.drops
+    monkeypatch.setattr(robot.worker, '_live', Mock(side_effect=error))
+    if isinstance(error, GraphError):
+        robot.worker._run()
+        assert 'gone' in robot.worker.state.text and 'gone' in robot.port.warnings[-1]
+    else:
+        with pytest.raises(ValueError, match='bug'):
+            robot.worker._run()
+    assert robot.worker.failed and robot.port.drops == drops + 1

@@ -64,6 +64,8 @@ ARM = 'unfriendly_arm'
 ACTS_WITHIN_S = 90.0  # five processes that start on a busy machine
 RECOVERS_WITHIN_S = 30.0
 REACTS_WITHIN_S = 20.0  # a joint may rest for a while before it sticks
+EXPLORE_REACH_RAD = 0.3  # far beyond following_error: a joint that sticks falls behind soon
+EXPLORE_SPEED = 0.3
 MOMENT_S = (0.0, 0.3)  # of a fault: any phase of ticks, pictures and heartbeats
 POLL_S = 0.02
 CLOCK_STEP_S = 5.0
@@ -126,6 +128,8 @@ class Stage:
             slots=str(folder / 'slots'),
             state_directory=str(folder / 'state'),
             explore=True,
+            explore_reach=EXPLORE_REACH_RAD,
+            explore_speed=EXPLORE_SPEED,
             autostart=True,
         )
         domain = keep_to_itself()

@@ -108,12 +108,16 @@ class Worker:
         try:
             self._live()
         except GraphError as error:  # no model is left that computes
+            self._commands.give_up()
             self.state = State(Phase.NO_MODEL, str(error))
             self._port.warn(
                 f'{error}; there is no model to go back to. The guard takes the safe action, and '
                 'this node ends: a new one looks for a device that works (parameter provider)'
             )
             return
+        except BaseException:  # whatever it is: the chunk in force is nobody's any more
+            self._commands.give_up()
+            raise
         self.failed = False
 
     def _live(self) -> None:
