@@ -105,6 +105,7 @@ setup(
             'world-model = world_model_ros.cli.main:main',
             'agent = world_model_ros.nodes.agent:main',
             'guard = world_model_ros.nodes.guard:main',
+            'imagined_robot = world_model_ros.nodes.imagined_robot:main',
             'recorder = world_model_ros.nodes.recorder:main',
             'sim_robot = world_model_ros.nodes.sim_robot:main',
             'unfriendly_arm = world_model_ros.nodes.unfriendly_arm:main',

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     'experience': {'contract', 'wire', 'onboard', 'store'},
     'robots': {'contract', 'wire', 'onboard'},
     'evaluation': {'contract', 'bundle', 'onboard', 'robots'},
+    'imagined': {'contract', 'bundle', 'onboard', 'experience', 'robots'},
     'families': {'contract'},
     'planning': {'families'},
     'training': {

@@ -27,7 +27,7 @@ from world_model_ros.wire.cdr import JOINT_STATE, MessageError, joint_names
 DEFAULT_HZ, MAX_HZ = 20.0, 30.0  # decisions
 REWARD_NAMES = {'reward', 'terminal'}
 # Topics of this package's own nodes, as recordings hold them too.
-_OURS = re.compile(r'(^|/)(agent|guard|recorder|updater|sim_robot)/[^/]+$')
+_OURS = re.compile(r'(^|/)(agent|guard|recorder|updater|sim_robot|imagined_robot)/[^/]+$')
 
 
 class NothingHeard(ValueError):

@@ -81,10 +81,12 @@ class Bar:
         """Move the bar."""
         episodes, ticks = status['episodes'], status['ticks']
         gate = (status['gate'] or {}).get('figures', {})
+        refused = episodes.get('imagined', 0)
+        imagined = f', {refused} imagined refused' if refused else ''
         error = gate.get('joints_15') or gate.get('picture_15')
         rest = (
             f'{status["updates_per_s"]:.1f}/s  episodes {episodes["ingested"]}'
-            f'+{episodes["held_out"]} held out  ticks {ticks["ingested"]}  '
+            f'+{episodes["held_out"]} held out{imagined}  ticks {ticks["ingested"]}  '
             f'ratio {status["replay_ratio"]:.0f}  '
             f'held-out error {"-" if error is None else f"{error:.3g}"}  '
             f'release {(status["release"] or {}).get("number", "-")}'

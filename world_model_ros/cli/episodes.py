@@ -69,10 +69,16 @@ def list_command(
             str(row.get('ticks', '')),
             f'{row["return"]:.2f}' if row.get('return') is not None else '-',
             f'{row["bytes"] / 1e6:.1f}',
-            ', '.join(filter(None, (row['state'], row.get('label'), row.get('imported')))),
+            ', '.join(filter(None, _state(row))),
         )
     # A width that is given to print() is cut to that of the console, 80 for a pipe.
     Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
+
+
+def _state(row: dict[str, Any]) -> tuple[str, ...]:
+    """What there is to say of an episode; '' for nothing."""
+    imagined = 'imagined' if row.get('imagined') else ''  # the rest is in --json
+    return row['state'], imagined, row.get('label', ''), row.get('imported', '')
 
 
 def _moment(row: dict[str, Any]) -> str:

@@ -25,9 +25,11 @@ from world_model_ros.bundle import find_bundle
 from world_model_ros.contract import config_directories, find_robot, load_contract
 from world_model_ros.deploy.node_parameters import NODES, Parameter, fitting
 from world_model_ros.deploy.nodes_table import (
+    IMAGINED_ROBOT,
     PACKAGE,
     NodeEntry,
     Settings,
+    apart,
     extra_environment,
     parameter_file_text,
     setting_names,
@@ -75,7 +77,7 @@ def declared(entries: Sequence[NodeEntry], **defaults: str) -> list[dict[str, An
     for name in setting_names(entries):
         parameter = setting(name, entries)
         row: dict[str, Any] = {'name': name, 'description': parameter.meaning}
-        if name in optional:
+        if name in optional or name in defaults:
             row['default_value'] = defaults.get(name, _text(parameter.default))
         if isinstance(parameter.default, bool):
             row['choices'] = ['true', 'false']
@@ -206,6 +208,8 @@ def launch_actions(entries: Sequence[NodeEntry], **defaults: str) -> list:
         texts = dict(context.launch_configurations)
         settings = settings_from(entries, texts, frozenset(given))
         settings = judged(settings, texts.get('ros_namespace', ''))
+        if IMAGINED_ROBOT in entries:
+            settings = apart(settings, load_contract(settings.contract))
         folder = Path(tempfile.mkdtemp(prefix='world_model_launch_'))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         actions = []

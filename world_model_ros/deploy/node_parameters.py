@@ -193,12 +193,36 @@ SIM_ROBOT: dict[str, Parameter] = {
     'reality': Parameter('nominal', 'Name or file in config/reality', changeable=True),
 }
 
+IMAGINED_ROBOT: dict[str, Parameter] = {
+    'contract': _CONTRACT,
+    'world': Parameter(
+        '', 'The model that is the world: a shipped name or its directory', required=True
+    ),
+    'start': Parameter(
+        '',
+        'Where it begins: EPISODE@TICK, EPISODE@SECONDSs or EPISODE; a folder: its newest one',
+        required=True,
+    ),
+    'known': Parameter(
+        '', 'Folder of episodes that count as known; empty: the one that it begins in'
+    ),
+    'allowed_listeners': Parameter(
+        (), 'Nodes that may listen to the commands, such as a bag recorder: no drivers'
+    ),
+    'tick_source': _TICK_SOURCE,
+    'speed': SIM_ROBOT['speed'],
+    'start_time': SIM_ROBOT['start_time'],
+    'threads': _THREADS,
+    'cpus': _CPUS,
+}
+
 NODES: dict[str, dict[str, Parameter]] = {
     'agent': AGENT,
     'guard': GUARD,
     'recorder': RECORDER,
     'updater': UPDATER,
     'sim_robot': SIM_ROBOT,
+    'imagined_robot': IMAGINED_ROBOT,
 }
 
 _EXPECTED = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'text'}

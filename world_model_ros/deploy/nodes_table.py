@@ -11,12 +11,14 @@ the user's own parameter file. Plain Python: imports neither rclpy nor launch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.deploy.node_parameters import NODES
 
 PACKAGE = 'world_model_ros'
@@ -64,15 +66,29 @@ _EXPLORE = (
 )
 _AGENT = ('tick_source', 'bundle', 'slots', *_EXPLORE, 'plan', 'autostart')
 _SIM_ROBOT = ('contract', 'tick_source', 'seed', 'speed', 'reality')
+_IMAGINED_ROBOT = (
+    'contract',
+    'world',
+    'start',
+    'known',
+    'allowed_listeners',
+    'tick_source',
+    'speed',
+)
 _GUARD = (*_ALL, 'tick_source', 'state_directory', 'allowed_publishers')
 SIM_ROBOT = NodeEntry('sim_robot', False, _SIM_ROBOT, vital=True)
 AGENT = NodeEntry('agent', True, (*_ALL, *_AGENT), vital=True)
 GUARD = NodeEntry('guard', True, _GUARD, vital=True)
+IMAGINED_ROBOT = NodeEntry('imagined_robot', False, _IMAGINED_ROBOT, vital=True)
 RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory', 'store'))
 UPDATER = NodeEntry('updater', False, (*_ALL, 'store', 'slots', 'bundle'), needs='store')
 
 ROBOT = (GUARD, RECORDER, AGENT)
 SIM = (SIM_ROBOT, *ROBOT)
+IMAGINE = (IMAGINED_ROBOT, *ROBOT)
+# Where an imagined robot lives unless told otherwise: never among the topics of a real one.
+IMAGINED_NAMESPACE = IMAGINED_ROBOT_ID = 'imagined'
+IMAGINED_EPISODES = 'episodes/imagined'
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,10 @@ class Settings:
     seed: int = 0
     speed: float = 1.0
     reality: str = 'nominal'
+    world: str = ''
+    start: str = ''
+    known: str = ''
+    allowed_listeners: tuple[str, ...] = ()
     state_directory: str = ''
     allowed_publishers: tuple[str, ...] = ()
     log_level: str = 'info'
@@ -144,10 +164,38 @@ def extra_environment(
     present: Mapping[str, str],
 ) -> dict[str, str]:
     """Variables to add for a process; a profile that the user has set stays in force."""
-    if entry is not SIM_ROBOT or any(name in present for name in DDS_PROFILE_VARIABLES):
+    if entry not in (SIM_ROBOT, IMAGINED_ROBOT) or any(
+        name in present for name in DDS_PROFILE_VARIABLES
+    ):
         return {}
     files = [folder / DDS_PROFILE for folder in folders if (folder / DDS_PROFILE).is_file()]
     return {DDS_PROFILE_VARIABLES[0]: str(files[0])} if files else {}
+
+
+def apart(settings: Settings, contract: Contract) -> Settings:
+    """The settings of an imagined robot: its world, and topics that no real robot has.
+
+    The world is the bundle that acts in it unless another one is given. A namespace moves relative
+    topics only; the contract's absolute ones are remapped into it.
+    """
+    space = settings.namespace.strip('/')
+    settings = replace(settings, world=settings.world or settings.bundle)
+    if not space:
+        return settings
+    topics = dict.fromkeys(robot_topics(contract))
+    moved = tuple((topic, f'/{space}{topic}') for topic in topics if topic.startswith('/'))
+    return replace(settings, remappings=(*settings.remappings, *moved))
+
+
+def robot_topics(contract: Contract) -> list[str]:
+    """Topics that a robot's driver sends and hears, as the contract writes them."""
+    streams = [
+        name
+        for stream in contract.sensed
+        for name in (stream.topic, *(b.topic for b in stream_kind(stream.kind).companions(stream)))
+    ]
+    reward = [contract.reward.topic] if contract.reward.topic else []
+    return [*streams, *reward, *(group.topic for group in contract.groups)]
 
 
 class _QuotesTexts(yaml.SafeDumper):

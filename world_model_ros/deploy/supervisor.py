@@ -37,7 +37,7 @@ STOP_WITHIN_SEC = 5.0  # promised to the user, from Ctrl-C to the last process g
 STOP_ORDER = (
     ('agent', 'trainer', 'updater'),
     ('recorder',),
-    ('guard', 'sim_robot', 'unfriendly_arm', 'trainer'),
+    ('guard', 'sim_robot', 'imagined_robot', 'unfriendly_arm', 'trainer'),
 )
 _STAGE_SEC = (1.5, 1.5, 1.0)
 _KILL_WAIT_SEC = 0.5

@@ -29,8 +29,13 @@ from world_model_ros.experience.episode_limits import (
 from world_model_ros.wire.cdr import typestore
 
 EPISODE_FORMAT = 1
+# What an imagined robot did. A format of its own: a version that knows nothing of imagined robots
+# refuses it, instead of learning from it as if it had happened.
+IMAGINED_FORMAT = 2
 ROSBAG2_VERSION = 9
 ROS_DISTRO = 'jazzy'
+IMAGINED_ROLE = 'imagined'  # of what an imagined robot says of itself
+UNNAMED = '{}'  # imagined, and nobody knows from what
 # First metadata record of the file, and the one written when the episode is sealed.
 BEGIN_RECORD = 'world_model_ros'
 END_RECORD = 'world_model_ros.end'
@@ -103,11 +108,15 @@ class EpisodeInfo:
     started_ns: int = 0
     topics: Mapping[str, str] = field(default_factory=dict)
     announced: str = ''  # the agent's announcement, as received
+    # JSON: the bundle, robot, episode and tick that an imagined robot began at; '' for a real one
+    # and for one in a simulator.
+    imagined: str = ''
 
     def to_record(self) -> dict[str, str]:
         """As the strings of a metadata record."""
+        imagined = {'imagined': self.imagined} if self.imagined else {}
         return {
-            'format': str(EPISODE_FORMAT),
+            'format': str(IMAGINED_FORMAT if imagined else EPISODE_FORMAT),
             'uuid': self.uuid,
             'robot_id': self.robot_id,
             'contract': self.contract_text,
@@ -118,17 +127,20 @@ class EpisodeInfo:
             'started_ns': str(self.started_ns),
             'topics': json.dumps(dict(self.topics), sort_keys=True),
             'announced': self.announced,
+            **imagined,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, str], where: str) -> EpisodeInfo:
         """Read a metadata record; refuses an unknown format by name."""
-        if record.get('format') != str(EPISODE_FORMAT):
+        form = record.get('format')
+        if form not in (str(EPISODE_FORMAT), str(IMAGINED_FORMAT)):
             raise EpisodeError(
-                f'{where}: episode format {ascii(record.get("format"))[:40]} is unknown; this '
-                f'version reads format {EPISODE_FORMAT}. Read it with the version that wrote it, '
-                'or a later one'
+                f'{where}: episode format {ascii(form)[:40]} is unknown; this version reads '
+                f'formats {EPISODE_FORMAT} and {IMAGINED_FORMAT}. Read it with the version that '
+                'wrote it, or a later one'
             )
+        unnamed = UNNAMED if form == str(IMAGINED_FORMAT) else ''
         try:
             return cls(
                 uuid=record['uuid'],
@@ -141,6 +153,7 @@ class EpisodeInfo:
                 started_ns=whole(record.get('started_ns', '0'), 'started_ns'),
                 topics=_names(record.get('topics', '{}')),
                 announced=record.get('announced', ''),
+                imagined=record.get('imagined', '') or unnamed,
             )
         except (ValueError, LookupError) as error:
             raise EpisodeError(f'{where}: its first record cannot be read: {error}') from error

@@ -19,6 +19,7 @@ from rclpy.node import Node
 from world_model_ros.contract import contract_hash, find_robot, interface_hash, load_contract
 from world_model_ros.deploy.node_parameters import RECORDER
 from world_model_ros.experience import EpisodeInfo, EpisodeWriter, Topic, recover_leftovers
+from world_model_ros.experience.bag import IMAGINED_ROLE
 from world_model_ros.experience.record.recover import Recovered
 from world_model_ros.experience.record.session import RecordingSession
 from world_model_ros.experience.record.shipping import Shipper, ShippingFigures
@@ -175,7 +176,10 @@ class RecorderNode(Node):
             'dropped': dropped,
             'last_episode': totals.last_episode,
             'last_return': totals.last_return,
-            'silent': ' '.join(f.name for f in self._followers if not f.found),
+            'silent': ' '.join(
+                f.name for f in self._followers if not f.found and f.wanted.role != IMAGINED_ROLE
+            ),
+            'imagined': self.session.imagined,
             'shipped': shipping.shipped,
             'waiting': shipping.waiting,
             'unshippable': shipping.refused,

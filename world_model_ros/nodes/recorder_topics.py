@@ -22,7 +22,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.experience import Qos, Topic
-from world_model_ros.experience.bag import command_role
+from world_model_ros.experience.bag import IMAGINED_ROLE, command_role
 from world_model_ros.experience.pictures import (
     COMPRESSED_SUFFIX,
     MODEL_INPUT_SUFFIX,
@@ -36,6 +36,8 @@ from world_model_ros.wire.cdr import COMPRESSED_IMAGE, JOINT_STATE
 # topics, 3 s of a camera (90 MB of VGA). A simulator in lockstep runs faster than any of them.
 DEPTH = 500
 LARGE_DEPTH = 100
+
+IMAGINED_TOPIC = 'imagined_robot/state'  # nobody publishes it for a real robot
 
 OnMessage = Callable[[str, bytes], None]  # role, CDR as received
 OnLost = Callable[[str, int], None]
@@ -87,6 +89,7 @@ def wanted_topics(contract: Contract, *, clock: bool) -> list[Wanted]:
         Wanted('tick', 'agent/tick', JOINT_STATE, own=True),
         Wanted('chunk', 'agent/chunk', 'trajectory_msgs/msg/JointTrajectory', own=True),
         Wanted('episode', 'agent/episode', 'std_msgs/msg/String', own=True),
+        Wanted(IMAGINED_ROLE, IMAGINED_TOPIC, 'std_msgs/msg/String', own=True),
         Wanted('diagnostics', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray'),
     ]
     if clock:
@@ -127,7 +130,7 @@ class TopicFollower:
         self.found = False  # a publisher, ever
         if wanted.own:
             # Waiting for discovery would cost the first ticks of the first episode.
-            self._subscribe(reliable=True, latched=wanted.role == 'episode')
+            self._subscribe(reliable=True, latched=wanted.role in ('episode', IMAGINED_ROLE))
 
     def follow(self) -> Topic | None:
         """Look at the publishers; returns the topic when it was found, or found changed."""

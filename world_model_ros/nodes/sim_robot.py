@@ -14,11 +14,13 @@ With tick source `timer` its messages keep to the wall clock, for nodes that liv
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
@@ -52,10 +54,11 @@ DIAGNOSTICS_PERIOD_SEC = 1.0
 class SimRobotNode(Node):
     """One simulated robot; a thread of its own steps it."""
 
-    def __init__(self) -> None:
-        super().__init__('sim_robot')
-        value = _common.parameters(self, SIM_ROBOT)
-        self._seed, speed, start_s = value['seed'], value['speed'], value['start_time']
+    def __init__(self, name: str = 'sim_robot', **of_node: Any) -> None:
+        """Take another name where another robot is run; `of_node` goes to rclpy."""
+        super().__init__(name, **of_node)
+        value = self._read_parameters()
+        self._seed, speed, start_s = value.get('seed', 0), value['speed'], value['start_time']
         self.contract = load_contract(find_robot(value['contract']))
         source = value['tick_source'] or self.contract.tick_source
         self._lockstep = source == 'lockstep'
@@ -63,7 +66,7 @@ class SimRobotNode(Node):
         self._on_wall_clock = source == 'timer' and speed == 1.0 and not start_s
         self._step_ns = round(NANOSECONDS / self.contract.command_rate_hz)
         self._timeout_ns = round(self.contract.command_timeout_s * NANOSECONDS)
-        self._robot = SimRobot(self.contract, self._seed, load_reality(value['reality']))
+        self._robot = self._make_robot(value)
         if self.contract.task is not None:  # until the agent names another one
             self._robot.set_task(task_option(self.contract.task, 'default'))
         self._episodes = 0
@@ -84,24 +87,55 @@ class SimRobotNode(Node):
         self._thread = threading.Thread(target=self._run, name='simulation', daemon=True)
         self._thread.start()
 
+    # What another robot does otherwise: nodes/imagined_robot.py
+
+    def _read_parameters(self) -> dict[str, Any]:
+        return _common.parameters(self, SIM_ROBOT)
+
+    def _make_robot(self, value: Mapping[str, Any]) -> SimRobot:
+        """The robot behind the topics, from the node's parameters."""
+        return SimRobot(self.contract, self._seed, load_reality(value['reality']))
+
+    def _topic(self, name: str) -> str:
+        """The topic that stands for one of the contract's, or for /clock."""
+        return name
+
+    def _sensed(self) -> tuple[Stream, ...]:
+        """The streams that are published."""
+        return self.contract.sensed
+
+    def _succeeded(self, reward: float) -> bool:
+        """Whether the reward of a command period is the whole one."""
+        return reward >= self._robot.frames_per_command
+
+    def _condition(self) -> tuple[bytes, str, dict[str, object]]:
+        """Level, text and values of the diagnostics beside those of the driver."""
+        return _common.OK, '', {'reality': self._robot.reality.name}
+
+    def _stepped(self) -> None:
+        """Called in the simulation's thread before anything of a time is published."""
+
     def _create_topics(self) -> None:
         contract = self.contract
         self._boundary = Boundary(self)
-        self._clock_publisher = self.create_publisher(ClockMessage, '/clock', 10)
+        self._clock_publisher = self.create_publisher(ClockMessage, self._topic('/clock'), 10)
         self._streams: list[tuple[Stream, StreamKind, Publisher]] = []
         self._infos: dict[str, Publisher] = {}
         # The picture last: it is the slow one.
         pictures = contract.image_streams
-        for stream in (*(s for s in contract.sensed if s not in pictures), *pictures):
+        sensed = self._sensed()
+        for stream in sorted(sensed, key=lambda s: s in pictures):
             kind = stream_kind(stream.kind)
             publisher = self.create_publisher(
-                message_class(kind.type_of(stream)), stream.topic, _common.RELIABLE_QOS
+                message_class(kind.type_of(stream)),
+                self._topic(stream.topic),
+                _common.RELIABLE_QOS,
             )
             self._streams.append((stream, kind, publisher))
             for beside in kind.companions(stream):
                 if beside.type == CAMERA_INFO and kind.rendered:
                     self._infos[stream.name] = self.create_publisher(
-                        CameraInfo, beside.topic, _common.RELIABLE_QOS
+                        CameraInfo, self._topic(beside.topic), _common.RELIABLE_QOS
                     )
         if contract.task is not None:
             on_task = self._boundary.wrap('agent/task', self._on_task)
@@ -109,14 +143,14 @@ class SimRobotNode(Node):
         self._reward = None
         if contract.reward.topic:
             self._reward = self.create_publisher(
-                JointState, contract.reward.topic, _common.RELIABLE_QOS
+                JointState, self._topic(contract.reward.topic), _common.RELIABLE_QOS
             )
         self._drivers = [
             GroupDriver(group, part)
             for group, part in zip(contract.groups, contract.action.parts, strict=True)
         ]
         for driver in self._drivers:
-            topic = driver.group.topic
+            topic = self._topic(driver.group.topic)
             self.create_subscription(
                 message_class(driver.group.type),
                 topic,
@@ -174,21 +208,17 @@ class SimRobotNode(Node):
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
-        level = _common.WARN if self._timed_out else _common.OK
+        level, said, values = self._condition()
+        if self._timed_out and level == _common.OK:
+            level = _common.WARN
         rests = dict.fromkeys(driver.rest_words for driver in self._drivers)
         text = f'no command: {" and ".join(rests)}' if self._timed_out else 'commanded'
         if self._robot.truncated():
-            level = _common.WARN
+            level = max(level, _common.WARN)
             text = 'stands still: its body cut the episode off; give episode.max_ticks, or reset'
-        self._diagnostics.publish(
-            level,
-            text,
-            {
-                'episodes': self._episodes,
-                'command_timeouts': self._timeouts,
-                'reality': self._robot.reality.name,
-            },
-        )
+        text = f'{said}; {text}' if said else text
+        counts = {'episodes': self._episodes, 'command_timeouts': self._timeouts}
+        self._diagnostics.publish(level, text, counts | values)
 
     def close(self) -> None:
         """End the simulation thread, which alone may free its renderers."""
@@ -255,7 +285,8 @@ class SimRobotNode(Node):
             return all(driver.time_ns == self._t_ns for driver in self._drivers)
 
         with self._wake:
-            if not all(self.count_publishers(driver.group.topic) for driver in self._drivers):
+            topics = [self._topic(driver.group.topic) for driver in self._drivers]
+            if not all(self.count_publishers(topic) for topic in topics):
                 # Nobody was activated: time goes on all the same, with the safe action.
                 self._timed_out = True
                 step_s = self._step_ns / NANOSECONDS
@@ -300,13 +331,12 @@ class SimRobotNode(Node):
                 self._robot.set_reality(reality)
             except BodyError as error:
                 self.get_logger().error(f'{error}; the reality stays {self._robot.reality.name}')
+        self._stepped()
         self._publish_clock()
         stamp = _common.to_time(self._t_ns)
-        if reward is not None and self._reward is not None:
-            success = reward >= self._robot.frames_per_command
-            self._reward.publish(
-                _wire.reward_message(self._t_ns, reward, self._robot.terminal(), success)
-            )
+        if reward is not None and self._reward is not None and not math.isnan(reward):
+            terminal, success = self._robot.terminal(), self._succeeded(reward)
+            self._reward.publish(_wire.reward_message(self._t_ns, reward, terminal, success))
         for stream, kind, publisher in self._streams:
             if not all_streams and not self._due(stream):
                 continue

@@ -131,6 +131,8 @@ def _left_out(episodes: Sequence[EpisodeFigures]) -> str:
 
 
 def _why(episode: EpisodeFigures) -> str:
+    if episode.imagined:
+        return 'imagined'
     if episode.status != 'whole':
         return f'recorded as {episode.status}'
     if not episode.measured:

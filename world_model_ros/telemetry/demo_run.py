@@ -9,13 +9,13 @@ the robot's topics and who draws are arguments, so that this file needs neither 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from world_model_ros.contract import Contract, config_directories
-from world_model_ros.deploy.nodes_table import SIM, UPDATER, Settings
+from world_model_ros.deploy.nodes_table import SIM, UPDATER, NodeEntry, Settings
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
@@ -97,6 +97,7 @@ def run(
     loop: LearningLoop | None,
     listen: Callable[[], Ears],
     show: Callable[[RobotView, float], None],
+    entries: Sequence[NodeEntry] = SIM,
 ) -> dict[str, Any]:
     """Run until `stop` is asked for, the minutes are over (0: never) or the robot dies.
 
@@ -109,12 +110,13 @@ def run(
         loop: the learning half, where there is one.
         listen: called once the processes have been started.
         show: called every REFRESH_SEC with the view and the seconds since the beginning.
+        entries: the processes of the robot; the updater comes to them where it learns.
 
     Returns:
         The figures, as `demo --json` writes them.
     """
     # Children first: a process that already runs threads should not fork.
-    supervisor.start(SIM if loop is None else (*SIM, UPDATER), settings)
+    supervisor.start(entries if loop is None else (*entries, UPDATER), settings)
     if loop is not None:
         supervisor.start_module('trainer', loop.trainer_line())
         loop.start()

@@ -71,8 +71,23 @@ def _described(path: Path) -> dict[str, Any]:
         'return': float(measured.sum()) if measured.size else None,
         'state': reader.end.status,
         'imported': imported_from(reader.info.announced),
+        'imagined': imagined_words(reader.imagined),
         'label': '' if label is None else label.outcome,
     }
+
+
+def imagined_words(mark: str) -> str:
+    """What an imagined robot began from, in words; '' for the mark '' of any other robot."""
+    if not mark:
+        return ''
+    try:
+        origin = strict_json(mark)
+        return (
+            f'imagined by the bundle {origin["bundle"]} from tick {origin["tick"]} of episode '
+            f'{origin["episode"]} of {origin["robot_id"]}'
+        )
+    except (ValueError, KeyError, TypeError):
+        return 'imagined, from an unknown beginning'
 
 
 def imported_from(announced: str) -> str:

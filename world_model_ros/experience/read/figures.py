@@ -70,12 +70,13 @@ class EpisodeFigures:
     surprise: dict[int, tuple[float, float]] = field(default_factory=dict)  # p50, p90 in nat
     streams: dict[str, StreamFigures] = field(default_factory=dict)
     began: Began = field(default_factory=lambda: Began(0, 0, True))
+    imagined: bool = False  # it happened in a model alone
 
     @property
     def whole(self) -> bool:
-        """Whether its return is that of the complete episode, from the first tick to the last."""
+        """Whether its return is that of a robot's complete episode, from first to last tick."""
         recorded = self.status == 'whole' and self.ended and not self.lost
-        return recorded and not self.cut_short and self.measured > 0
+        return recorded and not self.cut_short and self.measured > 0 and not self.imagined
 
     @property
     def kind(self) -> str:
@@ -136,6 +137,7 @@ def _figures(reader: EpisodeReader, ticks: Sequence[TickRecord]) -> EpisodeFigur
         surprise=_surprise(ticks),
         streams={name: _stream(ticks, name, contract) for name in ticks[0].streams},
         began=began(ticks[0].t_ns, reader.info.announced),
+        imagined=bool(reader.imagined),
     )
 
 

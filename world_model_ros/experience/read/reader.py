@@ -24,6 +24,8 @@ from world_model_ros.experience.bag import (
     ACTIVE_SUFFIX,
     BEGIN_RECORD,
     END_RECORD,
+    IMAGINED_ROLE,
+    UNNAMED,
     EpisodeEnd,
     EpisodeError,
     EpisodeInfo,
@@ -105,6 +107,15 @@ class EpisodeReader:
         if record is None:
             return EpisodeEnd('unsealed', self.contents.damage)
         return EpisodeEnd.from_record(record, str(self.file))
+
+    @property
+    def imagined(self) -> str:
+        """What an imagined robot began from, as JSON; '' for a real or simulated one.
+
+        Its mark may have come after the beginning of the file: a message of it says so too.
+        """
+        said = self.contents.topic_counts().get(self.topic(IMAGINED_ROLE), 0)
+        return self.info.imagined or (UNNAMED if said else '')
 
     def topic(self, role: str) -> str:
         """The recorded name of a role (`tick`, `stream.camera`, ...); '' where it is unknown."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the recorder reads of the agent's messages: tick records and announcements of episodes.
+"""What the recorder reads of the messages of our nodes: tick records, announcements, marks.
 
 Input: serialised messages from topics that anybody may publish on. Output: checked values, or one
 MessageError. Must not import ROS or torch.
@@ -8,17 +8,20 @@ MessageError. Must not import ROS or torch.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from world_model_ros.contract.names import check_name, check_robot_id
+from world_model_ros.experience.bag import UNNAMED
 from world_model_ros.experience.record.sink import OUR_SUFFIXES
 from world_model_ros.onboard.tick.tick_record import TickRecordError, whole_number
 from world_model_ros.wire.cdr import JOINT_STATE, MessageError, decode
 from world_model_ros.wire.message_json import message_json
 
 STRING = 'std_msgs/msg/String'
+MARK_CHARACTERS = 1000  # of an imagined robot's mark: names, no more
 # Of a tick record: numbers that readers count with. What they cannot is no tick record.
 _COUNTS = ('skipped', 'obs_crc', 'release', 'iterations', 'source', 'noise_key_hi', 'noise_key_lo')
 
@@ -90,3 +93,16 @@ def announced_episode(cdr: bytes) -> Announced:
     except ValueError as error:
         raise MessageError(f'the announcement of an episode cannot be used: {error}') from error
     return Announced(uuid, content, text)
+
+
+def imagined_mark(cdr: bytes) -> str:
+    """What an imagined robot says that it began from, as JSON; never empty: it is one."""
+    try:
+        content = message_json(decode(STRING, cdr).data, 'the state of an imagined robot')
+        origin = content['imagined']
+        if not isinstance(origin, dict) or not origin:
+            return UNNAMED
+        mark = json.dumps(origin, sort_keys=True)
+        return mark if len(mark) <= MARK_CHARACTERS else UNNAMED
+    except (MessageError, LookupError, ValueError):
+        return UNNAMED

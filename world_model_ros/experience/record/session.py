@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from world_model_ros.experience.bag import EpisodeError, EpisodeInfo, Topic
+from world_model_ros.experience.bag import IMAGINED_ROLE, EpisodeError, EpisodeInfo, Topic
 from world_model_ros.experience.record.agent_messages import (
     Announced,
     TickHead,
     announced_episode,
+    imagined_mark,
     tick_head,
 )
 from world_model_ros.experience.record.open_episode import Open, Totals
@@ -49,7 +50,7 @@ SILENCE_SEC = 10.0
 GAP_SEC = 1.0
 STREAMS = 'stream.'  # roles of what the robot measures
 # Slow topics would drag the beginning of the bag back by seconds: of these, the last one.
-SLOW = ('diagnostics', 'info.', 'episode', 'clock')
+SLOW = ('diagnostics', 'info.', 'episode', 'clock', IMAGINED_ROLE)
 # Each is a thread and a file for GRACE_SEC; announcements beyond are refused, nothing is ended.
 MAX_OPEN = 8
 
@@ -81,6 +82,9 @@ class RecordingSession:
     _heard_s: float = 0.0
     _announced: Announced | None = None
     _given_up: bool = False  # what was announced; it goes on with its next tick
+    # As in EpisodeInfo. Once heard, it marks all that follows: a real robot that comes up later
+    # under the same names loses its recordings, which is better than the reverse.
+    imagined: str = ''
 
     def set_topic(self, role: str, topic: Topic) -> None:
         """The topic as it was found on the graph, with its QoS."""
@@ -106,6 +110,8 @@ class RecordingSession:
         totals.refused_s = steady_s
 
     def _take(self, role: str, data: bytes, log_ns: int, publish_ns: int, steady_s: float) -> None:
+        if role == IMAGINED_ROLE:
+            self.imagined = imagined_mark(data)
         if role in self.convert:
             data = self.convert[role](data)
         if role not in self._kept:
@@ -244,6 +250,7 @@ class RecordingSession:
             started_ns=log_ns,
             topics={role: topic.name for role, topic in self.topics.items()},
             announced=text,
+            imagined=self.imagined,
         )
         try:
             writer = self.open_writer(info)

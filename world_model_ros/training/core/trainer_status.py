@@ -11,6 +11,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from world_model_ros.training.data.segments import IMAGINED
+
 if TYPE_CHECKING:
     from world_model_ros.training.core.service import Service
 
@@ -47,6 +49,7 @@ def status_of(service: Service) -> dict[str, Any]:
             'ingested': len(ledger.of('ingested')),
             'held_out': len(ledger.of('held_out')),
             'refused': len(refused),
+            'imagined': sum(entry.reason.startswith(IMAGINED) for entry in refused),  # of these
             'waiting': len(ingest.waiting) + ingest.deferred,
             'failing': len(ingest.failing),
             'half_copied': len(ingest.half_copied),

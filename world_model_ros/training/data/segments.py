@@ -12,6 +12,7 @@ import numpy as np
 
 from world_model_ros.contract import Contract, interface_diff
 from world_model_ros.experience import EpisodeReader
+from world_model_ros.experience.read.describe import imagined_words
 from world_model_ros.training.data.replay import tick_spec
 
 Rows = dict[str, np.ndarray]
@@ -19,6 +20,7 @@ MIN_PIECE_TICKS = 2  # one transition
 # SI units; no sensor or reward of a robot is beyond. One such number spoils an update, and every
 # one after it.
 LARGEST = 1e6
+IMAGINED = 'imagined'  # how the reason begins why such an episode is refused
 SHOWN = 3  # differences that an error lists
 
 
@@ -30,8 +32,14 @@ def check_serves(reader: EpisodeReader, contract: Contract) -> None:
     """Compare what was recorded with what the contract needs.
 
     Raises:
-        Unserviceable: a stream is missing, or the actions or the period are others.
+        Unserviceable: it was imagined, a stream is missing, or the actions or the period are
+            others.
     """
+    if reader.imagined:
+        raise Unserviceable(
+            f'{IMAGINED}: {imagined_words(reader.imagined)}; what a model imagined did not '
+            'happen, and nothing is learned from it'
+        )
     own = reader.contract
     recorded = [s.name for s in own.streams]
     for stream in contract.streams:

@@ -24,6 +24,7 @@ import pyarrow.parquet as parquet
 
 from world_model_ros.contract import Contract, interface_diff, interface_hash
 from world_model_ros.experience.read.arrays import to_arrays
+from world_model_ros.experience.read.describe import imagined_words
 from world_model_ros.experience.read.importers.arrived import ImportRefused
 from world_model_ros.experience.read.importers.lerobot_columns import (
     ACTION,
@@ -100,6 +101,11 @@ class _Dataset:
     def add(self, path: Path) -> None:
         """One of our episodes: as many of the dataset's as it has unbroken pieces."""
         reader = EpisodeReader(path)
+        if reader.imagined:
+            raise ImportRefused(
+                f'{path}: {imagined_words(reader.imagined)}; nobody who reads a dataset could '
+                'tell: leave it out'
+            )
         self._contract = self._contract or reader.contract
         if interface_hash(reader.contract) != interface_hash(self._contract):
             differences = '; '.join(interface_diff(self._contract, reader.contract)[:3])
