@@ -27,6 +27,8 @@ from world_model_ros.deploy.launching import (
 from world_model_ros.deploy.node_parameters import NODES
 from world_model_ros.deploy.nodes_table import (
     GUARD,
+    IMAGINE,
+    IMAGINED_ROBOT,
     ROBOT,
     SIM,
     SIM_ROBOT,
@@ -40,12 +42,13 @@ from world_model_ros.deploy.nodes_table import (
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = (*SIM, UPDATER)
+EVERY = (*ALL, IMAGINED_ROBOT)
 SETTINGS = Settings(
     contract='reacher', bundle='/b', robot_id='r1', namespace='cell_1', use_sim_time=True, seed=3
 )
 
 
-@pytest.mark.parametrize('entry', ALL, ids=lambda entry: entry.executable)
+@pytest.mark.parametrize('entry', EVERY, ids=lambda entry: entry.executable)
 def test_launch_and_supervisor_give_a_node_the_same_parameters(entry, tmp_path):
     settings = replace(SETTINGS, params_file='/mine.yaml', remappings=(('a', '/b'),))
     launched = node_arguments(entry, settings)
@@ -67,7 +70,7 @@ def test_launch_and_supervisor_give_a_node_the_same_parameters(entry, tmp_path):
     assert entry.module == f'world_model_ros.nodes.{launched["executable"]}'
 
 
-@pytest.mark.parametrize('entry', ALL, ids=lambda entry: entry.executable)
+@pytest.mark.parametrize('entry', EVERY, ids=lambda entry: entry.executable)
 def test_a_node_is_told_what_was_given_or_differs_and_nothing_else(entry):
     """A default that the launch file merely declares must not override a user's own file."""
     required = {name for name in ('contract', 'robot_id') if name in entry.settings}
@@ -89,7 +92,7 @@ def test_every_text_reaches_a_node_as_text():
     assert yaml.safe_load(text)['/**']['ros__parameters']['names'] == ['', 'on']
 
 
-@pytest.mark.parametrize('entry', ALL, ids=lambda entry: entry.executable)
+@pytest.mark.parametrize('entry', EVERY, ids=lambda entry: entry.executable)
 def test_every_setting_is_a_parameter_that_its_node_declares(entry):
     assert set(entry.settings) - {'use_sim_time'} <= set(NODES[entry.executable])
 
@@ -107,6 +110,8 @@ def test_the_robot_does_not_go_on_without_guard_agent_or_simulator():
 
 def texts_of(entries):
     given = {'contract': 'reacher', 'robot_id': 'r'}
+    if IMAGINED_ROBOT in entries:
+        given['start'] = 'episode@3'
     return given | {
         row['name']: row['default_value'] for row in declared(entries) if row['name'] not in given
     }
@@ -125,15 +130,23 @@ def test_robot_does_not_move_at_launch_unless_asked():
     assert not Settings(contract='reacher', robot_id='r').autostart
 
 
-@pytest.mark.parametrize('entries', [(*ROBOT, UPDATER), (*SIM, UPDATER)], ids=['robot', 'sim'])
-def test_default_launch_texts_make_the_default_settings(entries):
+SIMULATED, IMAGINED = {'seed', 'reality'}, {'world', 'start', 'known', 'allowed_listeners'}
+
+
+@pytest.mark.parametrize(
+    ('entries', 'others'),
+    [(ROBOT, {*SIMULATED, *IMAGINED, 'speed'}), (SIM, IMAGINED), (IMAGINE, SIMULATED)],
+    ids=['robot', 'sim', 'imagine'],
+)
+def test_default_launch_texts_make_the_default_settings(entries, others):
+    entries = (*entries, UPDATER)
     texts = texts_of(entries)
-    assert settings_from(entries, texts) == Settings(contract='reacher', robot_id='r')
+    start = texts.get('start', '')
+    assert settings_from(entries, texts) == Settings('reacher', 'r', start=start)
     assert (
         set(texts)
         == set(setting_names(entries))
-        == {f.name for f in fields(Settings)}
-        - ({'given'} if 'seed' in texts else {'given', 'seed', 'speed', 'reality'})
+        == {f.name for f in fields(Settings)} - {'given', *others}
     )
 
 

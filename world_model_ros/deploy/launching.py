@@ -77,7 +77,7 @@ def declared(entries: Sequence[NodeEntry], **defaults: str) -> list[dict[str, An
     for name in setting_names(entries):
         parameter = setting(name, entries)
         row: dict[str, Any] = {'name': name, 'description': parameter.meaning}
-        if name in optional or name in defaults:
+        if name in defaults or (name in optional and not parameter.required):
             row['default_value'] = defaults.get(name, _text(parameter.default))
         if isinstance(parameter.default, bool):
             row['choices'] = ['true', 'false']

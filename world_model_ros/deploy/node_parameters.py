@@ -196,7 +196,7 @@ SIM_ROBOT: dict[str, Parameter] = {
 IMAGINED_ROBOT: dict[str, Parameter] = {
     'contract': _CONTRACT,
     'world': Parameter(
-        '', 'The model that is the world: a shipped name or its directory', required=True
+        '', 'Model that is the world: a shipped name or a directory; in a launch file: bundle'
     ),
     'start': Parameter(
         '',
