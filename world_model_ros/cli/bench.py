@@ -22,6 +22,9 @@ VERBS = {
         f'{_HERE}.bench_latency', 'latency_command', 'From a picture to its chunk at the guard.'
     ),
     'soak': Verb(f'{_HERE}.bench_soak', 'soak_command', 'Very many ticks: how memory grows.'),
+    'imagined': Verb(
+        f'{_HERE}.bench_imagined', 'imagined_command', 'A robot in a model: speed, late ticks.'
+    ),
     'delay': Verb(f'{_HERE}.bench_delay', 'delay_command', 'A slow driver, compensated.'),
     'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
     'kills': Verb(f'{_HERE}.bench_kills', 'kills_command', 'Each process killed at random.'),
