@@ -25,6 +25,9 @@ VERBS = {
     'imagined': Verb(
         f'{_HERE}.bench_imagined', 'imagined_command', 'A robot in a model: speed, late ticks.'
     ),
+    'inside': Verb(
+        f'{_HERE}.bench_inside', 'inside_command', 'Policies ranked inside of a model.'
+    ),
     'delay': Verb(f'{_HERE}.bench_delay', 'delay_command', 'A slow driver, compensated.'),
     'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
     'kills': Verb(f'{_HERE}.bench_kills', 'kills_command', 'Each process killed at random.'),
