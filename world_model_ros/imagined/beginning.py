@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from world_model_ros.bundle import Bundle, find_bundle, load_bundle
 from world_model_ros.contract import Contract
 from world_model_ros.experience import list_episodes
@@ -21,7 +23,8 @@ from world_model_ros.user_path import user_path
 
 # What imagining and drawing need of a bundle; the planner's graph is large.
 GRAPHS = ('observe', 'imagine', 'outcomes', 'decode')
-MOST_KNOWN = 20  # episodes, the newest: each is filtered at start, in about a second
+# Of the newest episodes that are known beside that one: as many as are filtered in some 15 s.
+MOST_KNOWN_TICKS = 4_000
 
 
 class Beginning(NamedTuple):
@@ -85,8 +88,9 @@ def _others(
     if not place.is_dir():
         raise ImaginedError(f'known: {folder} is no folder; expected one with recorded episodes')
     found: list[Recorded] = []
+    ticks = 0
     for path in reversed(list_episodes(place)):
-        if len(found) >= MOST_KNOWN:
+        if ticks >= MOST_KNOWN_TICKS:
             break
         try:
             recorded = believe(path, bundle)
@@ -95,4 +99,5 @@ def _others(
             continue
         if recorded.uuid != begun.uuid:
             found.append(recorded)
+            ticks += int(np.isfinite(recorded.beliefs).all(-1).sum())
     return found

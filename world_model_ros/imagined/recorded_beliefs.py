@@ -25,6 +25,8 @@ from world_model_ros.experience.read.describe import imagined_words
 from world_model_ros.onboard.policy.capabilities import Graphs
 from world_model_ros.user_path import user_path
 
+# Filtered of one episode: some ten seconds of a core. A belief forgets sooner what came before.
+MOST_TICKS = 2_000
 # A tick number, or seconds since the first tick.
 _PLACE = re.compile(r'(?P<episode>.+)@(?P<tick>\d+)(?P<seconds>(?:\.\d+)?s)?')
 
@@ -41,27 +43,7 @@ class Recorded:
     uuid: str
     robot_id: str
     arrays: Mapping[str, np.ndarray]  # of experience.to_arrays
-    beliefs: np.ndarray  # float32 [T, B]; NaN before the first tick that was observed
-
-    def row(self, tick: int) -> int:
-        """The row of a tick number.
-
-        Raises:
-            ImaginedError: the episode has no such tick, or nothing was observed up to it.
-        """
-        ticks = self.arrays['tick']
-        found = np.flatnonzero(ticks == tick)
-        if not len(found):
-            raise ImaginedError(
-                f'{self.path}: tick {tick} is not in this episode: it has {len(ticks)} ticks, '
-                f'{ticks[0]} to {ticks[-1]}; give one of these behind @'
-            )
-        if not np.isfinite(self.beliefs[found[0]]).all():
-            raise ImaginedError(
-                f'{self.path}: nothing was observed up to tick {tick}, so there is no belief; '
-                'give a later tick behind @'
-            )
-        return int(found[0])
+    beliefs: np.ndarray  # float32 [T, B]; NaN where there is none, or none was asked for
 
 
 @dataclass(frozen=True)
@@ -104,7 +86,7 @@ def _episode(text: str) -> Path:
 
 
 def find_start(text: str, bundle: Bundle) -> tuple[Recorded, int]:
-    """The recorded episode of a place, with the bundle's beliefs in it, and the row to begin at.
+    """The episode of a place, with the beliefs of the bundle around it, and the row to begin at.
 
     Without a tick: the middle of a sealed episode, the newest tick of one that is still recorded.
 
@@ -112,33 +94,60 @@ def find_start(text: str, bundle: Bundle) -> tuple[Recorded, int]:
         ImaginedError: no such episode or tick, or one of another robot.
     """
     place = read_place(text)
-    recorded = believe(place.episode, bundle)
-    ticks, period_s = recorded.arrays['tick'], bundle.contract.period_s
-    if place.tick is not None:
-        return recorded, recorded.row(place.tick)
-    if place.seconds is not None:
-        return recorded, recorded.row(int(ticks[0]) + round(place.seconds / period_s))
-    known = np.flatnonzero(np.isfinite(recorded.beliefs).all(-1))
-    if not len(known):
-        raise ImaginedError(f'{recorded.path}: none of its ticks was observed; give another one')
-    live = place.episode.name.endswith(ACTIVE_SUFFIX)
-    return recorded, int(known[-1] if live else known[len(known) // 2])
+    uuid, robot_id, arrays = _read(place.episode, bundle)
+    row = _row(place, arrays, bundle.contract.period_s)
+    window = range(max(0, row - MOST_TICKS // 2), min(len(arrays['tick']), row + MOST_TICKS // 2))
+    beliefs = _filtered(arrays, bundle, window)
+    if not np.isfinite(beliefs[row]).all():
+        raise ImaginedError(
+            f'{place.episode}: nothing was observed up to tick {arrays["tick"][row]}, so there is '
+            'no belief; give a later tick behind @'
+        )
+    return Recorded(place.episode, uuid, robot_id, arrays, beliefs), row
+
+
+def _row(place: Place, arrays: Mapping[str, np.ndarray], period_s: float) -> int:
+    ticks = arrays['tick']
+    if place.tick is None and place.seconds is None:
+        seen = np.flatnonzero(arrays['observed'])
+        if not len(seen):
+            raise ImaginedError(f'{place.episode}: none of its ticks was observed; give another')
+        live = place.episode.name.endswith(ACTIVE_SUFFIX)
+        return int(seen[-1] if live else seen[len(seen) // 2])
+    if place.seconds is None:
+        tick = place.tick
+    else:
+        tick = int(ticks[0]) + round(place.seconds / period_s)
+    found = np.flatnonzero(ticks == tick)
+    if not len(found):
+        raise ImaginedError(
+            f'{place.episode}: tick {tick} is not in this episode: it has {len(ticks)} ticks, '
+            f'{ticks[0]} to {ticks[-1]}; give one of these behind @'
+        )
+    return int(found[0])
 
 
 def believe(path: Path, bundle: Bundle) -> Recorded:
     """Filter a recorded episode by a bundle, with the actions that were executed.
 
+    Of a long episode the first MOST_TICKS.
+
     Raises:
         ImaginedError: it cannot be read, or is of another robot or interface.
     """
+    uuid, robot_id, arrays = _read(path, bundle)
+    window = range(min(len(arrays['tick']), MOST_TICKS))
+    return Recorded(Path(path), uuid, robot_id, arrays, _filtered(arrays, bundle, window))
+
+
+def _read(path: Path, bundle: Bundle) -> tuple[str, str, Mapping[str, np.ndarray]]:
+    """Uuid, robot and arrays of an episode."""
     try:
         reader = EpisodeReader(path)
         _check_serves(reader, bundle)
-        arrays = to_arrays(reader, bundle.contract)
+        return reader.info.uuid, reader.info.robot_id, to_arrays(reader, bundle.contract)
     except EpisodeError as error:
         raise ImaginedError(str(error)) from error
-    beliefs = _filtered(arrays, bundle)
-    return Recorded(Path(path), reader.info.uuid, reader.info.robot_id, arrays, beliefs)
 
 
 def _check_serves(reader: EpisodeReader, bundle: Bundle) -> None:
@@ -157,14 +166,14 @@ def _check_serves(reader: EpisodeReader, bundle: Bundle) -> None:
         )
 
 
-def _filtered(arrays: Mapping[str, np.ndarray], bundle: Bundle) -> np.ndarray:
-    """Beliefs [T, B], as an agent with this bundle would have had them."""
+def _filtered(arrays: Mapping[str, np.ndarray], bundle: Bundle, window: range) -> np.ndarray:
+    """Beliefs [T, B] in a window, as an agent with this bundle would have had them; else NaN."""
     graphs = Graphs(bundle)
     names = [stream.name for stream in bundle.contract.streams]
     count = len(arrays['tick'])
     beliefs: np.ndarray = np.full((count, bundle.belief_dim), np.nan, np.float32)
     belief: np.ndarray | None = None
-    for k in range(count):
+    for k in window:
         sent, first = arrays['action_sent'][k], belief is None or bool(arrays['is_first'][k])
         first = first or bool(arrays['gap'][k])
         if arrays['observed'][k]:
