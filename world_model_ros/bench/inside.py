@@ -235,9 +235,10 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 def _interval(a: np.ndarray, b: np.ndarray) -> list[float]:
     """Percentile bootstrap over policies."""
     picks = np.random.default_rng(0).integers(len(a), size=(RESAMPLES, len(a)))
-    drawn = [spearman(a[row], b[row]) for row in picks]
+    drawn = np.array([spearman(a[row], b[row]) for row in picks])
     tail = 50 * (1 - CONFIDENCE)
-    return [round(float(end), 3) for end in np.percentile(drawn, [tail, 100 - tail])]
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return [round(float(low), 3), round(float(high), 3)]
 
 
 class Outside:

@@ -59,7 +59,7 @@ def write_strip(found: Comparison, output: Path, stream: str = '') -> int:
     columns = []
     for k in rows.tolist():
         pair = [_shown(picture, STRIP_PX) for picture in _pair(found, name, k)]
-        _border(pair[1], found.fade[k])
+        _border(pair[1], float(found.fade[k]))
         seconds = (k + 1) * found.contract.period_s
         columns.append(np.concatenate([_words(f'+{seconds:.2f} s', pair[0].shape[1]), *pair], 0))
     if output.suffix != '.png' or not cv2.imwrite(str(output), np.concatenate(columns, 1)):
@@ -91,7 +91,7 @@ def _pair(found: Comparison, name: str, k: int) -> tuple[np.ndarray, np.ndarray]
 
 def _frame(found: Comparison, name: str, k: int) -> np.ndarray:
     left, right = (_shown(picture, HEIGHT_PX) for picture in _pair(found, name, k))
-    _border(right, found.fade[k])
+    _border(right, float(found.fade[k]))
     gap: np.ndarray = np.zeros((left.shape[0], GAP_PX, 3), np.uint8)
     both = np.concatenate([left, gap, right], 1)
     seconds = (k + 1) * found.contract.period_s
