@@ -143,6 +143,7 @@ def summary(ticks: int, differences: list[float]) -> dict[str, Any]:
     return {
         'ticks': ticks,
         'median': round(float(np.median(values)), 6),
+        'p99': round(float(np.percentile(values, 99)), 6),
         'worst': round(float(values.max()), 6),
         'below_goal': round(float((values < GOAL).mean()), 4),
     }

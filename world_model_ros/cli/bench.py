@@ -29,6 +29,9 @@ VERBS = {
         f'{_HERE}.bench_inside', 'inside_command', 'Policies ranked inside of a model.'
     ),
     'delay': Verb(f'{_HERE}.bench_delay', 'delay_command', 'A slow driver, compensated.'),
+    'horizon': Verb(
+        f'{_HERE}.bench_horizon', 'horizon_command', 'How long predictions beat copying.'
+    ),
     'swap': Verb(f'{_HERE}.bench_swap', 'swap_command', 'A bundle swapped for itself.'),
     'kills': Verb(f'{_HERE}.bench_kills', 'kills_command', 'Each process killed at random.'),
     'reaction': Verb(

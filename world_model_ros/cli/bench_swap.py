@@ -43,12 +43,13 @@ def _show(figures: dict[str, Any]) -> None:
     if 'burn_in' in figures:
         typer.echo('burn-in   change of the action, in halves of its range')
         for row in figures['burn_in']:
-            typer.echo(
-                f'{row["ticks"]:4d} ticks  median {row["median"]:.4f}   worst {row["worst"]:.4f}'
-                f'   below {GOAL:g}: {row["below_goal"]:.0%}'
-            )
-        done = figures['as_done']
-        typer.echo(f'as done     median {done["median"]:.4f}   worst {done["worst"]:.4f}')
+            below = f'   below {GOAL:g}: {row["below_goal"]:.0%}'
+            typer.echo(f'{row["ticks"]:4d} ticks  {_changes(row)}{below}')
+        typer.echo(f'as done     {_changes(figures["as_done"])}')
     for name, values in (figures['returns'] or {}).items():
         if name != 'every':
             typer.echo(f'{name:12s} returns {", ".join(f"{value:.0f}" for value in values)}')
+
+
+def _changes(row: dict[str, Any]) -> str:
+    return '   '.join(f'{name} {row[name]:.4f}' for name in ('median', 'p99', 'worst'))

@@ -61,6 +61,20 @@ def ratio_interval(
     return _interval(float(top.mean() / bottom.mean()), resampled)
 
 
+def resampled_means(rows: np.ndarray) -> np.ndarray:
+    """Means [resamples, ...] over episodes of figures [episodes, ...], episodes resampled."""
+    counts = np.zeros((RESAMPLES, len(rows)))
+    np.add.at(counts, (np.arange(RESAMPLES)[:, None], _picks(len(rows))), 1.0 / len(rows))
+    return np.tensordot(counts, np.asarray(rows, np.float64), 1)
+
+
+def percentiles(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the interval [...] of resampled figures [resamples, ...]."""
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
+    return low, high
+
+
 def iqm(values: np.ndarray) -> float:
     """Interquartile mean: mean of the middle half, edge values weighted by their share."""
     data = np.sort(np.asarray(values, np.float64).ravel())
@@ -88,8 +102,7 @@ def _picks(count: int) -> np.ndarray:
 
 
 def _interval(estimate: float, resampled: np.ndarray) -> Interval:
-    tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(resampled, [tail, 100 - tail])
+    low, high = percentiles(resampled)
     return Interval(estimate, float(low), float(high))
 
 

@@ -55,10 +55,15 @@ def load_model(folder: Path) -> tuple[FamilyModel, Contract, dict]:
     return model.eval(), contract, manifest
 
 
+def use_threads(threads: int) -> None:
+    """Let torch compute in so many threads."""
+    torch.set_num_threads(threads)
+
+
 def make_eager(folder: str | Path, threads: int = 1) -> Eager:
     """Return a function (belief [1, B], pending [n, A]) -> best plan [H, A], in eager torch."""
     model, contract, manifest = load_model(Path(folder))
-    torch.set_num_threads(threads)
+    use_threads(threads)
     config = PlannerConfig(**manifest['planner'])
     iterate = PlanIteration(model, config, manifest['return_scale']).eval()
     low = torch.tensor(contract.action.low)

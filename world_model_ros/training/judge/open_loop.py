@@ -10,12 +10,13 @@ episodes, same start ticks, no random numbers: two models differ by their weight
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from world_model_ros.contract import Contract
+from world_model_ros.contract import Contract, Stream
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.families.device import as_array, tensor_on
 from world_model_ros.families.protocol import Decodes, WorldModel
@@ -117,25 +118,40 @@ def open_loop_figures(
     places = _starts(pieces)
     if not places:
         return {}
-    belief = torch.stack([pieces[p].beliefs[s] for p, s in places])  # [S, D]
-    spread = _spreads(contract, pieces, reward_unit)
+    spread = spreads(contract, pieces, reward_unit)
     out: Figures = {}
-    for step in range(1, max(HORIZONS) + 1):
-        action = np.stack([pieces[p].rows['action_sent'][s + step] for p, s in places])
-        before, sent = belief, tensor_on(belief.device, action)
-        belief = model.imagine(before, sent)
+    for step, (before, sent, belief) in enumerate(rolled(model, pieces, places, max(HORIZONS)), 1):
         if step in HORIZONS:
             drawn = model.decode(belief) if isinstance(model, Decodes) else {}
             predicted = {k: as_array(v) for k, v in drawn.items()}
             predicted['reward'] = as_array(model.outcomes(before, sent, belief)[0])
-            last = {name: _rows(pieces, places, name, 0) for name in _names(contract)}
-            came = {name: _rows(pieces, places, name, step) for name in _names(contract)}
+            last = {name: rows_at(pieces, places, name, 0) for name in _names(contract)}
+            came = {name: rows_at(pieces, places, name, step) for name in _names(contract)}
             known = np.isfinite(last['reward']) & np.isfinite(came['reward'])
             own = _errors(contract, predicted, came, spread, known)
             copied = _errors(contract, last, came, spread, known)
             out |= {f'{k}_{step}': v for k, v in own.items()}
             out |= {f'last_{k}_{step}': v for k, v in copied.items()}
     return out
+
+
+def rolled(
+    model: WorldModel, pieces: list[Piece], places: list[tuple[int, int]], steps: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Yield belief before [S, D], recorded action [S, A] and belief after, tick by tick.
+
+    Args:
+        model: that predicts; gradients are the caller's to switch off.
+        pieces: recordings and the beliefs in them.
+        places: piece and tick that each prediction begins from, with ``steps`` ticks after it.
+        steps: ticks predicted, without looking.
+    """
+    belief = torch.stack([pieces[p].beliefs[s] for p, s in places])  # [S, D]
+    for step in range(1, steps + 1):
+        action = np.stack([pieces[p].rows['action_sent'][s + step] for p, s in places])
+        before, sent = belief, tensor_on(belief.device, action)
+        belief = model.imagine(before, sent)
+        yield before, sent, belief
 
 
 @torch.no_grad()
@@ -207,12 +223,15 @@ def _names(contract: Contract) -> list[str]:
     return [*(s.name for s in contract.streams), 'reward']
 
 
-def _rows(pieces: list[Piece], places: list[tuple[int, int]], name: str, ahead: int) -> np.ndarray:
+def rows_at(
+    pieces: list[Piece], places: list[tuple[int, int]], name: str, ahead: int
+) -> np.ndarray:
+    """Return what was recorded of a stream, or the reward, ``ahead`` ticks after each place."""
     key = name if name == 'reward' else f'obs_{name}'
     return np.stack([pieces[p].rows[key][s + ahead] for p, s in places])
 
 
-def _spreads(contract: Contract, pieces: list[Piece], reward_unit: float) -> dict[str, np.ndarray]:
+def spreads(contract: Contract, pieces: list[Piece], reward_unit: float) -> dict[str, np.ndarray]:
     """Return the standard deviation of each number of a vector, and of the reward."""
     out = {}
     for stream in contract.vector_streams:
@@ -239,12 +258,11 @@ def _errors(
     for stream in contract.streams:
         if stream.name not in predicted:
             continue
-        kind = stream_kind(stream.kind)
-        difference = kind.difference(stream, predicted[stream.name], came[stream.name])
-        if kind.form == 'picture':
-            pictures.append(float(np.square(difference / 255.0).mean()))
+        squares = squared(stream, predicted[stream.name], came[stream.name], spread)
+        if stream_kind(stream.kind).form == 'picture':
+            pictures.append(float(squares.mean()))
             continue
-        joints.append(np.square(difference / spread[stream.name]))
+        joints.append(squares)
     if joints:
         out['joints'] = float(np.sqrt(np.concatenate(joints, -1).mean()))
     if pictures:
@@ -253,6 +271,16 @@ def _errors(
         error = np.abs(predicted['reward'] - came['reward'])[known]
         out['reward'] = float(error.mean() / spread['reward'])
     return out
+
+
+def squared(
+    stream: Stream, predicted: np.ndarray, came: np.ndarray, spread: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Return squared errors [S, *shape]: of pixels in 0..1, of numbers in their spread."""
+    kind = stream_kind(stream.kind)
+    difference = kind.difference(stream, predicted, came)
+    picture = kind.form == 'picture'
+    return np.square(difference / (255.0 if picture else spread[stream.name]))
 
 
 def _padded(parts: list[np.ndarray], length: int) -> np.ndarray:
