@@ -21,6 +21,8 @@ from world_model_ros.families.dreamer.algorithm import Learner, LearnerConfig
 from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.onboard.policy.planner import Planner
 from world_model_ros.planning.mppi import PlannerConfig
+from world_model_ros.training.core.learner_file import SUFFIX, LearnerFileError, read_shipped
+from world_model_ros.training.export.export_again import export_again
 from world_model_ros.training.export.export_bundle import export_bundle, filter_hash
 from world_model_ros.training.export.graph_modules import Graph, bundle_graphs
 from world_model_ros.training.export.onnx_cache import Traced, trace_graph
@@ -266,6 +268,52 @@ def test_releases_of_an_anchored_learner_filter_alike_and_say_so(exported):
     moved = copy.deepcopy(learner.average)
     moved.mean_joints.add_(1e-3)
     assert filter_hash(moved) != filter_hash(model)
+
+
+def test_weights_are_exported_again_with_another_rule_and_the_rest_as_it_was(exported, tmp_path):
+    folder, learner, contract = exported
+    weights = folder.with_name(folder.name + SUFFIX)
+    again = export_again(weights, contract, tmp_path / 'soft', {'observe_rule': 'expected'})
+    old, new = (json.loads((f / 'manifest.json').read_text()) for f in (folder, again))
+    assert check_bundle(again, contract) == []
+    assert 'observe_rule' not in old['provenance']['model']  # the rule of always
+    assert new['provenance']['model']['observe_rule'] == 'expected'
+    assert new['provenance']['changes'] == {'observe_rule': 'expected'}
+    assert new['planner'] == old['planner'] and new['return_scale'] == old['return_scale']
+    assert new['provenance']['filter_sha256'] != old['provenance']['filter_sha256']
+    assert read_shipped(again.with_name(again.name + SUFFIX), contract).model.observe_rule == (
+        'expected'
+    )
+    bundle = load_bundle(again, contract)
+    belief = bundle.run('observe', first_tick(contract))['belief_out'][0]
+    latent = belief[learner.model.config.deter :].reshape(4, 4)
+    np.testing.assert_allclose(latent.sum(-1), 1.0, rtol=1e-5)
+    assert latent.max() < 1.0
+    hard = load_bundle(folder, contract).run('observe', first_tick(contract))['belief_out'][0]
+    assert set(hard[learner.model.config.deter :]) == {0.0, 1.0}
+
+
+def test_weights_are_not_exported_with_what_needs_other_weights(exported, tmp_path):
+    folder, _, contract = exported
+    weights = folder.with_name(folder.name + SUFFIX)
+    for changes in ({'deter': 64}, {'value_code': 'scaled'}, {'mood': 'good'}, {'deter': 'x'}):
+        with pytest.raises(LearnerFileError, match='cannot be exported with'):
+            export_again(weights, contract, tmp_path / 'other', changes)
+    with pytest.raises(FileExistsError, match='is there already'):
+        export_again(weights, contract, folder, {})
+    assert not (tmp_path / 'other').exists()
+
+
+def first_tick(contract) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    return {
+        'belief': np.zeros((1, 48), np.float32),
+        'action_sent': np.zeros((1, 2), np.float32),
+        'is_first': np.ones((1, 1), np.float32),
+        'obs_camera': generator.integers(0, 256, (1, 64, 64, 3)).astype(np.uint8),
+        'obs_joints': np.zeros((1, 4), np.float32),
+        'ages': np.zeros((1, 2), np.float32),
+    }
 
 
 def test_a_bundle_from_before_filters_had_names_has_none(exported, tmp_path):

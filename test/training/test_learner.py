@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipe learns what small problems teach: values, pictures, masks."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
-from small_learner import batch, learner
+from small_learner import SMALL, batch, learner
 
 from world_model_ros.families.device import CPU, has_bf16
+from world_model_ros.families.dreamer.algorithm import Learner
+from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.dreamer.returns import lambda_returns, replay_returns
 
 
 @pytest.mark.parametrize('asked', [None, False, True])
@@ -19,12 +23,10 @@ def test_pictures_are_learned_in_bf16_where_the_processor_has_it_or_as_asked(ask
 
 
 def test_lambda_returns_match_a_hand_calculation():
-    it = learner(lambda_=0.5)
-    it.discount = 0.9
     reward = torch.tensor([[1.0], [2.0]])
     value = torch.tensor([[10.0], [20.0]])
     alive = torch.tensor([[1.0], [0.0]])
-    out = it._lambda_returns(reward, alive, value)
+    out = lambda_returns(reward, alive, value, 0.9, 0.5)
     assert out[1].item() == pytest.approx(2.0)  # terminal: nothing follows
     assert out[0].item() == pytest.approx(1.0 + 0.9 * (0.5 * 10.0 + 0.5 * 2.0))
 
@@ -43,14 +45,20 @@ def test_replay_returns_do_not_cross_episodes():
     data = batch()
     data['is_first'][:, 4] = True
     beliefs = torch.zeros(4, 8, it.model.belief_dim)
-    _, mask = it._replay_returns(beliefs, data)
+    _, mask = replay_returns(it.model.value(beliefs), data, it.discount, 0.95)
     assert (mask[:, 3] == 0).all() and (mask[:, 4] == 1).all()
 
 
-def test_two_state_chain_reaches_its_known_value():
+@pytest.mark.parametrize('unit', [None, 1.5])
+def test_two_state_chain_reaches_its_known_value(unit):
     """Beliefs e0 -> e1 -> e0 with rewards 1 and 0: v0 = g / (1 - g^2), v1 = 1 / (1 - g^2)."""
     it = learner(value_lr=3e-3, slow_value=0.2)
     it.discount = 0.8
+    if unit is not None:
+        config = dataclasses.replace(SMALL, value_code='scaled')
+        it = Learner(Dreamer(it.model.contract, config), it.config)
+        it.discount = 0.8
+        it.model.value_code.unit.fill_(unit)
     beliefs = torch.zeros(4, 8, it.model.belief_dim)
     beliefs[:, 0::2, 0] = 1.0
     beliefs[:, 1::2, 1] = 1.0
@@ -60,8 +68,10 @@ def test_two_state_chain_reaches_its_known_value():
     optimiser = it.optimisers[1]
     optimiser.param_groups[0]['lr'] = 3e-3
     for _ in range(400):
-        targets, mask = it._replay_returns(beliefs, data)
-        code = it.model.two_hot.loss(it.model.value_head(beliefs[:, :-1]), targets)
+        with torch.no_grad():
+            slow = it.model.value_code.mean(it.slow_value(beliefs))
+        targets, mask = replay_returns(slow, data, it.discount, it.config.lambda_)
+        code = it.model.value_code.loss(it.model.value_head(beliefs[:, :-1]), targets)
         it._step(optimiser, it.value_params, (code * mask).mean())
         with torch.no_grad():
             for slow, fast in zip(it.slow_value.parameters(), it.value_params, strict=True):

@@ -50,6 +50,36 @@ def check(
 
 
 @app.command()
+def export(
+    contract: Annotated[str, typer.Argument(help='Robot name or contract file.')],
+    from_file: Annotated[
+        Path, typer.Option('--from', help='Learner file (NAME.learner.safetensors).')
+    ],
+    out: Annotated[Path, typer.Option(help='Bundle directory to write; must not exist.')],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar='NAME=VALUE', help='A rule of the model to change; repeatable.'),
+    ] = None,
+) -> None:
+    """Export learned weights again, with other rules of the model. Nothing is learned."""
+    robot = learnable(contract)
+    changes = {}
+    for given in model or ():
+        name, equals, value = given.partition('=')
+        if not (name and equals and value):
+            raise typer.BadParameter(f'--model {given}: expected NAME=VALUE')
+        changes[name] = value
+    from world_model_ros.training.core.learner_file import LearnerFileError
+    from world_model_ros.training.export.export_again import export_again
+
+    try:
+        export_again(from_file, robot, out, changes)
+    except (LearnerFileError, OSError) as error:
+        refuse(str(error))
+    typer.echo(f'{out} is whole')
+
+
+@app.command()
 def init(
     contract: Annotated[str, typer.Argument(help='Robot name or contract file.')],
     out: Annotated[Path, typer.Option(help='Bundle directory to write; must not exist.')],

@@ -41,6 +41,12 @@ def train_sim_command(
         Path | None, typer.Option('--from', help='learner.safetensors to go on from.')
     ] = None,
     family: FamilyOption = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Settings of model and learning: a name or file (default: the family's)."
+        ),
+    ] = None,
     reality: Annotated[
         str | None, typer.Option(help='Simulate this changed robot (default: nominal).')
     ] = None,
@@ -66,6 +72,7 @@ def train_sim_command(
     from world_model_ros.families.family_registry import FamilyError
     from world_model_ros.robots import BodyError, RealityError
     from world_model_ros.training.core.learner_file import LearnerFileError
+    from world_model_ros.training.core.recipe_file import RecipeError, read_recipe
     from world_model_ros.training.core.simulated import (
         Source,
         expected,
@@ -91,8 +98,16 @@ def train_sim_command(
             decisions_per_update=decisions_per_update,
             family=family,
             chosen=choose_device(device),
+            recipe=None if recipe is None else read_recipe(recipe),
         )
-    except (BodyError, RealityError, FamilyError, LearnerFileError, DeviceError) as error:
+    except (
+        BodyError,
+        RealityError,
+        FamilyError,
+        LearnerFileError,
+        RecipeError,
+        DeviceError,
+    ) as error:
         refuse(str(error))
     if frames == 0 and not run.learner.updates:
         refuse(

@@ -15,7 +15,11 @@ from world_model_ros.user_path import user_path
 
 PACKAGE = 'world_model_ros'
 # What the files of a folder below `config` are called where an error speaks of them.
-_CALLED = {'robots': 'a robot file (YAML)', 'reality': 'a reality file (YAML)'}
+_CALLED = {
+    'robots': 'a robot file (YAML)',
+    'reality': 'a reality file (YAML)',
+    'recipes': 'a recipe file (YAML)',
+}
 SUFFIXES = ('.yaml', '.yml')
 
 

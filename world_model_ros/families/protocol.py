@@ -4,7 +4,8 @@
 
 A family is a `WorldModel`, the `Algorithm` that trains it and a `Family` that makes both. What
 only some can do is a small protocol of its own: `Decodes`, `Filters`, `Moves`, `Timed`,
-`Anchors`, `Imitates`, `Aligns`. Must not import planning, training or nodes.
+`Anchors`, `Imitates`, `Remembers`, `Recipes`, `Aligns`. Must not import planning, training or
+nodes.
 """
 
 from __future__ import annotations
@@ -247,6 +248,34 @@ class Imitates(Protocol):
     @property
     def imitates(self) -> bool:
         """Return whether a batch without any reward teaches the policy."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """An algorithm whose windows begin with a stored belief, not with nothing.
+
+    Its batches have ``context`` [B, D] beside the ticks: the belief before the first tick of each
+    window. Where none is stored it is zero, and the first tick has ``is_first``.
+    """
+
+    @property
+    def remembers(self) -> bool:
+        """Return whether its recipe asks for stored beliefs."""
+
+    def recent_beliefs(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the beliefs [B, T, D] of the last update's windows and which to store [B, T]."""
+
+
+@runtime_checkable
+class Recipes(Protocol):
+    """A family whose recipe is made of named settings, so that a file can hold one."""
+
+    def recipe_from_json(self, values: Mapping[str, Any]) -> Any:
+        """Return a recipe for ``algorithm``; what is missing has its default.
+
+        Raises:
+            ValueError: there is no such setting, or a value cannot be meant.
+        """
 
 
 @runtime_checkable

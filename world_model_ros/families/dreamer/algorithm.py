@@ -14,7 +14,7 @@ import copy
 import functools
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -24,6 +24,9 @@ from world_model_ros.families.device import has_bf16, mixed_precision, moved
 from world_model_ros.families.dreamer.filtering import embed_windows, filter_windows
 from world_model_ros.families.dreamer.imitation import demonstration_loss, imitation_loss
 from world_model_ros.families.dreamer.net import Dreamer
+from world_model_ros.families.dreamer.pasts import distance_of_pasts, unseen_ticks
+from world_model_ros.families.dreamer.recipe import LearnerConfig
+from world_model_ros.families.dreamer.returns import lambda_returns, replay_returns
 from world_model_ros.families.dreamer.weights import (
     learner_tensors,
     restore_learner,
@@ -33,38 +36,6 @@ from world_model_ros.families.protocol import Batch
 
 # Where a contract sets no end: long enough for the largest discount.
 ENDLESS_TICKS = 1000
-
-
-@dataclass(frozen=True)
-class LearnerConfig:
-    """Settings of the recipe; one set for every robot."""
-
-    batch: int = 24
-    length: int = 20
-    decode_share: float = 0.25  # frames decoded per update, picked at random
-    starts: int = 96  # imagination starts per update
-    horizon: int = 12
-    lambda_: float = 0.95
-    free_nats: float = 1.0
-    dyn_scale: float = 1.0
-    rep_scale: float = 0.1
-    picture_scale: float = 1.0
-    replay_value_scale: float = 0.3
-    entropy: float = 3e-3
-    model_lr: float = 6e-4
-    value_lr: float = 1e-3
-    policy_lr: float = 2e-4
-    clip: float = 100.0
-    slow_value: float = 0.05  # EMA rate of the value used as target
-    average: float = 5e-3  # EMA rate of the weights that are scored and shipped
-    warmup_updates: int = 200
-    anchored_lr: float = 3e-4  # of the model, where what beliefs mean is kept
-    # Of the policy: nats from its teacher against scaled returns, while prior, reward and value
-    # settle in the robot that changed, and once they are no longer wrong about it.
-    imitation: float = 0.1
-    imitation_later: float = 0.02
-    settle_updates: int = 1000
-    bf16: bool | None = None  # of the picture nets; None: where the device has it
 
 
 def _untimed(part: str) -> None:
@@ -102,6 +73,8 @@ class Learner:
         self.rates = [config.model_lr, config.value_lr, config.policy_lr]
         self.return_scale = torch.tensor(1.0, device=self.device)
         self.teacher: Dreamer | None = None
+        self.sampled = config.latents == 'sampled'
+        self._recent: tuple[torch.Tensor, torch.Tensor | None] | None = None
         self.updates = 0
         self.mark: Callable[[str], None] = _untimed
         self._choose_precision()
@@ -135,6 +108,18 @@ class Learner:
         """Return the ticks of a window."""
         return self.config.length
 
+    @property
+    def remembers(self) -> bool:
+        """Return whether windows shall begin with the belief that was stored before them."""
+        return self.config.context
+
+    def recent_beliefs(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the beliefs [B, T, D] of the last update and which were corrected [B, T]."""
+        assert self._recent is not None, 'nothing was learned yet'
+        beliefs, unseen = self._recent
+        seen = torch.ones_like(beliefs[..., 0], dtype=torch.bool) if unseen is None else ~unseen
+        return beliefs, seen
+
     def settings(self) -> dict[str, Any]:
         """Return the recipe for records."""
         return asdict(self.config) | {'bf16': self.bf16}
@@ -149,7 +134,7 @@ class Learner:
 
     @torch.no_grad()
     def observe_windows(self, batch: Batch) -> torch.Tensor:
-        """Return the beliefs [B, T, D] of windows by the likeliest latents."""
+        """Return the beliefs [B, T, D] of windows by the rule of the robot."""
         batch = moved(batch, self.device)
         embedded = embed_windows(self.model, batch)
         return filter_windows(self.model, batch, embedded, sampled=False).beliefs
@@ -216,11 +201,19 @@ class Learner:
     ) -> tuple[torch.Tensor, dict[str, float]]:
         c, model, params = self.config, self.model, self.model_params
         self.mark('observe')
-        filtered = filter_windows(model, batch, embedded)
+        unseen = unseen_ticks(batch['is_first'], c.open_loop_share)
+        filtered = filter_windows(model, batch, embedded, self.sampled, unseen)
+        losses: dict[str, torch.Tensor] = {}
+        if c.agree_scale:
+            apart = distance_of_pasts(
+                model, batch, embedded, filtered, c.agree_after, c.agree_ticks, self.sampled
+            )
+            losses['agree'] = c.agree_scale * apart
+        self._recent = (filtered.beliefs.detach(), unseen)
         self.mark('decode')
         dyn, rep = filtered.kl(c.free_nats)
         flat = filtered.beliefs.flatten(0, 1)
-        losses = {'kl': c.dyn_scale * dyn + c.rep_scale * rep}
+        losses['kl'] = c.dyn_scale * dyn + c.rep_scale * rep
         count = flat.shape[0]
         picked = torch.randperm(count, device=flat.device)[: max(1, int(count * c.decode_share))]
         for name in model.pictures:
@@ -262,14 +255,14 @@ class Learner:
             raw = mean + std * torch.randn_like(mean)
             action = raw + (raw.clamp(-1.0, 1.0) - raw).detach()  # straight-through clip
             noise = torch.rand(shape, device=belief.device).clamp(1e-6, 1.0 - 1e-6)
-            belief = model.imagine_unit(belief, action, noise)
+            belief = model.imagine_unit(belief, action, noise if self.sampled else None)
             states.append(belief)
             entropies.append(torch.log(std).sum(-1))
         imagined = torch.stack(states)  # [H + 1, M, D]
         reward = model.reward(imagined[1:])
         alive = model.continuation(imagined[1:])
-        slow = model.two_hot.mean(self.slow_value(imagined))  # [H + 1, M]
-        returns = self._lambda_returns(reward, alive, slow[1:])  # [H, M]
+        slow = model.value_code.mean(self.slow_value(imagined))  # [H + 1, M]
+        returns = lambda_returns(reward, alive, slow[1:], self.discount, c.lambda_)  # [H, M]
         weight = torch.cumprod(torch.cat([torch.ones_like(alive[:1]), alive[:-1]]), 0).detach()
         with torch.no_grad():
             spread = torch.quantile(returns, 0.95) - torch.quantile(returns, 0.05)
@@ -288,12 +281,15 @@ class Learner:
 
         self.mark('value')
         logits = model.value_head(imagined[:-1].detach())
-        value_loss = (weight * model.two_hot.loss(logits, returns.detach())).mean()
-        targets, mask = self._replay_returns(beliefs, batch)
-        code = model.two_hot.loss(model.value_head(beliefs[:, :-1]), targets)
+        value_loss = (weight * model.value_code.loss(logits, returns.detach())).mean()
+        with torch.no_grad():
+            slow = model.value_code.mean(self.slow_value(beliefs))  # [B, T]
+        targets, mask = replay_returns(slow, batch, self.discount, c.lambda_)
+        code = model.value_code.loss(model.value_head(beliefs[:, :-1]), targets)
         replay_loss = (code * mask).sum() / mask.sum().clamp(min=1)
         loss = value_loss + c.replay_value_scale * replay_loss
         value_norm = self._step(self.optimisers[1], self.value_params, loss)
+        model.value_code.follow(scale)
         return figures | {
             'loss/value': float(value_loss.detach()),
             'loss/replay_value': float(replay_loss.detach()),
@@ -312,36 +308,6 @@ class Learner:
         loss = demonstration_loss(self.model, batch, beliefs)
         norm = self._step(self.optimisers[2], self.policy_params, loss)
         return {'loss/policy_imitation': float(loss.detach()), 'grad/policy': norm}
-
-    def _lambda_returns(
-        self, reward: torch.Tensor, alive: torch.Tensor, value: torch.Tensor
-    ) -> torch.Tensor:
-        """Return TD(lambda) returns [H, M] of the states before ``reward`` [H, M]."""
-        last = value[-1]
-        out = []
-        for t in reversed(range(reward.shape[0])):
-            mixed = (1.0 - self.config.lambda_) * value[t] + self.config.lambda_ * last
-            last = reward[t] + self.discount * alive[t] * mixed
-            out.append(last)
-        return torch.stack(out[::-1])
-
-    @torch.no_grad()
-    def _replay_returns(
-        self, beliefs: torch.Tensor, batch: Batch
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return lambda returns of the recorded ticks [B, T - 1] and where they are known."""
-        value = self.model.two_hot.mean(self.slow_value(beliefs))  # [B, T]
-        reward, first = batch['reward'], batch['is_first']
-        alive = 1.0 - batch['terminal'].float()
-        last, out, mask = value[:, -1], [], []
-        for t in reversed(range(value.shape[1] - 1)):
-            known = ~first[:, t + 1] & torch.isfinite(reward[:, t + 1])
-            mixed = (1.0 - self.config.lambda_) * value[:, t + 1] + self.config.lambda_ * last
-            step = torch.nan_to_num(reward[:, t + 1]) + self.discount * alive[:, t + 1] * mixed
-            last = torch.where(known, step, value[:, t])
-            out.append(last)
-            mask.append(known.float())
-        return torch.stack(out[::-1], 1), torch.stack(mask[::-1], 1)
 
     def _step(
         self,

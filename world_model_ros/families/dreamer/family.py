@@ -14,10 +14,13 @@ from world_model_ros.contract import Contract
 from world_model_ros.families.dreamer.algorithm import Learner, LearnerConfig
 from world_model_ros.families.dreamer.alignment import AlignConfig, align
 from world_model_ros.families.dreamer.net import Dreamer, DreamerConfig
+from world_model_ros.families.dreamer.recipe import recipe_of
 from world_model_ros.families.protocol import Batch, Draw
 
 # Of a model, what a second alignment leaves as it was learned since the first.
-LEARNED = ('prior_hidden', 'prior_out', 'reward_head', 'continue_head', 'value_head')
+LEARNED = ('prior_hidden', 'prior_out', 'reward_head', 'continue_head', 'value_head', 'value_code')
+# Not in what older versions wrote; they read what newer ones write with these values.
+LATER = {'observe_rule': 'mode', 'value_code': 'symexp'}
 
 
 class DreamerFamily:
@@ -40,13 +43,18 @@ class DreamerFamily:
         return Learner(model, config or LearnerConfig())
 
     def config_to_json(self, config: DreamerConfig) -> dict[str, Any]:
-        """Return sizes as JSON values."""
-        return asdict(config)
+        """Return sizes as JSON values; a rule that came later is left out at its default."""
+        values = asdict(config)
+        return {k: v for k, v in values.items() if k not in LATER or v != LATER[k]}
 
     def config_from_json(self, values: Mapping[str, Any]) -> DreamerConfig:
         """Return sizes of JSON values; raises TypeError for unknown ones."""
         widths = tuple(values.get('widths', DreamerConfig.widths))
         return DreamerConfig(**{**values, 'widths': widths})
+
+    def recipe_from_json(self, values: Mapping[str, Any]) -> LearnerConfig:
+        """Return the recipe of named settings; raises ValueError for what it has not."""
+        return recipe_of(values)
 
     # ---- alignment -------------------------------------------------------------------------
 

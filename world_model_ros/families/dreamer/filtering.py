@@ -50,13 +50,25 @@ def embed_windows(
 
 
 def filter_windows(
-    model: Dreamer, batch: Batch, embedded: torch.Tensor, sampled: bool = True
+    model: Dreamer,
+    batch: Batch,
+    embedded: torch.Tensor,
+    sampled: bool = True,
+    unseen: torch.Tensor | None = None,
 ) -> Filtered:
-    """Filter windows [B, T, ...]; latents are ``sampled`` as in learning, or the likeliest."""
+    """Filter windows [B, T, ...]; latents are ``sampled``, or by the rules of the robot.
+
+    Args:
+        model: that filters.
+        batch: windows; with ``context`` [B, D] they go on from that belief, else from nothing.
+        embedded: [B, T, hidden].
+        sampled: whether latents are drawn.
+        unseen: ticks [B, T] whose latent is what is expected, in place of what was seen.
+    """
     size, length = batch['reward'].shape
     keep = 1.0 - batch['is_first'].float().unsqueeze(-1)  # [B, T, 1]
     unit = model.normalise_action(batch['action_sent']) * keep
-    belief = model.initial(size)
+    belief = batch['context'].float() if 'context' in batch else model.initial(size)
     shape = (length, size, model.config.groups, model.config.classes)
     noise = torch.rand(shape, device=belief.device)
     noise = noise.clamp(1e-6, 1.0 - 1e-6)
@@ -65,7 +77,11 @@ def filter_windows(
         deter = model.advance(belief * keep[:, t], unit[:, t])
         prior = model.prior_logits(deter)
         posterior = model.posterior_logits(deter, embedded[:, t])
-        latent = model.latent(posterior, noise[t] if sampled else None, 'mode')
+        drawn = noise[t] if sampled else None
+        latent = model.latent(posterior, drawn, model.config.observe_rule)
+        if unseen is not None:
+            expected = model.latent(prior, drawn, model.config.imagine_rule)
+            latent = torch.where(unseen[:, t, None], expected, latent)
         belief = torch.cat([deter, latent], -1)
         beliefs.append(belief)
         priors.append(prior)

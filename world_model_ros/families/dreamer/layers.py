@@ -19,6 +19,13 @@ from world_model_ros.families.device import product_dtype
 # Symlog range and bins of the two-hot code: spacing 0.2, so +-2980 in plain units.
 TWO_HOT_LIMIT = 8.0
 TWO_HOT_BINS = 81
+# Of values in units of the return scale: +-11 of them, a bin every 0.02 at 0 and every 0.04 at 1.
+# A planner compares plans in these units, and takes one that is 0.03 better.
+SCALED_LIMIT = 2.5
+SCALED_BINS = 255
+# Per update, of the logarithm. A value net follows in some fifty updates; a unit that moved as
+# fast as the net would feed back through the bootstrapped returns.
+UNIT_RATE = 1e-3
 
 
 def symexp(x: torch.Tensor) -> torch.Tensor:
@@ -27,30 +34,54 @@ def symexp(x: torch.Tensor) -> torch.Tensor:
 
 
 class TwoHot(nn.Module):
-    """Scalars as probabilities over exponentially spaced bins (DreamerV3)."""
+    """Scalars as probabilities over exponentially spaced bins (DreamerV3).
 
-    bins: torch.Tensor
+    With ``scaled`` the bins are in a unit that follows the spread of returns: fine where returns
+    are now, whatever the rewards of a robot. The unit is a tensor that is saved.
+    """
 
-    def __init__(self) -> None:
+    bins: torch.Tensor  # [K]
+    unit: torch.Tensor  # [], with ``scaled`` alone
+
+    def __init__(
+        self, limit: float = TWO_HOT_LIMIT, count: int = TWO_HOT_BINS, scaled: bool = False
+    ) -> None:
         super().__init__()
-        bins = symexp(torch.linspace(-TWO_HOT_LIMIT, TWO_HOT_LIMIT, TWO_HOT_BINS))
-        bins[TWO_HOT_BINS // 2] = 0.0
+        bins = symexp(torch.linspace(-limit, limit, count))
+        bins[count // 2] = 0.0
         self.register_buffer('bins', bins, persistent=False)
+        self.scaled = scaled
+        if scaled:
+            self.register_buffer('unit', torch.ones(()))
+
+    @property
+    def count(self) -> int:
+        """Return the bins, which are the logits that a head has to give."""
+        return self.bins.shape[0]
 
     def mean(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the expected scalar, logits [..., K] -> [...]."""
-        return (torch.softmax(logits, -1) * self.bins).sum(-1)
+        mean = (torch.softmax(logits, -1) * self.bins).sum(-1)
+        return mean * self.unit if self.scaled else mean
 
     def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Return the cross entropy to the two-hot code of ``target``, [...]."""
+        if self.scaled:
+            target = target / self.unit
         target = target.clamp(self.bins[0], self.bins[-1])
-        above = torch.searchsorted(self.bins, target.contiguous()).clamp(1, TWO_HOT_BINS - 1)
+        above = torch.searchsorted(self.bins, target.contiguous()).clamp(1, self.count - 1)
         low, high = self.bins[above - 1], self.bins[above]
         weight = (target - low) / (high - low)  # share of the upper bin
         logp = torch.log_softmax(logits, -1)
         upper = logp.gather(-1, above.unsqueeze(-1)).squeeze(-1)
         lower = logp.gather(-1, (above - 1).unsqueeze(-1)).squeeze(-1)
         return -(weight * upper + (1.0 - weight) * lower)
+
+    @torch.no_grad()
+    def follow(self, spread: torch.Tensor) -> None:
+        """Let the unit follow a spread of returns [], slowly; without ``scaled`` nothing."""
+        if self.scaled:
+            self.unit.mul_((spread / self.unit) ** UNIT_RATE)
 
 
 class MLP(nn.Module):

@@ -9,7 +9,7 @@ from DreamerV3. `docs/explanation/learning.md` says what was changed. Imports co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -17,15 +17,31 @@ from torch import nn
 
 from world_model_ros.contract import Contract, unlearnable
 from world_model_ros.contract.kinds import stream_kind
-from world_model_ros.families.dreamer.layers import MLP, PictureDecoder, PictureEncoder, TwoHot
+from world_model_ros.families.dreamer.layers import (
+    MLP,
+    SCALED_BINS,
+    SCALED_LIMIT,
+    PictureDecoder,
+    PictureEncoder,
+    TwoHot,
+)
 
 STD_MIN, STD_MAX = 0.1, 1.0  # of the policy, in units of half the action range
 UNIMIX = 0.01  # share of a uniform distribution in every latent (DreamerV3)
+RULES = {
+    'imagine_rule': ('mode', 'expected'),
+    'observe_rule': ('mode', 'expected'),
+    'value_code': ('symexp', 'scaled'),
+}
 
 
 @dataclass(frozen=True)
 class DreamerConfig:
-    """Sizes; the defaults stay under 1.2 M parameters with one 64 x 64 camera."""
+    """Sizes and rules; the defaults stay under 1.2 M parameters with one 64 x 64 camera.
+
+    Raises:
+        ValueError: there is no such rule.
+    """
 
     deter: int = 192
     groups: int = 16
@@ -34,7 +50,24 @@ class DreamerConfig:
     head: int = 128
     embed: int = 128
     widths: tuple[int, int, int] = (16, 32, 64)
-    imagine_rule: str = 'expected'  # or 'mode': latents imagined without noise
+    # Latents without noise, of what is imagined and of what is observed: the likeliest classes
+    # ('mode'), or the probabilities of all classes ('expected').
+    imagine_rule: str = 'expected'
+    observe_rule: str = field(default='mode', repr=False)
+    value_code: str = field(default='symexp', repr=False)  # or 'scaled': bins by the returns
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that is none."""
+        for name, known in RULES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f'{name} is {getattr(self, name)!r}; expected one of {", ".join(known)}'
+                )
+
+    def __str__(self) -> str:
+        """Return what stands for these sizes in the hash of a filter; it never changes."""
+        later = '' if self.observe_rule == 'mode' else f' observe_rule={self.observe_rule!r}'
+        return f'{self!r}{later}'
 
 
 class Dreamer(nn.Module):
@@ -97,10 +130,11 @@ class Dreamer(nn.Module):
         self.post_hidden = nn.Linear(c.deter, c.hidden, bias=False)
         self.post_out = nn.Linear(c.hidden, self.stoch)
         self.two_hot = TwoHot()
-        bins = self.two_hot.bins.shape[0]
-        self.reward_head = MLP(self.belief_dim, c.head, bins, zero=True)
+        scaled = c.value_code == 'scaled'
+        self.value_code = TwoHot(SCALED_LIMIT, SCALED_BINS, True) if scaled else TwoHot()
+        self.reward_head = MLP(self.belief_dim, c.head, self.two_hot.count, zero=True)
         self.continue_head = MLP(self.belief_dim, 32, 1)
-        self.value_head = MLP(self.belief_dim, c.head, bins, zero=True)
+        self.value_head = MLP(self.belief_dim, c.head, self.value_code.count, zero=True)
         self.policy_head = MLP(self.belief_dim, c.head, 2 * self.action_dim, zero=True)
 
     @property
@@ -215,7 +249,8 @@ class Dreamer(nn.Module):
         prior = self.prior_logits(deter)
         posterior = self.posterior_logits(deter, self.embed(observation, ages))
         surprise = (torch.exp(posterior) * (posterior - prior)).sum((-1, -2))
-        return torch.cat([deter, self.latent(posterior, noise, 'mode')], -1), surprise
+        latent = self.latent(posterior, noise, self.config.observe_rule)
+        return torch.cat([deter, latent], -1), surprise
 
     def imagine(
         self, belief: torch.Tensor, action: torch.Tensor, noise: torch.Tensor | None = None
@@ -253,7 +288,7 @@ class Dreamer(nn.Module):
 
     def value(self, belief: torch.Tensor) -> torch.Tensor:
         """Return the expected discounted return, [B]."""
-        return self.two_hot.mean(self.value_head(belief))
+        return self.value_code.mean(self.value_head(belief))
 
     def unit_policy(self, belief: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and standard deviation in units of half the action range, [B, A]."""

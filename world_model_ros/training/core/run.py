@@ -20,16 +20,18 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from world_model_ros.contract import Contract
-from world_model_ros.families.device import ON_CPU, Chosen
+from world_model_ros.families.device import ON_CPU, Chosen, as_array
 from world_model_ros.families.family_registry import DEFAULT, find_family
-from world_model_ros.families.protocol import Batch, FamilyModel
+from world_model_ros.families.protocol import Batch, FamilyModel, Remembers
 from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.begin import family_of, new_algorithm, placed
 from world_model_ros.training.core.collect import Lanes, evaluate
 from world_model_ros.training.core.learner_file import Shipped
+from world_model_ros.training.core.recipe_file import Recipe
 from world_model_ros.training.data.replay import Replay
-from world_model_ros.training.data.windows import draw_from, normalise
+from world_model_ros.training.data.stored_beliefs import StoredBeliefs
+from world_model_ros.training.data.windows import as_batch, draw_from, normalise
 
 CURVE_FIELDS = ('frames', 'decisions', 'updates', 'wall_s', 'seed', 'return')
 SELECTION_SEED = 10_000
@@ -56,7 +58,7 @@ class Run:
 
     ``realities`` draws the body of each simulated episode, ``scored_in`` is the one of the curve;
     ``start`` gives the first weights, and then the policy acts from the first decision on;
-    ``chosen`` is the device.
+    ``chosen`` is the device; ``recipe`` is where the settings come from, for the checkpoint.
     """
 
     def __init__(
@@ -71,10 +73,12 @@ class Run:
         start: Shipped | None = None,
         family: str | None = None,
         chosen: Chosen = ON_CPU,
+        recipe: Recipe | None = None,
     ) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.contract, self.folder, self.config = contract, Path(folder), config
+        self.recipe = recipe
         self.folder.mkdir(parents=True, exist_ok=True)
         self.scored_in, self.started = scored_in, start is not None
         found = checkpoint.find(self.folder / 'checkpoint')
@@ -83,7 +87,7 @@ class Run:
             self.family = family_of(checkpoint.read_state(found), asked, found)
         else:
             self.family = find_family(asked or DEFAULT) if start is None else start.family
-        sizes = model_config if start is None else start.model
+        sizes = start.model if model_config is None and start is not None else model_config
         self.learner = new_algorithm(self.family, contract, sizes, learner_config)
         self.chosen = placed(self.learner, chosen)
         decisions = config.frames // contract.frames_per_tick
@@ -95,6 +99,9 @@ class Run:
         self.scored: float | None = None
         replay = self.folder / 'replay'
         self.replay = Replay(replay, contract, config.lanes, capacity)
+        self.beliefs: StoredBeliefs | None = None
+        if isinstance(self.learner, Remembers) and self.learner.remembers:
+            self.beliefs = StoredBeliefs(self.replay, self.learner.model.belief_dim)
         if found is not None:
             state = checkpoint.load(found, self.learner)
             self.wall_s, self.evaluated_at = state['wall_s'], state['evaluated_at']
@@ -148,6 +155,8 @@ class Run:
             random = not self.started and self.learner.updates == 0
             fresh = random and self.decisions <= c.prefill
             self.lanes.act(None if fresh else self.model)
+            if self.beliefs is not None and self.lanes.belief is not None:
+                self.beliefs.add(as_array(self.lanes.belief), self.learner.updates)
             spent['live'] += time.monotonic() - clock
             if self.decisions < c.prefill:
                 continue
@@ -159,7 +168,7 @@ class Run:
                 batch = self.batch()
                 spent['sample'] += time.monotonic() - clock
                 clock = time.monotonic()
-                figures = self.learner.update(batch)
+                figures = self.update(batch)
                 spent['update'] += time.monotonic() - clock
                 if self.learner.updates % 100 == 0:
                     total = sum(spent.values())
@@ -183,9 +192,21 @@ class Run:
         writer.close()
 
     def batch(self) -> Batch:
-        """Return windows of replay for one update."""
-        draw = draw_from(self.replay, self.rng)
-        return draw(self.learner.batch_size, self.learner.window_ticks)
+        """Return windows of replay for one update, with their contexts where beliefs are kept."""
+        learner = self.learner
+        if self.beliefs is not None:
+            size, ticks = learner.batch_size, learner.window_ticks
+            return as_batch([self.beliefs.sample(self.rng, size, ticks, learner.updates)])
+        return draw_from(self.replay, self.rng)(learner.batch_size, learner.window_ticks)
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Learn from the windows of the last ``batch``; what they were filtered to is stored."""
+        figures = self.learner.update(batch)
+        if self.beliefs is not None and isinstance(self.learner, Remembers):
+            beliefs, use = self.learner.recent_beliefs()
+            self.beliefs.refresh(as_array(beliefs), as_array(use), self.learner.updates)
+            figures |= self.beliefs.figures()
+        return figures
 
     def evaluate(self, episodes: int) -> None:
         """Score the policy on selection seeds and append one row per episode to curve.csv."""
@@ -232,5 +253,6 @@ class Run:
             'wall_s': self.wall_s,
             'evaluated_at': self.evaluated_at,
             'frames': self.frames,
+            **({} if self.recipe is None else {'recipe': self.recipe.as_json()}),
         }
         checkpoint.save(self.folder / 'checkpoint', self.learner, state)

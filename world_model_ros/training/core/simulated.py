@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from world_model_ros.contract import Contract
 from world_model_ros.families.device import ON_CPU, Chosen
+from world_model_ros.families.family_registry import DEFAULT, find_family
 from world_model_ros.planning.mppi import PlannerConfig
 from world_model_ros.robots import Reality, load_ranges, load_reality, sample_reality
+from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.learner_file import LearnerFileError, Shipped, read_shipped
+from world_model_ros.training.core.recipe_file import Recipe, RecipeError, recipe_of_state
 from world_model_ros.training.core.run import Run, RunConfig
 from world_model_ros.training.export.export_bundle import export_bundle
 
@@ -77,22 +80,39 @@ def open_run(
     decisions_per_update: float,
     family: str | None = None,
     chosen: Chosen = ON_CPU,
+    recipe: Recipe | None = None,
 ) -> Run:
     """Make a run, or go on with the one that lies in `folder`.
 
-    `frames` are control steps of the task, decisions are ticks.
+    `frames` are control steps of the task, decisions are ticks. A run that is gone on with keeps
+    its recipe.
 
     Raises:
         BodyError: the robot has no simulated body.
         FamilyError: the family is not there, does not serve this robot, or is another one than
             that of the run gone on from.
-        LearnerFileError: the weights gone on from are of another family.
+        LearnerFileError: the weights gone on from are of another family, or do not fit the recipe.
+        RecipeError: the run in the folder has another recipe, or this version does not know it.
         DeviceError: the family cannot learn on the device.
     """
     if source.start is not None and family not in (None, source.start.family.name):
         raise LearnerFileError(
             f'{source.learner_file}: weights of family {source.start.family.name!r}, asked for '
             f'{family!r}; leave --family or --from out'
+        )
+    recipe = _recipe_of(folder, recipe)
+    if recipe is not None:
+        if family not in (None, recipe.family):
+            raise RecipeError(
+                f'{recipe.name}: for family {recipe.family!r}, asked for {family!r}; leave '
+                '--family out'
+            )
+        family = recipe.family
+    kind = find_family(family or DEFAULT) if source.start is None else source.start.family
+    if recipe is not None and kind.name != recipe.family:
+        raise RecipeError(
+            f'{recipe.name}: for family {recipe.family!r}, but {source.learner_file} is of '
+            f'{kind.name!r}'
         )
     prefill = PREFILL if source.start is None else PREFILL_FROM
     config = RunConfig(
@@ -102,16 +122,46 @@ def open_run(
         decisions_per_update=decisions_per_update,
         prefill=min(prefill, frames // contract.frames_per_tick),
     )
-    return Run(
-        contract,
-        folder,
-        config,
-        realities=source.draw,
-        scored_in=source.body,
-        start=source.start,
-        family=family,
-        chosen=chosen,
-    )
+    given = None if source.start is None else source.start.model
+    try:
+        return Run(
+            contract,
+            folder,
+            config,
+            None if recipe is None else recipe.sizes(kind, given),
+            None if recipe is None else recipe.recipe(kind),
+            realities=source.draw,
+            scored_in=source.body,
+            start=source.start,
+            family=family,
+            chosen=chosen,
+            recipe=recipe,
+        )
+    except (RuntimeError, KeyError) as error:
+        if recipe is None or source.start is None:
+            raise
+        raise LearnerFileError(
+            f'{source.learner_file}: these weights do not fit {recipe.name}: '
+            f'{" ".join(str(error).split())[:200]}'
+        ) from error
+
+
+def _recipe_of(folder: Path, asked: Recipe | None) -> Recipe | None:
+    """Return the recipe of the run in a folder, or the one asked for where there is no run.
+
+    Raises:
+        RecipeError: another one was asked for than the run has.
+    """
+    found = checkpoint.find(folder / 'checkpoint')
+    if found is None:
+        return asked
+    held = recipe_of_state(checkpoint.read_state(found), found)
+    if asked is not None and (held is None or held.as_json() != asked.as_json()):
+        raise RecipeError(
+            f'{found}: this run has {"its own" if held is None else "another"} recipe; leave '
+            '--recipe out to go on with it, or give another --out'
+        )
+    return held
 
 
 def expected(run: Run) -> dict[str, Any]:

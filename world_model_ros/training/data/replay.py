@@ -127,14 +127,22 @@ class Replay:
         A window never crosses the write head, where newest and oldest ticks touch. With
         ``newest`` they lie within that many last ticks of a lane.
         """
+        rows = self.windows(*self.places(rng, batch, length, newest), length)
+        rows['is_first'][:, 0] = True
+        return rows
+
+    def places(
+        self, rng: np.random.Generator, batch: int, length: int, newest: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return lane and first tick [batch] of random windows; as ``sample``."""
         held = self.held if newest is None else max(length, min(newest, self.held))
         starts = self.written - held + rng.integers(0, held - length + 1, batch)
-        lanes = rng.integers(0, self.lanes, batch)
+        return rng.integers(0, self.lanes, batch), starts
+
+    def windows(self, lanes: np.ndarray, starts: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """Return a copy of the windows [batch, length, ...] that begin there, as recorded."""
         ticks = (starts[:, None] + np.arange(length)) % self.capacity
-        out = {key: array[lanes[:, None], ticks] for key, array in self.arrays.items()}
-        out['is_first'] = out['is_first'].copy()
-        out['is_first'][:, 0] = True
-        return out
+        return {key: array[lanes[:, None], ticks] for key, array in self.arrays.items()}
 
 
 def tick_spec(contract: Contract) -> dict[str, tuple[tuple[int, ...], str]]:

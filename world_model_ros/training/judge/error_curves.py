@@ -138,7 +138,7 @@ def _onwards(stream: Stream, before: np.ndarray, now: np.ndarray, step: int) -> 
     """Return where positions are after so many more changes like the last one; others stay."""
     change = stream_kind(stream.kind).difference(stream, now, before)
     positions = list(_positions(stream)) or list(range(now.shape[-1]))
-    out = now.astype(np.float64)
+    out: np.ndarray = now.astype(np.float64)
     out[:, positions] += step * change[:, positions]
     return out
 
