@@ -19,7 +19,7 @@ from world_model_ros.training.core.learner_file import (
     write_shipped,
 )
 from world_model_ros.training.core.recipe_file import RecipeError, parse_recipe, read_recipe
-from world_model_ros.training.core.simulated import Source, open_run
+from world_model_ros.training.core.simulated import Source, expected, open_run
 
 pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = """
@@ -108,6 +108,8 @@ def test_whatever_a_file_holds_is_read_or_refused(text):
 def test_a_run_learns_by_its_recipe_and_keeps_it_when_it_goes_on(tmp_path):
     run = opened(tmp_path, parse_recipe(TINY))
     run.config = run.config.__class__(**{**vars(run.config), 'prefill': 160})
+    assert expected(run)['updates'] > 0
+    assert all(step.is_first for step in run.lanes.steps)  # ticks of the trial are in no replay
     seen = []
     run.go(seen.append)
     assert run.learner.config.latents == 'deployed' and run.learner.updates > 2

@@ -74,6 +74,10 @@ class Lanes:
             env.set_reality(self.realities(self.rng))
         return env.reset(int(LANE_SEED + self.rng.integers(2**31)))
 
+    def begin_again(self) -> None:
+        """Begin a new episode in every lane: ticks that nobody stored leave a gap otherwise."""
+        self.steps = [self._reset(env) for env in self.envs]
+
     def ticks(self) -> list[dict[str, np.ndarray]]:
         """Return the current tick of every lane for replay."""
         return [tick_arrays(self.contract, step) for step in self.steps]

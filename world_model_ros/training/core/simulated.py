@@ -179,6 +179,7 @@ def expected(run: Run) -> dict[str, Any]:
     for _ in range(20):
         run.lanes.act(run.model)
     live = (time.monotonic() - clock) / 20 / config.lanes
+    run.lanes.begin_again()  # those ticks are not in the replay
     trial = copy.deepcopy(run.learner)
     trial.update(run.batch())
     clock = time.monotonic()
