@@ -148,6 +148,9 @@ def test_weights_take_another_rule_but_no_other_sizes(tmp_path):
     other = parse_recipe('format: 1\nmodel: {observe_rule: mode}')
     run = opened(tmp_path / 'b', other, source=source)
     assert run.model.config.observe_rule == 'mode' and run.model.config.deter == 32
+    run.recipe = None
+    run.save()
+    assert opened(tmp_path / 'b').model.config == run.model.config  # no weights named, same rule
     larger = parse_recipe('format: 1\nmodel: {deter: 64}')
     with pytest.raises(LearnerFileError, match='these weights do not fit'):
         opened(tmp_path / 'c', larger, source=source)

@@ -83,11 +83,14 @@ class Run:
         self.scored_in, self.started = scored_in, start is not None
         found = checkpoint.find(self.folder / 'checkpoint')
         asked = family if start is None else start.family.name
+        sizes = start.model if model_config is None and start is not None else model_config
         if found is not None:
-            self.family = family_of(checkpoint.read_state(found), asked, found)
+            saved = checkpoint.read_state(found)
+            self.family = family_of(saved, asked, found)
+            if 'model' in saved:  # else of an older version, which kept no sizes
+                sizes = self.family.config_from_json(saved['model'])
         else:
             self.family = find_family(asked or DEFAULT) if start is None else start.family
-        sizes = start.model if model_config is None and start is not None else model_config
         self.learner = new_algorithm(self.family, contract, sizes, learner_config)
         self.chosen = placed(self.learner, chosen)
         decisions = config.frames // contract.frames_per_tick
@@ -253,6 +256,7 @@ class Run:
             'wall_s': self.wall_s,
             'evaluated_at': self.evaluated_at,
             'frames': self.frames,
+            'model': self.family.config_to_json(self.model.config),
             **({} if self.recipe is None else {'recipe': self.recipe.as_json()}),
         }
         checkpoint.save(self.folder / 'checkpoint', self.learner, state)
