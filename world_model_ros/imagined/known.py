@@ -22,12 +22,14 @@ from world_model_ros.onboard.policy.capabilities import Graphs
 MOST_BELIEFS = 2_000  # kept; a distance to 2,000 beliefs of 1,000 numbers takes 1 ms
 # Neighbouring ticks resemble each other: a held-out tick is compared with those of other episodes
 # and with those of its own that are at least so far away.
-APART_SEC = 1.0
+APART_SEC = 0.2
 SHARE = 0.99  # of held-out ticks are nearer than the limit
 LEAST_TICKS = 50  # held-out ones, before anything is called far
 MOST_HELD_OUT = 400  # a few seconds at start
 FADED = 2.0  # limits away: nothing is known any more
-MIN_SPREAD = 1e-3  # of a number of the belief that hardly moves, as a share of the widest
+# Of a number of the belief, as a share of the widest. Numbers that hardly ever move would decide
+# alone otherwise: on cartpole the limit was then 20 times the distance of an ordinary tick.
+MIN_SPREAD = 0.1
 
 
 class Known:
