@@ -149,3 +149,13 @@ def test_the_stored_episode_of_format_2_is_read_as_imagined():
     reader = EpisodeReader(FIXTURE)
     assert reader.contents.record('world_model_ros')['format'] == '2'
     assert json.loads(reader.imagined) == ORIGIN and reader.end.status == 'whole'
+
+
+def test_no_dataset_is_made_of_it(tmp_path):
+    pytest.importorskip('pyarrow')
+    from world_model_ros.experience.read.importers.arrived import ImportRefused
+    from world_model_ros.experience.read.importers.lerobot_export import export_lerobot
+
+    dream = write_episode(tmp_path / 'episodes', 'dream', 6, imagined=MARK)
+    with pytest.raises(ImportRefused, match=r'imagined by the bundle b .*leave it out'):
+        export_lerobot([dream], tmp_path / 'dataset')

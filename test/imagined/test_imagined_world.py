@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -17,7 +20,7 @@ from imagined_parts import bundle_folder, world_at, write_episode
 
 from world_model_ros.bundle import find_bundle, load_bundle
 from world_model_ros.experience import to_arrays
-from world_model_ros.imagined import ImaginedBody, imagined_robot
+from world_model_ros.imagined import ImaginedBody, Known, Recorded, imagined_robot
 from world_model_ros.robots import Env, Reality
 from world_model_ros.robots.bodies import BodyError
 
@@ -191,3 +194,33 @@ def test_too_few_ticks_tell_nothing_of_what_is_far(places, tmp_path):
     world = world_at(places[0], write_episode(tmp_path, 'short', 20), row=10)
     assert np.isnan(world.known.limit) and np.isnan(world.fade)
     assert np.isfinite(world.distance)
+
+
+def test_a_number_that_hardly_ever_moves_does_not_decide_alone():
+    """A few ticks of a fast motion once made the limit of cartpole twenty times too wide."""
+
+    class Still:
+        def run(self, names, feed):
+            return [feed['belief']]
+
+    count, moving, quiet = 400, 8, 12
+    rng = np.random.default_rng(0)
+    beliefs = np.zeros((count, moving + quiet), np.float32)
+    beliefs[:, :moving] = rng.normal(size=(count, moving))
+    for i in range(quiet):
+        beliefs[30 * i, moving + i] = 0.1  # once each
+    zeros = np.zeros(count, bool)
+    arrays = {
+        'tick': np.arange(count),
+        'is_first': zeros,
+        'gap': zeros,
+        'action_sent': np.zeros((count, 2), np.float32),
+    }
+    bundle = SimpleNamespace(
+        capabilities={'imagine': Still()}, manifest={}, contract=counter.contract()
+    )
+    known = Known([Recorded(Path('x'), 'x', 'r', arrays, beliefs)], bundle)
+    far = beliefs[1:2].copy()
+    far[:, :moving] += 3.0
+    assert known.fade(known.distance(beliefs[7:8])) == 0.0
+    assert known.fade(known.distance(far)) > 0.5
