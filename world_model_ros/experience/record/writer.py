@@ -21,9 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from mcap.data_stream import RecordBuilder
 from mcap.exceptions import McapError
-from mcap.records import Channel, Schema
 from mcap.writer import CompressionType, Writer
 
 from world_model_ros.contract.names import NameRefused, check_name
@@ -39,11 +37,10 @@ from world_model_ros.experience.bag import (
     bag_information,
     custom_data,
     information_text,
-    message_definition,
     metadata_text,
-    type_hash,
 )
 from world_model_ros.experience.record.closing import verify_file
+from world_model_ros.experience.record.definitions import Definitions
 from world_model_ros.experience.record.recover import seal_truncated
 from world_model_ros.experience.record.sink import (
     FOLDER_MODE,
@@ -74,7 +71,6 @@ SEAL_NICENESS = 10  # of an episode's thread once nothing else is left to do
 QUEUE_BYTES = 64 << 20  # 2 s of 640x480 rgb8 at 30 Hz
 QUEUE_MESSAGES = 20_000  # small messages are bounded by number: each costs far more than its bytes
 CHUNK_BYTES = 1 << 20
-REPEAT_CHUNKS = 8  # 10 kB of definitions in 8 MiB
 MIN_FREE_BYTES = 512 << 20  # below this the disk belongs to the robot's other needs
 # Given back when the disk is full: room for the summary and metadata.yaml of a long episode.
 RESERVE_BYTES = 1 << 20
@@ -121,11 +117,6 @@ class EpisodeWriter:
         self._queue: deque[tuple[Topic, bytes, int, int]] = deque()
         self._put_bytes = 0  # by the caller's thread only
         self._taken_bytes = 0  # by the writer thread only
-        self._channels: dict[str, int] = {}
-        self._schemas: dict[str, int] = {}
-        self._topics: list[Topic] = []
-        self._definitions: list[bytes] = []  # of schemas and channels, as records
-        self._repeat_at = REPEAT_CHUNKS * chunk_bytes
         self._start_ns = self._end_ns = 0
         self._status: tuple[str, str] | None = None
         self._wake = threading.Event()
@@ -157,6 +148,7 @@ class EpisodeWriter:
                 chunk_size=self._chunk_bytes,
                 compression=compression,
             )
+            self._definitions = Definitions(self._writer, self._sink, self._chunk_bytes)
             self._writer.start(profile='ros2', library='world_model_ros')
             self._writer.add_metadata(BEGIN_RECORD, self.info.to_record())
             self._sink.sync()
@@ -267,9 +259,7 @@ class EpisodeWriter:
         while self._queue:
             topic, data, log_ns, publish_ns = self._queue.popleft()
             self._taken_bytes += len(data)
-            channel = self._channels.get(topic.name)
-            if channel is None:
-                channel = self._register(topic)
+            channel = self._definitions.channel(topic)
             self._writer.add_message(channel, log_ns, data, publish_ns)
             if not self.written:
                 self._start_ns = log_ns
@@ -277,37 +267,7 @@ class EpisodeWriter:
             self._start_ns = min(self._start_ns, log_ns)
             self._end_ns = max(self._end_ns, log_ns)
             self.bytes_written += len(data)
-            if self.bytes_written >= self._repeat_at:
-                self._repeat_definitions()
-
-    def _register(self, topic: Topic) -> int:
-        schema = self._schemas.get(topic.type)
-        if schema is None:
-            definition = message_definition(topic.type).encode()
-            schema = self._writer.register_schema(topic.type, 'ros2msg', definition)
-            self._schemas[topic.type] = schema
-            self._write_second_copy(Schema(schema, definition, 'ros2msg', topic.type))
-        about = {
-            'offered_qos_profiles': topic.qos_yaml(),
-            'topic_type_hash': type_hash(topic.type),
-        }
-        channel = self._writer.register_channel(topic.name, 'cdr', schema, about)
-        self._write_second_copy(Channel(channel, topic.name, 'cdr', about, schema))
-        self._channels[topic.name] = channel
-        self._topics.append(topic)
-        return channel
-
-    def _write_second_copy(self, record: Schema | Channel) -> None:
-        """What a channel is, outside of the chunks, too: the first chunk may be damaged."""
-        builder = RecordBuilder()
-        record.write(builder)
-        self._definitions.append(bytes(builder.end()))
-        self._sink.write(self._definitions[-1])
-
-    def _repeat_definitions(self) -> None:
-        """All of them again, far from the first: damage is seldom in one byte alone."""
-        self._repeat_at = self.bytes_written + REPEAT_CHUNKS * self._chunk_bytes
-        self._sink.write(b''.join(self._definitions))
+            self._definitions.repeat(self.bytes_written)
 
     def _seal(self) -> None:
         if sys.platform.startswith('linux'):  # the robot acts on meanwhile
@@ -316,7 +276,7 @@ class EpisodeWriter:
         end = EpisodeEnd(status, reason, self.written, self.dropped, self.lost)
         information = bag_information(
             self._file.name,
-            self._topics,
+            self._definitions.topics,
             self.written,
             self._start_ns,
             self._end_ns,
