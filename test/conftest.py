@@ -19,8 +19,8 @@ from hypothesis import settings
 # mujoco reads this when it is first imported; DDS when the first node starts.
 os.environ.setdefault('MUJOCO_GL', 'egl')
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-# torch reads this when it is imported. Threads that share cores wait for each other, at full load.
-os.environ.setdefault('OMP_NUM_THREADS', '1')
+# torch reads this when it is imported; threads that share cores cost ten times the work.
+os.environ['OMP_NUM_THREADS'] = '1'
 # A shell's background job ignores Ctrl+C, and so would every process that a test starts.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)

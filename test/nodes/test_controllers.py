@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import controller_manager
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 rclpy = pytest.importorskip('rclpy')
 
+from guard_inside import discovered, guard_inside
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import SetBool, Trigger
 
@@ -23,7 +23,6 @@ from world_model_ros.contract.schema import Driver
 from world_model_ros.nodes import _controllers
 from world_model_ros.nodes._controllers import Controllers
 from world_model_ros.nodes._service_caller import ServiceCaller
-from world_model_ros.nodes.guard import GuardNode
 from world_model_ros.onboard.guard.guard_status import RefusalKind
 
 JOINTS = ('shoulder/position', 'elbow/position')
@@ -169,28 +168,12 @@ def spun(tmp_path, domain, monkeypatch, manager):
     }
     path = tmp_path / 'robot.yaml'
     path.write_text(yaml.safe_dump(data, sort_keys=False))
-    given = {'contract': path, 'robot_id': 'r', 'state_directory': tmp_path}
-    words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
     monkeypatch.setattr(_controllers, 'POLL_SEC', 0.02)
-    rclpy.init(domain_id=domain, args=['--ros-args', *words])
-    node = GuardNode()
-    node._controllers._caller.close()
-    node._controllers._caller = manager
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-
-    def spin(done, what):
-        give_up_s = time.monotonic() + 60.0
-        while not done():
-            assert time.monotonic() < give_up_s, what
-            executor.spin_once(timeout_sec=0.01)
-
-    spin(lambda: not node._rivals.refusal(), 'discovery')
-    yield node, spin
-    node.close()
-    executor.shutdown(timeout_sec=1.0)
-    node.destroy_node()
-    rclpy.try_shutdown()
+    with guard_inside(domain, path, 'r', tmp_path) as (node, spin):
+        node._controllers._caller.close()
+        node._controllers._caller = manager
+        spin(lambda: discovered(node), 'discovery')
+        yield node, spin
 
 
 @pytest.mark.ros

@@ -4,18 +4,15 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
-rclpy = pytest.importorskip('rclpy')
+pytest.importorskip('rclpy')
 
-from rclpy.executors import SingleThreadedExecutor
+from guard_inside import discovered, guard_inside
 from std_srvs.srv import SetBool, Trigger
 
 from world_model_ros.nodes._guard_tally import Tally
-from world_model_ros.nodes.guard import GuardNode
 from world_model_ros.onboard.guard.latch import Latch, latch_name
 from world_model_ros.onboard.guard.reasons import Reason, ReasonKind
 from world_model_ros.wire.command_codec import command_decoder
@@ -27,27 +24,11 @@ ROBOT = 'arm_07'
 @pytest.fixture
 def spun(tmp_path, domain):
     """An active guard of an effort robot in real time, and a way to spin it."""
-    given = {'contract': 'reacher', 'robot_id': ROBOT, 'state_directory': tmp_path}
-    words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
-    rclpy.init(domain_id=domain, args=['--ros-args', *words])
-    node = GuardNode()
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-
-    def spin(done, what):
-        give_up_s = time.monotonic() + 60.0
-        while not done():
-            assert time.monotonic() < give_up_s, what
-            executor.spin_once(timeout_sec=0.01)
-
-    spin(lambda: not node._rivals.refusal(), 'discovery')
-    node.trigger_activate()
-    assert node._guard.active
-    yield node, spin
-    node.close()
-    executor.shutdown(timeout_sec=1.0)
-    node.destroy_node()
-    rclpy.try_shutdown()
+    with guard_inside(domain, 'reacher', ROBOT, tmp_path) as (node, spin):
+        spin(lambda: discovered(node), 'discovery')
+        node.trigger_activate()
+        assert node._guard.active
+        yield node, spin
 
 
 def move(node):

@@ -12,6 +12,7 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy')
 
+from guard_inside import discovered, init
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
@@ -75,9 +76,7 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path, domain):
-    given = {'contract': ROBOT_FILE, 'robot_id': 'r1', 'state_directory': tmp_path}
-    words = [word for name, value in given.items() for word in ('-p', f'{name}:={value}')]
-    rclpy.init(domain_id=domain, args=['--ros-args', *words])
+    init(domain, contract=ROBOT_FILE, robot_id='r1', state_directory=tmp_path)
     lab = Lab(tmp_path)
 
     def activated():
@@ -85,7 +84,7 @@ def lab(tmp_path, domain):
         return lab.guard._guard.active
 
     try:
-        lab.spin(lambda: not lab.guard._rivals.refusal(), 'discovery')
+        lab.spin(lambda: discovered(lab.guard), 'discovery')
         lab.spin(activated, 'activation')
         yield lab
     finally:

@@ -15,15 +15,7 @@ from world_model_ros.families.family_registry import FAMILIES, find_family
 from world_model_ros.training.core.run import Run, RunConfig
 from world_model_ros.training.judge.open_loop import believe, open_loop_figures
 
-pytestmark = pytest.mark.usefixtures('toy', 'one_thread')
-
-
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures('toy')
 
 
 @pytest.mark.parametrize('check', conformance.CHECKS, ids=lambda check: check.__name__)

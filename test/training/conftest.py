@@ -48,12 +48,3 @@ def learner_file(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp('start') / 'cartpole.learner.safetensors'
     write_shipped(path, Learner(Dreamer(recorded.robot(), recorded.SMALL), recorded.QUICK))
     return path
-
-
-@pytest.fixture()
-def one_thread():
-    """More than one thread on shared cores costs ten times the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

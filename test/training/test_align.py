@@ -33,8 +33,6 @@ from world_model_ros.training.core.collect import Lanes
 from world_model_ros.training.core.learner_file import find_shipped, read_shipped
 from world_model_ros.training.data.replay import Replay
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 TURN, DIM, WEAK = 0.3, 0.6, 0.4
 FEW = Windows(6, 4)
 FIT = FitConfig(

@@ -22,7 +22,6 @@ from world_model_ros.families.dreamer.shift_fit import FitConfig
 from world_model_ros.families.dreamer.shift_search import SearchConfig, Windows
 from world_model_ros.training.core.trainer_state import ORIGIN, TEACHER
 
-pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = Windows(2, 2)
 FIT = FitConfig(
     turns=(0.0,), try_steps=1, tries=TINY, steps=2, best=TINY, motor_steps=2,

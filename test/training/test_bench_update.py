@@ -17,7 +17,6 @@ from world_model_ros.families.device import CPU, ON_CPU, Chosen
 from world_model_ros.training import bench_update
 from world_model_ros.training.bench_update import Parts, Sizes
 
-pytestmark = pytest.mark.usefixtures('one_thread')
 SMALL = Sizes(2, 3, 1, recipe=recorded.QUICK, model=recorded.SMALL)
 PARTS = {
     *('sample', 'transfer', 'encode', 'observe', 'decode', 'imagine', 'value'),

@@ -19,8 +19,6 @@ from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.trainer_state import Start, TrainerState
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 class Killed(BaseException):
     """Ends a call where the process would have ended."""

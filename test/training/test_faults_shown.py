@@ -32,8 +32,6 @@ from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.telemetry.terminal import draw
 from world_model_ros.training.data.ingest import UPLOAD_SEC
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 def loop_of(store, tmp_path, contract=None) -> LearningLoop:
     contract = contract or recorded.robot()

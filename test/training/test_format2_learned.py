@@ -19,7 +19,6 @@ from world_model_ros.families.dreamer.net import Dreamer
 from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.training.export.export_bundle import export_bundle
 
-pytestmark = pytest.mark.usefixtures('one_thread')
 FRAMES, LENGTH, UPDATES = 60, 8, 40
 
 

@@ -20,8 +20,6 @@ from world_model_ros.training.data.ingest import Ingest
 from world_model_ros.training.data.mixture import Shares
 from world_model_ros.training.data.nominal import Nominal
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 @contextmanager
 def files_up_to(size: int):

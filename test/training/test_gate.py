@@ -34,15 +34,6 @@ DISCOUNT = 0.95
 CONFIG = GateConfig()
 
 
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    """More than one thread on shared cores costs ten times the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope='module')
 def episodes(tmp_path_factory) -> list[dict[str, np.ndarray]]:
     """Two to learn from, two held out; learnable rows."""

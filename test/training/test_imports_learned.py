@@ -33,7 +33,7 @@ from world_model_ros.training.core.trainer_state import Start
 from world_model_ros.training.judge.gate import GateConfig
 
 # One worker runs all of it, also the test with a node: the bundle is learned once.
-pytestmark = [pytest.mark.usefixtures('one_thread'), pytest.mark.xdist_group('patient')]
+pytestmark = pytest.mark.xdist_group('patient')
 
 FOLDER = Path(__file__).resolve().parents[1] / 'fixtures/import_contract'
 PUSHER = load_contract(FOLDER / 'pusher.yaml')

@@ -41,7 +41,6 @@ from world_model_ros.training.export.export_bundle import export_bundle
 from world_model_ros.training.judge.gate import GateConfig, judge
 from world_model_ros.training.judge.strips import imagine_strip
 
-pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = Windows(2, 2)
 GPU = torch.device('cuda', 0)
 on_each_device = pytest.mark.parametrize(

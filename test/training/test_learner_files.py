@@ -24,8 +24,6 @@ from world_model_ros.training.core.learner_file import (
 from world_model_ros.training.core.service import Service
 from world_model_ros.training.core.trainer_state import Start
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 @pytest.mark.parametrize(
     ('change', 'told'),

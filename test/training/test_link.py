@@ -14,8 +14,6 @@ from served import Told, serve
 from world_model_ros.store import StoreUrlError
 from world_model_ros.training.core.store_connection import Link
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 def test_a_store_that_can_be_read_but_not_written_is_lost_until_it_can_be_written(
     tmp_path, store, learner_file

@@ -21,8 +21,6 @@ from world_model_ros.training.judge.open_loop import (
     surprise_limit,
 )
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 def rows_of(*sizes: int) -> dict[str, np.ndarray]:
     """Random life in pieces of these sizes."""

@@ -28,8 +28,6 @@ from world_model_ros.training.core.trainer_state import (
 )
 from world_model_ros.training.data.replay import Replay
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 def open_state(folder: Path, learner_file: Path, told: Told) -> TrainerState:
     return TrainerState(

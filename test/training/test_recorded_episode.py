@@ -28,15 +28,6 @@ RECIPE = LearnerConfig(
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """More than one thread on shared cores costs ten times the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope='module')
 def episode(tmp_path_factory) -> Path:
     """A bag of the simulated cartpole, pushed to and fro so that its pole swings."""

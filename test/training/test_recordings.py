@@ -21,8 +21,6 @@ from world_model_ros.experience.bag import ACTIVE_SUFFIX, METADATA_FILE
 from world_model_ros.store import StoreError, open_store
 from world_model_ros.training.data.recordings import OWN_STORE, Recordings, recordings_at
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 @pytest.fixture
 def folder(tmp_path, bags) -> Path:

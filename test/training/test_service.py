@@ -34,8 +34,6 @@ from world_model_ros.training.data.sides import is_held_out
 from world_model_ros.training.judge.gate import GateConfig
 from world_model_ros.training.judge.strips import CONTEXT, OPEN_LOOP
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 def test_a_store_that_vanishes_is_named_and_learning_goes_on_until_it_is_back(
     tmp_path, bags, store, learner_file

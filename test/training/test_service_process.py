@@ -26,8 +26,6 @@ from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.learner_file import read_shipped
 from world_model_ros.training.data.ledger import Ledger
 
-pytestmark = pytest.mark.usefixtures('one_thread')
-
 
 def test_killed_twice_without_ros_or_simulator_it_learns_and_publishes(
     tmp_path, bags, store, learner_file
