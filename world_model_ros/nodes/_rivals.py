@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other publishers of the command topic, and what the guard does about them.
 
-Owns the rules of docs/reference/guard.md, "Another publisher": refused at activation; one that
-appears later and sends nothing brings the robot to rest; one that sends makes the guard silent. Of
-two guards of one name that were activated at once, the one with the lower GID stays.
+Owns the rules of docs/reference/guard.md, "Another publisher": refused at activation, and for a
+moment after its last command; one that appears later and sends nothing brings the robot to rest;
+one that sends makes the guard silent. Of two guards of one name that were activated at once, the
+one with the lower GID stays.
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ LOOK_PERIOD_SEC = 0.1  # a look costs 0.2 ms
 class Rivals:
     """What the graph says of the command topic."""
 
-    def __init__(self, topics: CommandTopics, twin_alive: Callable[[], bool]) -> None:
-        """Ask `twin_alive` whether another guard of our name has a heartbeat."""
-        self._topics, self._twin_alive = topics, twin_alive
+    def __init__(
+        self, topics: CommandTopics, twin_alive: Callable[[], bool], settle_s: float
+    ) -> None:
+        """Ask `twin_alive` whether another guard of our name has a heartbeat.
+
+        For `settle_s` after a command the driver still follows it; 0: it does not.
+        """
+        self._topics, self._twin_alive, self._settle_s = topics, twin_alive, settle_s
         self._born_s = time.monotonic()
         self._twins_since_s: float | None = None
 
@@ -40,7 +46,7 @@ class Rivals:
             return Refusal(RefusalKind.JUST_STARTED, text)
         others = self._unwanted()
         if not others:
-            return None
+            return self._unsettled()
         if all(other.twin for other in others):
             text = (
                 f'another guard called {others[0]} is active on {_topics(others)}: was '
@@ -52,6 +58,17 @@ class Rivals:
                 'fight; end it, or list it in allowed_publishers if it never sends by itself'
             )
         return Refusal(RefusalKind.RIVAL, text)
+
+    def _unsettled(self) -> Refusal | None:
+        silent_s = self._topics.silent_s
+        if silent_s >= self._settle_s:
+            return None
+        # A first command from where it is measured would be a step to the driver.
+        text = (
+            f'a command was sent {silent_s:.2f} s ago: the driver still follows it. Try again '
+            f'after {self._settle_s:g} s without a command'
+        )
+        return Refusal(RefusalKind.JUST_COMMANDED, text)
 
     def begin(self) -> None:
         """The guard was activated."""

@@ -29,7 +29,7 @@ from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._command_topics import CommandTopics
 from world_model_ros.nodes._controllers import Controllers
 from world_model_ros.nodes._driver_fault import DriverFault
-from world_model_ros.nodes._guard_beat import Beat, LockstepBeat, SimBeat, WallBeat
+from world_model_ros.nodes._guard_beat import make_beat
 from world_model_ros.nodes._guard_home import GuardHome
 from world_model_ros.nodes._guard_inputs import GuardInputs
 from world_model_ros.nodes._guard_locks import GuardLocks
@@ -83,7 +83,15 @@ class GuardNode(LifecycleNode):
         parts = self, self.contract, self._lock, self._guard
         self._inputs = GuardInputs(*parts)
         self._output = GuardOutput(*parts, self._commands, self._inputs.measured)
-        self._beat = self._make_beat(value['tick_source'], value['lockstep_patience'])
+        lockstep = (value['tick_source'] or self.contract.tick_source) == 'lockstep'
+        self._beat = make_beat(
+            self,
+            self.contract,
+            value['lockstep_patience'] if lockstep else None,
+            lambda: self._inputs.newest_start_ns,
+            self._output.send,
+            self._output.send_again,
+        )
         self._inputs.beat = self._output.beat = self._beat
         self._output.on_stop = self._on_own_stop
         self._boundary = Boundary(self)
@@ -106,8 +114,7 @@ class GuardNode(LifecycleNode):
             self._beat.unready,
             lambda: self._report.publish_status(),
         )
-        parts_of_home = self, self._lock, self._guard, self._inputs.measured, self._beat.now_ns
-        GuardHome(*parts_of_home)
+        GuardHome(self, self._lock, self._guard, self._inputs.measured, self._beat.now_ns)
         on_fault = partial(self._on_fault, ReasonKind.DRIVER_FAULT)
         DriverFault(self, self.contract.driver, self._boundary, on_fault)
         self._controllers = Controllers(
@@ -116,25 +123,11 @@ class GuardNode(LifecycleNode):
             partial(self._on_fault, ReasonKind.CONTROLLER),
             self.get_logger(),
         )
-        self._rivals = Rivals(self._commands, self._report.twin_alive)
+        settle_s = self.contract.command_timeout_s if self._beat.settles else 0.0
+        self._rivals = Rivals(self._commands, self._report.twin_alive, settle_s)
         look = ends_nothing(self, self._look_for_rivals)
         self.create_timer(LOOK_PERIOD_SEC, look, clock=_common.STEADY_CLOCK)
         self._first = self.create_timer(0.0, self._on_first, clock=_common.STEADY_CLOCK)
-
-    def _make_beat(self, source: str, patience_s: float) -> Beat:
-        period_ns = self._guard.command_period_ns
-        if (source or self.contract.tick_source) == 'lockstep':
-            return LockstepBeat(
-                self,
-                self.contract.period_ns,
-                patience_s,
-                lambda: self._inputs.newest_start_ns,
-                self._output.send,
-                self._output.send_again,
-            )
-        if self.get_parameter('use_sim_time').value:
-            return SimBeat(self, period_ns, self.contract.command_timeout_s, self._output.send)
-        return WallBeat(self, period_ns, self._output.send)
 
     # Life cycle
 
@@ -161,14 +154,6 @@ class GuardNode(LifecycleNode):
             return Refusal(RefusalKind.NO_KEEP_OUT, self._no_keep_out)
         if refusal := self._rivals.refusal():
             return refusal
-        if self._beat.settles and self._commands.silent_s < self.contract.command_timeout_s:
-            # A first command from where it is measured would be a step to the driver.
-            text = (
-                f'a command was sent {self._commands.silent_s:.2f} s ago: the driver still '
-                f'follows it. Try again after {self.contract.command_timeout_s:g} s without a '
-                'command'
-            )
-            return Refusal(RefusalKind.JUST_COMMANDED, text)
         if unready := self._beat.unready():
             return Refusal(RefusalKind.NO_CLOCK, unready)
         if refused := self._described.apply():

@@ -69,7 +69,6 @@ class Guard:
                 f'low={action.limit_low} high={action.limit_high}: widen the limits or choose '
                 'safe: hold'
             )
-        self._command_period_ns = round(1e9 / contract.command_rate_hz)
         self._sources = Sources(contract)
         self.locks, self.zones = Locks(contract.guard.locks), Zones(contract.guard.zones)
         self._shut = OPEN  # what shuts sources out, at the newest sample
@@ -85,7 +84,8 @@ class Guard:
         self._source = ''  # of the newest sample
         self._foreign = ''
         self._box = self._stepping.box
-        self._clock = SampleClock(self._command_period_ns, contract.command_timeout_s)
+        period_ns = round(1e9 / contract.command_rate_hz)
+        self._clock = SampleClock(period_ns, contract.command_timeout_s)
 
     # What it is
 
@@ -124,11 +124,6 @@ class Guard:
     def holds_position(self) -> bool:
         """Whether the safe action is to hold a position: then measurements are needed."""
         return self._safe.holds
-
-    @property
-    def command_period_ns(self) -> int:
-        """Time between two samples."""
-        return self._command_period_ns
 
     @property
     def at_rest(self) -> bool:
