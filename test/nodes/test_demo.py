@@ -52,7 +52,15 @@ def _ended():
 
 def start(tmp_path, bundle, domain, *options):
     return start_demo(
-        tmp_path, domain, '--robot', 'reacher', '--no-learn', '--bundle', str(bundle), *options
+        tmp_path,
+        domain,
+        '--robot',
+        'reacher',
+        '--no-learn',
+        '--no-view',
+        '--bundle',
+        str(bundle),
+        *options,
     )
 
 

@@ -11,17 +11,19 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip('rclpy')
+pytest.importorskip('uvicorn', reason='the page is in the extra "view"')
 
 from rclpy.node import NodeNameNonExistentError
 from robot_processes import Robot, tiny_bundle
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from websockets.sync.client import connect
 
 from world_model_ros.contract import load_contract
 from world_model_ros.store import open_store
 
 pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
 POLICY = Path(__file__).resolve().parents[2] / 'config' / 'sros2' / 'policy.xml'
-NODES = ('agent', 'guard', 'recorder', 'updater')
+NODES = ('agent', 'guard', 'recorder', 'updater', 'dashboard')
 DRIVER = (
     (Image, 'camera/image_raw'),
     (CameraInfo, 'camera/camera_info'),
@@ -91,15 +93,20 @@ def test_it_allows_what_the_nodes_open_and_no_more(tmp_path, domain):
     bundle = tiny_bundle(tmp_path, contract)
     store = tmp_path / 'store'
     open_store(store, create=True)
-    with Robot(domain, tmp_path) as robot:
+    with Robot(domain, tmp_path) as robot, contextlib.ExitStack() as ended:
         robot.start('guard', contract='reacher')
         robot.start('recorder', contract='reacher', directory=tmp_path / 'episodes')
         robot.start('agent', contract='reacher', bundle=bundle)
         robot.start('updater', contract='reacher', store=store, slots=tmp_path / 'slots')
+        address = tmp_path / 'address'
+        robot.start('dashboard', contract='reacher', port=0, address_file=address)
         for kind, topic in DRIVER:  # the recorder follows who publishes
             robot.node.create_publisher(kind, topic, 10)
         robot.until(lambda: robot.node.count_publishers('/agent/tick'), 'a configured agent')
         robot.activate_guard()
+        robot.until(address.is_file, 'a page')
+        page = address.read_text().split('#')[0].replace('http', 'ws')
+        looks = ended.enter_context(connect(f'{page}live'))  # it subscribes while somebody looks
 
         def differences():
             there = {name for name in robot.node.get_node_names() if name != 'test_ears'}
@@ -123,5 +130,6 @@ def test_it_allows_what_the_nodes_open_and_no_more(tmp_path, domain):
 
         try:
             robot.until(fits, 'a policy that fits', 40.0)
+            assert looks.close_code is None
         except AssertionError:
             raise AssertionError('\n'.join(lacks)) from None

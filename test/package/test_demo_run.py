@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.telemetry.demo_run import default_reality, demo_settings, run
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
+from world_model_ros.view.demo_page import DemoPage
 
 ROBOT = find_robot('reacher')
 SHOWN = 3
@@ -29,6 +32,9 @@ class Processes:
     @property
     def children(self):
         return []
+
+    def start_module(self, name, _line):
+        self.started.append(name)
 
     def start(self, entries, _settings):
         self.started += [entry.executable for entry in entries]
@@ -50,7 +56,7 @@ class Ears:
         self.closed = True
 
 
-def ran(processes, tmp_path, show):
+def ran(processes, tmp_path, show, page=()):
     contract, ears = load_contract(ROBOT), Ears()
     settings = demo_settings(contract, ROBOT, None, tmp_path, tmp_path, None)
     stop = SimpleNamespace(asked=threading.Event())
@@ -59,7 +65,7 @@ def ran(processes, tmp_path, show):
         assert view is ears.view and running_s >= 0.0
         show(stop)
 
-    figures = run(contract, settings, processes, stop, 0.0, None, lambda: ears, look)
+    figures = run(contract, settings, processes, stop, 0.0, None, lambda: ears, look, page=page)
     assert ears.closed and processes.stopped
     return figures
 
@@ -99,3 +105,15 @@ def test_only_a_robot_that_learns_is_changed_by_default():
     assert default_reality('reacher', learns=True) == 'shifted_reacher'
     assert default_reality('reacher', learns=False) == 'nominal'
     assert default_reality('counter', learns=True) == 'nominal'
+
+
+def test_the_page_is_served_beside_the_robot_and_its_address_said_once(tmp_path):
+    page, processes = DemoPage(ROBOT, tmp_path), Processes('dashboard', 0)
+    ran(processes, tmp_path, lambda stop: stop.asked.set(), page.line)
+    assert processes.started[-1] == 'dashboard'
+    settings = yaml.safe_load((tmp_path / 'dashboard.yaml').read_text())['/**']['ros__parameters']
+    assert settings['contract'] == str(ROBOT)
+    assert page.news() == ''
+    Path(settings['address_file']).write_text('http://127.0.0.1:8642/#token=x\n')
+    assert page.news() == 'In the browser: http://127.0.0.1:8642/#token=x'
+    assert page.news() == ''

@@ -23,6 +23,7 @@ SHARED = [
 EXECUTABLES = (
     'world-model',
     'agent',
+    'dashboard',
     'guard',
     'recorder',
     'sim_robot',

@@ -44,6 +44,15 @@ MAY_IMPORT = {
     'bringup': {'contract', 'wire', 'onboard', 'deploy'},
     'telemetry': {'contract', 'wire', 'experience', 'onboard', 'store', 'releases', 'deploy'},
 }
+MAY_IMPORT['view'] = {
+    'contract',
+    'wire',
+    'bundle',
+    'experience',
+    'onboard',
+    'deploy',
+    'telemetry',
+}
 MAY_IMPORT['nodes'] = set(MAY_IMPORT) - {'families', 'planning', 'training', 'report'}
 MAY_IMPORT['bench'] = set(MAY_IMPORT)
 MAY_IMPORT['cli'] = set(MAY_IMPORT) - {'cli'}
@@ -53,6 +62,8 @@ ROOMS = {
     'rclpy': {'nodes'},
     'torch': {'families', 'planning', 'training'},
     'typer': {'cli'},
+    'starlette': {'view'},
+    'uvicorn': {'view'},
 }
 NO_MODULES = {
     *('world_model_ros.end', 'world_model_ros.damage'),  # metadata of episodes

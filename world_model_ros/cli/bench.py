@@ -38,6 +38,7 @@ VERBS = {
         f'{_HERE}.bench_reaction', 'reaction_command', 'How soon the safe action begins.'
     ),
     'guard': Verb(f'{_HERE}.bench_guard', 'guard_command', 'The highest rate of the guard.'),
+    'view': Verb(f'{_HERE}.bench_view', 'view_command', 'What a viewer costs the robot.'),
     'parity': Verb(f'{_HERE}.bench_parity', 'parity_command', 'Ticks rebuilt from bags.'),
 }
 

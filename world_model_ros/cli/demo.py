@@ -7,6 +7,7 @@ Starts what sim.launch.py starts, over DDS on this machine only, and a trainer b
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from world_model_ros.cli._arguments import has_body, known_bundle, known_learner
+from world_model_ros.cli._arguments import has_body, installed, known_bundle, known_learner
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
@@ -32,6 +33,7 @@ from world_model_ros.telemetry.learning_loop import (
 from world_model_ros.telemetry.present_faults import Fault
 from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.telemetry.terminal import draw
+from world_model_ros.view.demo_page import PAGE_MODULES, DemoPage
 
 
 def demo_command(
@@ -62,6 +64,9 @@ def demo_command(
     shadow: Annotated[
         bool, typer.Option('--shadow', help='Think and record, command nothing.')
     ] = False,
+    view: Annotated[
+        bool | None, typer.Option(help='Serve the page for the browser (default: not headless).')
+    ] = None,
 ) -> None:
     """Run a simulated robot that learns; Ctrl-C ends everything."""
     contract = load_contract(find_robot(robot))
@@ -96,6 +101,8 @@ def demo_command(
     console = Console(stderr=headless)
     supervisor = Supervisor(logs)
 
+    page = DemoPage(find_robot(robot), logs) if _shown(view, headless) else None
+
     def listen() -> Ears:
         from world_model_ros.nodes._monitor import Monitor
 
@@ -105,19 +112,32 @@ def demo_command(
         with Live(console=console, auto_refresh=False, transient=False, screen=False) as live:
 
             def show(view: RobotView, running_s: float) -> None:
+                if page is not None and (words := page.news()):
+                    live.console.print(words, markup=False, highlight=False, soft_wrap=True)
                 if not headless:
                     title, children = f'world_model_ros: {contract.name}', supervisor.children
                     directory, period_s = settings.directory, contract.period_s
                     drawn = draw(title, view, children, running_s, directory, period_s, loop)
                     live.update(drawn, refresh=True)
 
-            figures = run(contract, settings, supervisor, stop, minutes, loop, listen, show)
+            line = page.line if page is not None else ()
+            figures = run(
+                contract, settings, supervisor, stop, minutes, loop, listen, show, page=line
+            )
     finally:
         supervisor.stop()
     console.print(_summary(figures, recorded))
     if json_file is not None:
         json_file.write_text(json.dumps(figures) + '\n', encoding='utf-8')
     _end(figures, logs, console, ended_early=stop.asked.is_set())
+
+
+def _shown(view: bool | None, headless: bool) -> bool:
+    """Whether the page is served; where its extra is missing, only if it was asked for."""
+    if view:
+        installed('view', *PAGE_MODULES)
+    there = all(importlib.util.find_spec(name) is not None for name in PAGE_MODULES)
+    return there and (not headless if view is None else view)
 
 
 def _end(figures: dict[str, Any], logs: Path, console: Console, *, ended_early: bool) -> None:

@@ -33,7 +33,10 @@ EXTRAS = {
     'safetensors': 'train',
     'scipy': 'train',
     'tensorboard': 'train',
+    'starlette': 'view',
     'torch': 'train',
+    'uvicorn': 'view',
+    'websockets': 'view',
 }
 ROS_MODULES = {
     'builtin_interfaces',

@@ -26,6 +26,7 @@ ENVIRONMENT = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'MUJOCO_GL': 'egl'}
 VERBS = {
     'demo': Verb(f'{_HERE}.demo', 'demo_command', 'Run a simulated robot with all its nodes.'),
     'imagine': Verb(f'{_HERE}.imagine', 'imagine_command', 'Step inside a model.'),
+    'view': Verb(f'{_HERE}.view', 'view_command', 'Watch a robot in the browser, and stop it.'),
     'train': Verb(f'{_HERE}.train', 'app', 'Learn from recordings, as a service.'),
     'train-sim': Verb(f'{_HERE}.train_sim', 'train_sim_command', 'Learn in simulation.'),
     'eval': Verb(f'{_HERE}.eval', 'eval_command', 'Evaluate a bundle by the protocol.'),

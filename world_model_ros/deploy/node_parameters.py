@@ -216,6 +216,23 @@ IMAGINED_ROBOT: dict[str, Parameter] = {
     'cpus': _CPUS,
 }
 
+DASHBOARD: dict[str, Parameter] = {
+    'contract': _CONTRACT,
+    'host': Parameter(
+        '127.0.0.1', 'Address to listen on: this machine alone; 0.0.0.0: all its networks'
+    ),
+    'port': Parameter(8642, 'Port of the page; 0: any that is free', low=0, high=65535),
+    'update_rate': Parameter(
+        15.0, 'Updates per second at most, for all who look together', low=0.5, high=60.0
+    ),
+    'address_file': Parameter(
+        '',
+        'File for the address with the token; empty: a terminal gets it, else a file below '
+        '~/.local/state/world_model_ros',
+    ),
+    'cpus': _CPUS,
+}
+
 NODES: dict[str, dict[str, Parameter]] = {
     'agent': AGENT,
     'guard': GUARD,
@@ -223,6 +240,7 @@ NODES: dict[str, dict[str, Parameter]] = {
     'updater': UPDATER,
     'sim_robot': SIM_ROBOT,
     'imagined_robot': IMAGINED_ROBOT,
+    'dashboard': DASHBOARD,
 }
 
 _EXPECTED = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'text'}

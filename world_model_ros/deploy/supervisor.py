@@ -35,7 +35,7 @@ STOP_WITHIN_SEC = 5.0  # promised to the user, from Ctrl-C to the last process g
 # The agent ends its episode first, then the recorder seals it; the driver goes last. The trainer
 # has all the time there is to save what it learned.
 STOP_ORDER = (
-    ('agent', 'trainer', 'updater'),
+    ('agent', 'trainer', 'updater', 'dashboard'),
     ('recorder',),
     ('guard', 'sim_robot', 'imagined_robot', 'unfriendly_arm', 'trainer'),
 )

@@ -40,6 +40,10 @@ class ServiceCaller:
         if self._node is not None:
             self._node.destroy_node()
 
+    def know(self, kind: Any, name: str) -> None:
+        """Begin to look for a service: a call of it will not have to."""
+        self._client(kind, name)
+
     def call(self, kind: Any, name: str, request: object, seconds: float) -> Any:
         """The answer; None where there is no such service, or no answer within so many seconds."""
         client = self._client(kind, name)

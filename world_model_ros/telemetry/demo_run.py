@@ -29,7 +29,7 @@ from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import RobotView
 
 REFRESH_SEC = 0.25
-LEARNING = ('trainer', 'updater')  # the robot acts on without them
+BESIDE = ('trainer', 'updater', 'dashboard')  # the robot acts on without them
 
 
 class Ears(Protocol):
@@ -98,6 +98,7 @@ def run(
     listen: Callable[[], Ears],
     show: Callable[[RobotView, float], None],
     entries: Sequence[NodeEntry] = SIM,
+    page: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Run until `stop` is asked for, the minutes are over (0: never) or the robot dies.
 
@@ -111,6 +112,7 @@ def run(
         listen: called once the processes have been started.
         show: called every REFRESH_SEC with the view and the seconds since the beginning.
         entries: the processes of the robot; the updater comes to them where it learns.
+        page: command line of the live view in the browser; empty: none.
 
     Returns:
         The figures, as `demo --json` writes them.
@@ -120,12 +122,14 @@ def run(
     if loop is not None:
         supervisor.start_module('trainer', loop.trainer_line())
         loop.start()
+    if page:
+        supervisor.start_module('dashboard', page)
     ears = listen()
     begun_s = time.monotonic()
     try:
         while not stop.asked.is_set():
             running_s = time.monotonic() - begun_s
-            robot_died = any(child.name not in LEARNING for child in supervisor.died())
+            robot_died = any(child.name not in BESIDE for child in supervisor.died())
             if (minutes and running_s > 60.0 * minutes) or robot_died:
                 break
             show(ears.view, running_s)

@@ -1,0 +1,172 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The page in a real Chromium: pictures move, the stop stops, and what is dead is said."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip('uvicorn', reason='the page is in the extra "view"')
+webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is in the extra "test"')
+
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from view_server import TOKEN, served, until
+
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
+from world_model_ros.view.ahead import Ahead
+from world_model_ros.view.state import state_of
+from world_model_ros.view.update import Update
+from world_model_ros.view.view_picture import picture_of
+
+CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER),
+    reason='no Chromium with its driver: apt-get install chromium chromium-driver',
+)
+# Chromium's sandbox does not run as root, nor in most containers.
+OPTIONS = ('--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage')
+
+
+@pytest.fixture(scope='module')
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for option in OPTIONS:
+        options.add_argument(option)
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_window_size(1280, 1000)
+    yield driver
+    driver.quit()
+
+
+class Robot:
+    """Posts what a running robot would, one tick after the other."""
+
+    def __init__(self, serving):
+        self.serving, self.number, self.alarms = serving, 0, []
+        self.view = RobotView()
+        self.view.hear('agent', NodeStatus(0, 'active: running', {'role': 'active'}))
+        self.no_belief = ''
+
+    def tick(self):
+        self.number += 1
+        number, shade = self.number, 40 * self.number % 256
+        grey = np.full((64, 64, 3), shade, np.uint8)
+        numbers = {'joints': [[0.1 * number, 0.0, 0.0, 0.0]] * 2}
+        row = {
+            't': 0.04 * number,
+            'seen': {'joints': [0.1 * number, -0.1, 0.0, 0.0]},
+            'sent': [0.01, -0.01],
+            'surprise': 1.0,
+        }
+        state = {
+            **state_of(self.view, None, {}),
+            'alarms': self.alarms,
+            'no_belief': self.no_belief,
+            'dropped': {},
+            'viewers': 1,
+        }
+        pictures = [picture_of('camera', 'seen', grey)]
+        if not self.no_belief:
+            pictures.append(picture_of('camera', 'believed', grey))
+        ahead = Ahead(
+            round(0.04 * number * 1e9), 'its policy', (0.5, 1.0), numbers,
+            tuple(picture_of('camera', 'imagined', grey, s) for s in (0.5, 1.0)),
+        )  # fmt: skip
+        self.serving.source.board.post(
+            Update(number, state, [(number, row)], tuple(pictures), number, ahead, number)
+        )
+
+
+def shade(browser, what):
+    """The grey of a picture's middle, as it is drawn; -1 where there is none yet."""
+    return browser.execute_script(
+        'const c = document.querySelector(`[data-what="${arguments[0]}"]`);'
+        'if (!c) return -1;'
+        'const copy = new OffscreenCanvas(64, 64).getContext("2d", {willReadFrequently: true});'
+        'copy.drawImage(c, 0, 0);'
+        'return copy.getImageData(32, 32, 1, 1).data[0];',
+        what,
+    )
+
+
+def text(browser, name):
+    return browser.find_element(By.ID, name).text
+
+
+def shown(browser, name):
+    return browser.find_element(By.ID, name).is_displayed()
+
+
+def test_the_page_of_a_running_robot(browser):
+    with served() as serving:
+        robot, hands = Robot(serving), serving.source.hands
+        browser.get(f'http://127.0.0.1:{serving.port}/#token=wrong')
+        until(lambda: 'wrong token' in text(browser, 'answer'), 'a wrong token to be refused')
+        assert 'token' not in browser.current_url
+        for _ in range(3):  # pictures move
+            robot.tick()
+            for what in ('seen', 'believed', 'imagined'):
+                until(lambda w=what: shade(browser, w) == 40 * robot.number % 256, what)
+        assert text(browser, 'robot') == 'reacher' and 'active' in text(browser, 'chips')
+        assert text(browser, 'under') == 'Imagined under its policy.'
+        browser.find_element(By.ID, 'stop').click()
+        until(lambda: 'needs the token' in text(browser, 'answer'), 'the token to be asked for')
+        assert hands.done == []
+        field = browser.find_element(By.ID, 'token')
+        field.send_keys(TOKEN, Keys.ENTER)
+        until(lambda: shown(browser, 'acts'), 'the hands')
+        browser.find_element(By.ID, 'stop').click()  # the stop stops
+        until(lambda: hands.done == ['stop'], 'the stop')
+        browser.find_element(By.TAG_NAME, 'body').send_keys(' ')
+        until(lambda: hands.done == ['stop', 'stop'], 'the stop by the space bar')
+        until(lambda: 'stop: done' in text(browser, 'answer'), 'the answer')
+        browser.find_element(By.ID, 'drive').click()
+        body = browser.find_element(By.TAG_NAME, 'body')
+        webdriver.ActionChains(browser).key_down(Keys.ARROW_RIGHT, body).perform()
+        until(lambda: [1, 0] in hands.driven, 'to drive')
+        webdriver.ActionChains(browser).key_up(Keys.ARROW_RIGHT, body).perform()
+        until(lambda: hands.driven[-1] == [0, 0], 'to stand')
+        pad = 'navigator.getGamepads = () => [null, {connected: true, axes: [0.1, -0.5]}]'
+        browser.execute_script(pad)
+        until(lambda: hands.driven[-1] == [0, -0.5], 'to drive with a stick')
+        body.send_keys(Keys.ESCAPE)
+        until(lambda: hands.let_go_count == 1, 'to let go')
+        robot.alarms = ['agent: silent for 1.3 s']
+        robot.tick()
+        until(lambda: text(browser, 'alarm') == robot.alarms[0], 'a dead robot')
+        robot.alarms, robot.no_belief = [], 'its bundle cannot decode'
+        robot.tick()
+        until(lambda: not shown(browser, 'alarm'), 'the end of the alarm')
+        assert 'cannot decode' in text(browser, 'no_belief')
+        browser.refresh()  # knows the token yet
+        robot.tick()
+        until(lambda: shown(browser, 'acts'), 'the hands again')
+        until(lambda: 'no word from the view' in text(browser, 'alarm'), 'a dead dashboard')
+        assert browser.get_log('browser') == []
+
+
+def test_nothing_reaches_over_the_edge_of_a_phone(browser):
+    with served() as serving:
+        robot = Robot(serving)
+        browser.execute_cdp_cmd(
+            'Emulation.setDeviceMetricsOverride',
+            {'width': 390, 'height': 844, 'deviceScaleFactor': 2, 'mobile': True},
+        )
+        browser.get(f'http://127.0.0.1:{serving.port}/')
+        robot.tick()
+        until(lambda: shade(browser, 'imagined') >= 0, 'a picture')
+        wide = browser.execute_script('return document.documentElement.scrollWidth')
+        assert wide <= 390
+        browser.execute_script('window.scrollTo(0, document.body.scrollHeight)')
+        place = browser.execute_script(
+            'return document.getElementById("stop").getBoundingClientRect().toJSON()'
+        )
+        assert place['top'] >= 0 and place['bottom'] <= 844  # the stop is always there
+        browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})

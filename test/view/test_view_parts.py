@@ -1,0 +1,145 @@
+# Copyright 2026 The world_model_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Requests, addresses, ports, labels and figures of the view: what comes in is checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+
+import counter
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from world_model_ros.contract import load_contract
+from world_model_ros.experience.read.labels import read_label
+from world_model_ros.onboard.guard.guard_status import GuardState, GuardStatus
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
+from world_model_ros.view.about import about_robot
+from world_model_ros.view.access import Access, new_token
+from world_model_ros.view.address import address_of, leave_address
+from world_model_ros.view.outcomes import Outcomes
+from world_model_ros.view.port import PortError, listening_socket
+from world_model_ros.view.state import state_of
+from world_model_ros.view.update import plain
+from world_model_ros.view.view_request import MAX_REQUEST, read_request
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60)
+@given(st.text() | st.binary() | JSON.map(json.dumps))
+def test_any_message_is_a_request_or_refused(message):
+    try:
+        request = read_request(message)
+    except ValueError:
+        return
+    assert request.kind in ('token', 'do', 'drive', 'show')
+
+
+@given(st.sampled_from(['token', 'do', 'drive', 'show']), JSON)
+def test_any_value_of_a_request_fits_or_is_refused(kind, value):
+    try:
+        request = read_request(json.dumps({kind: value}))
+    except ValueError:
+        return
+    if kind == 'drive':
+        assert all(-1.0 <= item <= 1.0 for item in request.value)
+    elif kind == 'show':
+        assert 0 <= request.value < 1 << 31
+    else:
+        assert isinstance(request.value, str)
+
+
+def test_requests_have_a_size():
+    read_request(json.dumps({'do': 'stop'}))
+    with pytest.raises(ValueError, match='at most'):
+        read_request(json.dumps({'do': 'x' * MAX_REQUEST}))
+
+
+def test_names_under_which_we_are_reached():
+    own = Access('127.0.0.1', 8642, 'x')
+    assert own.host_fits('127.0.0.1:8642') and own.host_fits('LOCALHOST:8642')
+    assert not own.host_fits('127.0.0.1:80') and not own.host_fits('evil.example:8642')
+    assert not own.host_fits('') and not own.host_fits(f'{socket.gethostname()}:8642')
+    assert own.origin_fits(None) and own.origin_fits('http://[::1]:8642')
+    assert not own.origin_fits('https://localhost:8642') and not own.origin_fits('null')
+    everywhere = Access('0.0.0.0', 80, 'x')
+    assert everywhere.host_fits(socket.gethostname()) and everywhere.host_fits('127.0.0.1:80')
+    assert Access('192.0.2.7', 8642, 'x').host_fits('192.0.2.7:8642')
+
+
+@given(st.text() | st.none() | st.integers())
+def test_no_other_token_fits(given_token):
+    token = new_token()
+    access = Access('127.0.0.1', 1, token)
+    assert access.token_fits(token)
+    assert access.token_fits(given_token) is (given_token == token)
+
+
+def test_a_port_in_use_names_who_holds_it():
+    with listening_socket('127.0.0.1', 0) as held:
+        port = held.getsockname()[1]
+        with pytest.raises(PortError, match=f'port {port} .* held by process {os.getpid()} '):
+            listening_socket('127.0.0.1', port)
+    listening_socket('127.0.0.1', port).close()  # free again at once
+    with pytest.raises(PortError, match=r'192\.0\.2\.1 .*expected an address of this machine'):
+        listening_socket('192.0.2.1', 0)
+
+
+def test_the_token_stands_behind_the_hash_and_in_a_file_of_ones_own(tmp_path):
+    assert address_of('0.0.0.0', 1) == 'http://127.0.0.1:1/'
+    assert address_of('::1', 1, 'x') == 'http://127.0.0.1:1/#token=x'
+    assert address_of('fe80::1', 1) == 'http://[fe80::1]:1/'
+    path = leave_address('http://a/#token=x', str(tmp_path / 'deep' / 'file'), 1)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_text() == 'http://a/#token=x\n'
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_outcome_is_written_once_the_recorder_has_sealed_the_episode(tmp_path):
+    outcomes, episode = Outcomes(), tmp_path / counter.UUID
+    outcomes.note(counter.UUID, 'failure')
+    outcomes.note(counter.UUID, 'success')
+    assert outcomes.sealed(str(tmp_path / 'another')) == ''
+    assert outcomes.sealed(str(episode)) == '' and 'episodes label' in outcomes.problem
+    episode.mkdir()
+    assert outcomes.sealed(str(episode)) == ''  # said once
+    outcomes.note(counter.UUID, 'success')
+    assert 'success' in outcomes.sealed(str(episode)) and outcomes.problem == ''
+    label = read_label(episode)
+    assert (label.episode, label.outcome) == (counter.UUID, 'success')
+
+
+def test_what_is_not_finite_is_none():
+    row = {'a': np.float32('nan'), 'b': [np.inf, 1.23456789], 'c': np.arange(2), 'd': True}
+    assert plain(row) == {'a': None, 'b': [None, 1.2346], 'c': [0, 1], 'd': True}
+
+
+def test_limits_of_positions_stand_at_their_curves():
+    arm = about_robot(load_contract('unfriendly_arm'), 'live')
+    curves = [row for stream in arm['vectors'] for row in stream['curves']]
+    assert any(row['low'] is not None for row in curves if row['label'].startswith('position'))
+    assert all(row['low'] is None for row in curves if row['label'].startswith('velocity'))
+    reacher = about_robot(load_contract('reacher'), 'live')
+    assert [row['label'] for row in reacher['actions']] == ['effort shoulder', 'effort wrist']
+    json.dumps(reacher, allow_nan=False)
+
+
+def test_the_state_says_why_a_guard_sends_nothing():
+    view = RobotView()
+    view.hear('agent', NodeStatus(2, 'shadow: no guard', {'role': 'shadow', 'tick_ms.p99': '9'}))
+    silent = state_of(view, None, {})
+    assert silent['guard']['text'] == 'silent' and silent['tick_ms']['p99'] == 9.0
+    assert [fault['who'] for fault in silent['faults']] == ['agent']
+    status = GuardStatus(GuardState.INACTIVE, '', 'a person', True, '', '', '', '', '')
+    assert state_of(view, status, {})['guard']['text'] == 'stopped: a person'
+    json.dumps(plain(silent), allow_nan=False)
