@@ -230,7 +230,7 @@ def test_where_ros_is_installed_the_real_launch_makes_the_nodes_and_their_ends()
     assert len(declarations) == len(declared((*ROBOT, UPDATER)))
 
 
-@pytest.mark.parametrize('name', ['robot', 'sim'])
+@pytest.mark.parametrize('name', ['robot', 'sim', 'imagine'])
 def test_launch_file_is_valid_python_and_says_how_to_use_it(name):
     source = (ROOT / 'launch' / f'{name}.launch.py').read_text()
     tree = ast.parse(source)
