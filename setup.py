@@ -127,6 +127,7 @@ setup(
         'world_model_ros.bodies': [
             'cartpole = world_model_ros.robots.bodies.cartpole:CartpoleBody',
             'counter = world_model_ros.robots.bodies.counter:CounterBody',
+            'diff_drive = world_model_ros.robots.bodies.diff_drive:DiffDriveBody',
             'gymnasium = world_model_ros.robots.bodies.gymnasium_body:GymnasiumBody',
             'reacher = world_model_ros.robots.bodies.reacher:ReacherBody',
         ],

@@ -44,7 +44,8 @@ def eval_command(
         int, typer.Option(help='Report seeds 21000.. to run; 100 is final, fewer a quick look.')
     ] = 20,
     arms: Annotated[
-        str, typer.Option(help='What to compare: plan, policy, blanked, scrambled, random.')
+        str,
+        typer.Option(help='What to compare: plan, policy, blanked, scrambled, random, scripted.'),
     ] = DEFAULT_ARMS,
     iterations: Annotated[
         int | None,
@@ -66,6 +67,7 @@ def eval_command(
     """Run the ONNX bundle through onboard code, guard and offset, in lockstep."""
     from world_model_ros.evaluation import (
         ARMS,
+        NO_MODEL,
         SELECTION,
         Job,
         RowsError,
@@ -83,7 +85,7 @@ def eval_command(
     contract = load_contract(find_robot(robot))
     simulated(contract)
     chosen = [arm.strip() for arm in arms.split(',') if arm.strip()]
-    learned = any(arm != 'random' for arm in chosen)
+    learned = any(arm not in NO_MODEL for arm in chosen)
     folder = find_bundle(bundle or contract.name) if learned else None
     manifest, digest = _manifest(folder)
     if folder is not None:
@@ -179,7 +181,11 @@ def _table(report: dict[str, Any]) -> Table:
             low_high = report.get(f'{name}_interval')
             table.add_row(
                 name,
-                f'{value:.3g}' if abs(value) < 1 else f'{value:.1f}',
-                f'[{low_high[0]:.1f}, {low_high[1]:.1f}]' if low_high else '',
+                _short(value),
+                f'[{_short(low_high[0])}, {_short(low_high[1])}]' if low_high else '',
             )
     return table
+
+
+def _short(value: float) -> str:
+    return f'{value:.3g}' if abs(value) <= 1 else f'{value:.1f}'

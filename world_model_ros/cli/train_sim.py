@@ -54,6 +54,14 @@ def train_sim_command(
         Path | None, typer.Option(help='Draw changed robots from this file of ranges.')
     ] = None,
     decisions_per_update: Annotated[float, typer.Option(help='Ticks per update.')] = 4.0,
+    demonstrations: Annotated[
+        int,
+        typer.Option(min=0, help="First ticks, by the body's scripted controller."),
+    ] = 0,
+    imitate: Annotated[
+        bool,
+        typer.Option('--imitate', help='Hide rewards: learn to do what was done, nothing more.'),
+    ] = False,
     plan: Annotated[
         bool, typer.Option('--plan', help='Measure one update, print the expected hours.')
     ] = False,
@@ -96,6 +104,8 @@ def train_sim_command(
             seed=seed,
             threads=threads,
             decisions_per_update=decisions_per_update,
+            demonstrations=demonstrations,
+            imitate=imitate,
             family=family,
             chosen=choose_device(device),
             recipe=None if recipe is None else read_recipe(recipe),

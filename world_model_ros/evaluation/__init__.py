@@ -5,7 +5,7 @@
 May import contract, bundle, onboard and robots; never torch, nodes or rclpy.
 """
 
-from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor
+from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor, ScriptedActor
 from world_model_ros.evaluation.rows import (
     COLUMNS,
     GitState,
@@ -17,7 +17,14 @@ from world_model_ros.evaluation.rows import (
     make_rows,
     read_rows,
 )
-from world_model_ros.evaluation.run_episodes import ARMS, EpisodeResult, Job, run_arms, run_episode
+from world_model_ros.evaluation.run_episodes import (
+    ARMS,
+    NO_MODEL,
+    EpisodeResult,
+    Job,
+    run_arms,
+    run_episode,
+)
 from world_model_ros.evaluation.seeds import (
     HELD_OUT,
     REPORT,
@@ -33,6 +40,7 @@ from world_model_ros.evaluation.statistics import (
     iqm_interval,
     mean_interval,
     paired_interval,
+    rate_interval,
 )
 from world_model_ros.evaluation.summary import summarise
 
@@ -40,6 +48,7 @@ __all__ = [
     'ARMS',
     'COLUMNS',
     'HELD_OUT',
+    'NO_MODEL',
     'REPORT',
     'RETIRED',
     'SELECTION',
@@ -53,6 +62,7 @@ __all__ = [
     'RandomActor',
     'Row',
     'RowsError',
+    'ScriptedActor',
     'append_rows',
     'check_rows',
     'git_state',
@@ -61,6 +71,7 @@ __all__ = [
     'make_rows',
     'mean_interval',
     'paired_interval',
+    'rate_interval',
     'read_rows',
     'report_seeds',
     'run_arms',

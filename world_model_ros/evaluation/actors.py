@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.robots import Step
+from world_model_ros.robots import Env, Step
 
 
 class Actor(Protocol):
@@ -43,6 +43,29 @@ class RandomActor:
     def __call__(self, step: Step) -> np.ndarray:
         """Draw an action."""
         return np.asarray(self._rng.uniform(self._low, self._high))
+
+    def figures(self) -> dict[str, float]:
+        """Nothing to add."""
+        return {}
+
+
+class ScriptedActor:
+    """The body's own scripted controller, which knows what no sensor does: the ceiling."""
+
+    def __init__(self, env: Env) -> None:
+        """Act in this environment."""
+        self._env = env
+
+    def reset(self, seed: int) -> None:
+        """Nothing: it has no memory and no noise of its own."""
+
+    def __call__(self, step: Step) -> np.ndarray:
+        """Ask the body.
+
+        Raises:
+            BodyError: it has no such controller.
+        """
+        return self._env.robot.demonstrate()
 
     def figures(self) -> dict[str, float]:
         """Nothing to add."""

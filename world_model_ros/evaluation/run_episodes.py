@@ -18,12 +18,14 @@ from pathlib import Path
 from world_model_ros.bundle import Bundle, load_bundle
 from world_model_ros.bundle.providers import CPU_ONLY, ProviderSettings
 from world_model_ros.contract import Contract, parse_contract
-from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor
+from world_model_ros.evaluation.actors import Actor, BlankedCamera, RandomActor, ScriptedActor
 from world_model_ros.robots import NOMINAL, Env, Reality, make_env
 
 # plan: the planner as shipped; policy: no planner; blanked: the planner, camera black; scrambled:
-# the planner with shuffled dynamics; random: uniform actions
-ARMS = ('plan', 'policy', 'blanked', 'scrambled', 'random')
+# the planner with shuffled dynamics; random: uniform actions; scripted: the body's own controller
+ARMS = ('plan', 'policy', 'blanked', 'scrambled', 'random', 'scripted')
+NO_MODEL = ('random', 'scripted')  # arms that need no bundle
+TIMEOUT = 'timeout'  # the outcome of an episode that its body did not judge in time
 # The capability that an arm tries out.
 NEEDED = {'plan': 'plan', 'blanked': 'plan', 'scrambled': 'plan', 'policy': 'policy'}
 NOT_FOR_ACTING = ('decode', 'value', 'outcomes', 'goal', 'query', 'disagree')
@@ -39,6 +41,7 @@ class EpisodeResult:
     length: int  # decisions
     wall_s: float
     figures: dict[str, float]
+    outcome: str = ''  # of a body that judges: success, a failure, or timeout
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,16 @@ def run_episode(env: Env, actor: Actor, seed: int, arm: str = '') -> EpisodeResu
     while not (step.terminal or step.truncated):
         step = env.step(actor(step))
         total += step.reward
-    return EpisodeResult(arm, seed, total, step.tick, time.perf_counter() - began, actor.figures())
+    outcome = env.robot.outcome()
+    return EpisodeResult(
+        arm,
+        seed,
+        total,
+        step.tick,
+        time.perf_counter() - began,
+        actor.figures(),
+        '' if outcome is None else outcome or TIMEOUT,
+    )
 
 
 def run_arms(
@@ -111,7 +123,11 @@ class _Worker:
 
     def run(self, arm: str, seed: int) -> EpisodeResult:
         if arm not in self._actors:
-            self._actors[arm] = make_actor(self._job, self._contract, arm, self._load)
+            self._actors[arm] = (
+                ScriptedActor(self._env)
+                if arm == 'scripted'
+                else make_actor(self._job, self._contract, arm, self._load)
+            )
         return run_episode(self._env, self._actors[arm], seed, arm)
 
     def close(self) -> None:
@@ -127,6 +143,8 @@ def make_actor(
     job: Job, contract: Contract, arm: str, load: Callable[[], Bundle] | None = None
 ) -> Actor:
     """Make the actor of an arm; `load` gives the bundle where it is loaded already.
+
+    Not of `scripted`, which needs its environment.
 
     Raises:
         ValueError: the job has no bundle, or not one that this arm needs.

@@ -7,6 +7,7 @@ Numbers in, numbers out; resampling is seeded, so a table computed twice is the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import numpy as np
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
+_NORMAL_QUANTILE = 1.959964  # for that confidence, both sides
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,19 @@ def mean_interval(values: Sequence[float]) -> Interval:
     """Mean over episodes with its percentile bootstrap interval."""
     data = _checked(values)
     return _interval(float(data.mean()), data[_picks(len(data))].mean(axis=1))
+
+
+def rate_interval(happened: Sequence[bool]) -> Interval:
+    """Share of episodes in which something happened, with Wilson's 95 % interval.
+
+    Also where it always or never happened: a bootstrap would be sure of it then.
+    """
+    data = _checked([float(value) for value in happened])
+    count, share = len(data), float(data.mean())
+    squared = _NORMAL_QUANTILE**2 / count
+    middle = (share + squared / 2) / (1 + squared)
+    half = math.sqrt(squared * (share * (1 - share) + squared / 4)) / (1 + squared)
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
 def paired_interval(a: Sequence[float], b: Sequence[float]) -> Interval:

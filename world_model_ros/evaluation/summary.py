@@ -14,7 +14,8 @@ import numpy as np
 
 from world_model_ros.evaluation.run_episodes import EpisodeResult
 from world_model_ros.evaluation.seeds import FINAL_EPISODES
-from world_model_ros.evaluation.statistics import mean_interval, paired_interval
+from world_model_ros.evaluation.statistics import mean_interval, paired_interval, rate_interval
+from world_model_ros.robots.bodies.body import SUCCESS
 
 # Differences worth a line: name, the arm, the arm it is compared with
 _PAIRS = (
@@ -28,6 +29,7 @@ _NAMES = {
     'blanked': 'blanked_return',
     'scrambled': 'scrambled_return',
     'random': 'random_return',
+    'scripted': 'scripted_return',
 }
 
 
@@ -41,6 +43,7 @@ def summarise(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
     }
     for arm, values in returns.items():
         out |= mean_interval(values).entry(_NAMES[arm])
+    out |= _outcomes(results)
     for name, a, b in _PAIRS:
         if a in returns and b in returns:
             out |= paired_interval(returns[a], returns[b]).entry(name)
@@ -52,4 +55,24 @@ def summarise(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
             out[f'{key}_share' if key == 'plan_differs' else key] = round(
                 float(np.mean(figures)), 4
             )
+    return out
+
+
+def _outcomes(results: Mapping[str, Sequence[EpisodeResult]]) -> dict[str, Any]:
+    """How often each arm's episodes ended in each way, of a body that judges them."""
+    words = sorted({r.outcome for episodes in results.values() for r in episodes if r.outcome})
+    words = [SUCCESS, *(word for word in words if word != SUCCESS)] if words else []
+    out: dict[str, Any] = {}
+    for arm, episodes in results.items():
+        for word in words:
+            rate = rate_interval([r.outcome == word for r in episodes])
+            out |= rate.entry(f'{arm}_{word}')
+    if words and {'plan', 'blanked'} <= set(results) and out['plan_success'] > 0:
+        lost = 1 - out['blanked_success'] / out['plan_success']
+        out['blanked_success_loss'] = round(lost, 4)
+    if words and 'scripted' in results and out['scripted_success'] > 0:
+        for arm in ('plan', 'policy'):
+            if arm in results:
+                share = out[f'{arm}_success'] / out['scripted_success']
+                out[f'{arm}_of_scripted'] = round(share, 4)
     return out

@@ -42,6 +42,7 @@ from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import BodyError, Reality, RealityError, SimRobot, load_reality
+from world_model_ros.robots.bodies.body import SUCCESS
 from world_model_ros.robots.group_driver import GroupDriver
 from world_model_ros.wire.kinds.image import CAMERA_INFO
 from world_model_ros.wire.kinds.stamped import optical_frame
@@ -105,8 +106,9 @@ class SimRobotNode(Node):
         return self.contract.sensed
 
     def _succeeded(self, reward: float) -> bool:
-        """Whether the reward of a command period is the whole one."""
-        return reward >= self._robot.frames_per_command
+        """Whether the body says so, or the reward of a command period is the whole one."""
+        outcome = self._robot.outcome()
+        return reward >= self._robot.frames_per_command if outcome is None else outcome == SUCCESS
 
     def _condition(self) -> tuple[bytes, str, dict[str, object]]:
         """Level, text and values of the diagnostics beside those of the driver."""

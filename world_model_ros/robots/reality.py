@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,32 @@ LIMITS: dict[str, tuple[float, float]] = {
     'motor_strength': (0.0, 5.0),  # torque delivered / torque asked
     'friction': (0.0, 1000.0),  # factor on joint damping
     'action_delay_frames': (0, 50),  # frames a command waits in the driver
+    'lens_dirt': (0.0, 1.0),  # how opaque a fixed pattern of spots on the lens is
+    'camera_forward_m': (-1.0, 1.0),  # of the camera's mount, in the frame of the robot
+    'camera_left_m': (-1.0, 1.0),
+    'camera_up_m': (-1.0, 1.0),
+    'right_wheel_strength': (0.0, 5.0),  # as motor_strength, of one wheel
+    'ground_friction': (0.0, 10.0),  # factor on the friction between wheels and floor
+    'payload_kg': (0.0, 50.0),  # on the robot, beside its middle
+    'side_light': (0.0, 1.0),  # share of the light that comes from one side
+    'floor': (0, 2),  # which floor; 0 is the nominal one
 }
+# Outside of the body: the camera's chip and lens, and the driver. They work with any body.
+ANY_BODY = frozenset({'camera_exposure', 'camera_hue_rad', 'lens_dirt', 'action_delay_frames'})
+# In the hash only where it is not its default: results of before it keep their names.
+_LATER = frozenset(
+    {
+        'lens_dirt',
+        'camera_forward_m',
+        'camera_left_m',
+        'camera_up_m',
+        'right_wheel_strength',
+        'ground_friction',
+        'payload_kg',
+        'side_light',
+        'floor',
+    }
+)
 
 
 class RealityError(ValueError):
@@ -49,6 +74,15 @@ class Reality:
     motor_strength: float = 1.0
     friction: float = 1.0
     action_delay_frames: int = 0
+    lens_dirt: float = 0.0
+    camera_forward_m: float = 0.0
+    camera_left_m: float = 0.0
+    camera_up_m: float = 0.0
+    right_wheel_strength: float = 1.0
+    ground_friction: float = 1.0
+    payload_kg: float = 0.0
+    side_light: float = 0.0
+    floor: int = 0
     name: str = 'nominal'
 
     def __post_init__(self) -> None:
@@ -58,10 +92,16 @@ class Reality:
             raise RealityError(f'reality {self.name!r}: ' + '; '.join(problems))
 
     @property
+    def changed(self) -> frozenset[str]:
+        """The quantities that differ from those of the nominal robot."""
+        defaults = {field.name: field.default for field in fields(self) if field.name in LIMITS}
+        return frozenset(k for k, value in defaults.items() if getattr(self, k) != value)
+
+    @property
     def sha256(self) -> str:
         """Hash of the numbers, for results; the name does not count."""
-        numbers = {k: v for k, v in asdict(self).items() if k != 'name'}
-        numbers = {k: float(v) for k, v in numbers.items()}
+        changed = self.changed
+        numbers = {k: float(getattr(self, k)) for k in LIMITS if k in changed or k not in _LATER}
         return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
 
 
@@ -90,7 +130,7 @@ def sample_reality(rng: np.random.Generator, ranges: Mapping[str, Any] | None = 
         if key not in ranges:
             continue
         low, high = ranges[key]
-        if key == 'action_delay_frames':
+        if isinstance(LIMITS[key][0], int):
             drawn[key] = int(rng.integers(int(low), int(high) + 1))
         else:
             drawn[key] = float(rng.uniform(low, high))

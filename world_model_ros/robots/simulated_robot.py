@@ -18,14 +18,17 @@ from world_model_ros.contract.task_section import task_option
 from world_model_ros.robots.bodies import (
     Body,
     BodyError,
+    Demonstrates,
+    DrawsTask,
     JointState,
+    Judges,
     Senses,
     TakesKinds,
     TakesTask,
     Truncates,
     make_body,
 )
-from world_model_ros.robots.picture_shift import colour_matrix, develop
+from world_model_ros.robots.picture_shift import colour_matrix, develop, soil
 from world_model_ros.robots.reality import NOMINAL, Reality
 
 
@@ -96,8 +99,8 @@ class SimRobot:
     def reset(self, seed: int | None = None, task: np.ndarray | None = None) -> None:
         """Draw a new start: from this seed, or the next one of the running generator.
 
-        Without a task [n] one is drawn within its ranges, or, where the body knows of none, the
-        default is taken.
+        Without a task [n] one is drawn, by the body itself or within its ranges, or, where the
+        body knows of none, the default is taken.
         """
         if seed is not None:
             self._rng = np.random.default_rng(seed)
@@ -115,7 +118,9 @@ class SimRobot:
         stream = self.contract.task
         if stream is None:
             return
-        if given is None and isinstance(self.body, TakesTask):
+        if given is None and isinstance(self.body, DrawsTask):
+            given = self.body.draw_task(self._rng)
+        elif given is None and isinstance(self.body, TakesTask):
             low, high = task_option(stream, 'low'), task_option(stream, 'high')
             given = low + (high - low) * self._rng.random(len(low))
         self.set_task(task_option(stream, 'default') if given is None else given)
@@ -151,7 +156,8 @@ class SimRobot:
     def image(self, stream: Stream) -> np.ndarray:
         """Return the stream's picture, uint8 [h, w, 3]; a body may give another size."""
         height, width, _ = stream.shape
-        return develop(self.body.render(stream.name, height, width), self._matrix)
+        picture = self.body.render(stream.name, height, width)
+        return develop(soil(picture, self.reality.lens_dirt), self._matrix)
 
     def read(self, stream: Stream) -> np.ndarray:
         """Any stream that is neither a picture nor joints, as its array."""
@@ -169,6 +175,25 @@ class SimRobot:
     def truncated(self) -> bool:
         """Whether the body cut its episode off; it stands still until its reset."""
         return isinstance(self.body, Truncates) and self.body.truncated()
+
+    def outcome(self) -> str | None:
+        """How the episode went so far, see `Judges`; None: the body does not judge."""
+        return self.body.outcome() if isinstance(self.body, Judges) else None
+
+    def demonstrate(self) -> np.ndarray:
+        """What a scripted controller commands now, [A] in the order of the contract.
+
+        Raises:
+            BodyError: the body has none.
+        """
+        if not isinstance(self.body, Demonstrates):
+            raise BodyError(
+                f'the simulated {self.contract.name} has no scripted controller; a body with one '
+                'has a method demonstrate()'
+            )
+        command: np.ndarray = np.zeros(len(self._order))
+        command[self._order] = self.body.demonstrate()
+        return command
 
     def close(self) -> None:
         """Free the renderers."""

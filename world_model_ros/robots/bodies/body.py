@@ -14,8 +14,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.robots.reality import Reality
+from world_model_ros.robots.reality import ANY_BODY, Reality
 
+SUCCESS = 'success'  # the outcome of an episode whose task was done
 JointState = tuple[float, float, float]  # position, velocity, effort
 
 
@@ -57,7 +58,7 @@ class Body(Protocol):
         """
 
     def reward(self) -> float:
-        """Return the reward of the frame that just ended, 0 to 1."""
+        """Return the reward of the frame that just ended."""
 
     def terminal(self) -> bool:
         """Whether the task ended for good."""
@@ -91,6 +92,30 @@ class TakesTask(Protocol):
 
 
 @runtime_checkable
+class DrawsTask(TakesTask, Protocol):
+    """A body that draws tasks itself, because not every point of their ranges is one."""
+
+    def draw_task(self, rng: np.random.Generator) -> np.ndarray:
+        """Return a task [n], drawn from this generator alone."""
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """A body that knows how an episode went."""
+
+    def outcome(self) -> str:
+        """Return `success`, a word for a failure, or `` while it is undecided."""
+
+
+@runtime_checkable
+class Demonstrates(Protocol):
+    """A body that can show how its task is done, by what no sensor of the robot knows."""
+
+    def demonstrate(self) -> np.ndarray:
+        """Return the command [A] of a scripted controller now, SI units, as `apply` takes it."""
+
+
+@runtime_checkable
 class Truncates(Protocol):
     """A body whose episode may be cut off from within, without an end of the task."""
 
@@ -104,3 +129,15 @@ class Senses(Protocol):
 
     def sense(self, stream: Stream) -> np.ndarray:
         """Return what this stream shows now, of its dtype and shape."""
+
+
+def refuse_others(reality: Reality, offered: frozenset[str], who: str) -> None:
+    """Refuse a reality that changes what a body does not offer.
+
+    Raises:
+        BodyError: it does; names the first such quantity.
+    """
+    for name in sorted(reality.changed - offered - ANY_BODY):
+        raise BodyError(
+            f'reality {reality.name!r} changes {name}, which {who} does not offer: leave it out'
+        )

@@ -22,6 +22,7 @@ BODIES = Plugins(
     {
         'cartpole': f'{_HERE}.cartpole:CartpoleBody',
         'counter': f'{_HERE}.counter:CounterBody',
+        'diff_drive': f'{_HERE}.diff_drive:DiffDriveBody',
         'gymnasium': f'{_HERE}.gymnasium_body:GymnasiumBody',
         'reacher': f'{_HERE}.reacher:ReacherBody',
     },

@@ -16,8 +16,8 @@ import gymnasium
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.robots.bodies.body import BodyError, JointState
-from world_model_ros.robots.reality import NOMINAL, Reality
+from world_model_ros.robots.bodies.body import BodyError, JointState, refuse_others
+from world_model_ros.robots.reality import Reality
 
 _HIGHEST_SEED = 2**31
 
@@ -76,12 +76,7 @@ class GymnasiumBody:
 
         Exposure, hue and delay are the camera's and the driver's: they work with any body.
         """
-        for name in ('friction', 'camera_tilt_rad', 'camera_roll_rad'):
-            if getattr(reality, name) != getattr(NOMINAL, name):
-                raise BodyError(
-                    f'reality {reality.name!r} changes {name}, which a Gymnasium environment '
-                    'does not offer: leave it out'
-                )
+        refuse_others(reality, frozenset({'motor_strength'}), 'a Gymnasium environment')
         self._strength = reality.motor_strength
 
     def apply(self, command: np.ndarray) -> None:

@@ -1,9 +1,9 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the MuJoCo bodies share: dm_control's XML files run by plain MuJoCo.
+"""What the MuJoCo bodies share: XML files run by plain MuJoCo, by default those of dm_control.
 
 Owns stepping, mounts, strength and lean pictures; one file per robot derives from it. Resets and
-rewards follow dm_control's suite. Must not import onboard, nodes, torch or rclpy.
+rewards of dm_control's robots follow its suite. Must not import onboard, nodes, torch or rclpy.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ import mujoco
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.robots.bodies.body import BodyError, JointState
+from world_model_ros.robots.bodies.body import BodyError, JointState, refuse_others
 from world_model_ros.robots.reality import Reality
 
-_CAMERA = 'fixed'  # in dm_control's models
 _FLAGS_OFF = (
     mujoco.mjtRndFlag.mjRND_SHADOW,
     mujoco.mjtRndFlag.mjRND_REFLECTION,
@@ -31,20 +30,20 @@ _FLAGS_OFF = (
 
 
 class MujocoBody:
-    """What every dm_control body shares: stepping, mounts, strength, lean pictures."""
+    """What every MuJoCo body shares: stepping, mounts, strength, lean pictures."""
 
-    xml = ''
+    xml = ''  # in dm_control's suite
+    camera = 'fixed'  # in the model
+    # Quantities of a reality that can change.
+    offers: ClassVar[frozenset[str]] = frozenset(
+        {'motor_strength', 'friction', 'camera_tilt_rad', 'camera_roll_rad'}
+    )
     joint_names: ClassVar[dict[str, str]] = {}  # contract joint -> model joint
     actuators: tuple[str, ...] = ()  # contract joint of each actuator, in model order
 
     def __init__(self, contract: Contract) -> None:
         """Load the model and remember its nominal numbers; the contract changes nothing."""
-        spec = importlib.util.find_spec('dm_control')
-        if spec is None or not spec.submodule_search_locations:
-            raise BodyError('the simulated robots need dm-control: pip install dm-control')
-        path = Path(spec.submodule_search_locations[0]) / 'suite' / self.xml
-        # The XML is read without importing dm_control.suite, which takes seconds.
-        self.model = mujoco.MjModel.from_xml_path(str(path))
+        self.model = mujoco.MjModel.from_xml_path(str(self._model_file()))
         self.data = mujoco.MjData(self.model)
         self.model.vis.quality.shadowsize = 0
         self.model.vis.quality.offsamples = 4
@@ -59,6 +58,13 @@ class MujocoBody:
         }
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
 
+    def _model_file(self) -> Path:
+        spec = importlib.util.find_spec('dm_control')
+        if spec is None or not spec.submodule_search_locations:
+            raise BodyError('the simulated robots need dm-control: pip install dm-control')
+        # The XML is read without importing dm_control.suite, which takes seconds.
+        return Path(spec.submodule_search_locations[0]) / 'suite' / self.xml
+
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new starting state."""
         mujoco.mj_resetData(self.model, self.data)
@@ -70,14 +76,18 @@ class MujocoBody:
 
     def set_reality(self, reality: Reality) -> None:
         """Change strength, friction and camera mount; keeps the state."""
+        refuse_others(reality, self.offers, f'a {type(self).__name__}')
         self.model.actuator_gear[:, 0] = self._gear * reality.motor_strength
+        self._set_mounts(reality)
+
+    def _set_mounts(self, reality: Reality) -> None:
         self.model.dof_damping[:] = self._damping * reality.friction
         turn = _quat_mul(
             _axis_quat((1.0, 0.0, 0.0), reality.camera_tilt_rad),
             _axis_quat((0.0, 0.0, 1.0), reality.camera_roll_rad),
         )
-        for i, quat in enumerate(self._cam_quat):
-            self.model.cam_quat[i] = _quat_mul(quat, turn)
+        camera = self.model.cam(self.camera).id
+        self.model.cam_quat[camera] = _quat_mul(self._cam_quat[camera], turn)
 
     def apply(self, command: np.ndarray) -> None:
         """Set the actuators in SI units (the nominal gear turns them into ctrl)."""
@@ -98,6 +108,11 @@ class MujocoBody:
 
     def render(self, camera: str, height: int, width: int) -> np.ndarray:
         """Return the picture, uint8 [height, width, 3]: these models have one camera."""
+        renderer = self._renderer(height, width)
+        renderer.update_scene(self.data, camera=self.camera)
+        return renderer.render()
+
+    def _renderer(self, height: int, width: int) -> mujoco.Renderer:
         renderer = self._renderers.get((height, width))
         if renderer is None:
             # The frame buffer is this renderer's own: no larger than its picture.
@@ -108,8 +123,7 @@ class MujocoBody:
                 renderer.scene.flags[flag] = 0
             self._renderers[height, width] = renderer
             _close_at_exit(self)
-        renderer.update_scene(self.data, camera=_CAMERA)
-        return renderer.render()
+        return renderer
 
     def terminal(self) -> bool:
         """These tasks never end before their time."""

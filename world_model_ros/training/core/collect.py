@@ -25,6 +25,9 @@ LANE_SEED = 1_000_000
 # Least exploration noise of the first and the last lane, in half action ranges: some lanes show
 # what the policy does, others where it would not go (after Ape-X, Horgan 2018).
 LEAST_NOISE, MOST_NOISE = 0.05, 0.7
+# Of that noise, while a scripted controller acts: it is seen where it would not go by itself, and
+# how it gets back (Laskey 2017).
+DEMONSTRATION_NOISE = 0.3
 # Of exploration noise from one tick to the next: white noise averages out before a body moves.
 NOISE_CORRELATION = 0.8
 
@@ -83,13 +86,25 @@ class Lanes:
         return [tick_arrays(self.contract, step) for step in self.steps]
 
     @torch.no_grad()
-    def act(self, model: FamilyModel | None, explore: bool = True) -> None:
-        """Decide for every lane (noise alone without a model) and live one period."""
+    def act(
+        self, model: FamilyModel | None, explore: bool = True, *, demonstrate: bool = False
+    ) -> None:
+        """Decide for every lane and live one period.
+
+        Without a model noise alone decides, or, to `demonstrate`, each body's scripted controller.
+
+        Raises:
+            BodyError: a body that has none shall demonstrate.
+        """
         low, high = np.array(self.contract.action.low), np.array(self.contract.action.high)
         fresh = torch.randn(len(self.envs), len(low))
         rest = math.sqrt(1.0 - NOISE_CORRELATION**2)
         self.noise = NOISE_CORRELATION * self.noise + rest * fresh  # [lanes, A], unit variance
-        if model is None:
+        if demonstrate:
+            shown = np.stack([env.robot.demonstrate() for env in self.envs])
+            mean = torch.from_numpy(shown.astype(np.float32))
+            std = DEMONSTRATION_NOISE * self.least_std
+        elif model is None:
             mean = torch.from_numpy((low + high) / 2.0).float().expand_as(self.noise)
             std = torch.from_numpy((high - low) / 2.0).float()
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,8 +22,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from world_model_ros.contract import Contract
 from world_model_ros.families.device import ON_CPU, Chosen, as_array
-from world_model_ros.families.family_registry import DEFAULT, find_family
-from world_model_ros.families.protocol import Batch, FamilyModel, Remembers
+from world_model_ros.families.family_registry import DEFAULT, FamilyError, find_family
+from world_model_ros.families.protocol import Batch, FamilyModel, Imitates, Remembers
 from world_model_ros.robots import NOMINAL, Reality
 from world_model_ros.training.core import checkpoint
 from world_model_ros.training.core.begin import family_of, new_algorithm, placed
@@ -46,6 +47,8 @@ class RunConfig:
     lanes: int = 8
     decisions_per_update: float = 4.0
     prefill: int = 2_000  # random decisions before the first update
+    demonstrations: int = 0  # the first decisions, by the body's scripted controller
+    imitate: bool = False  # rewards are hidden: the policy learns from what was done alone
     episode_ticks: int = 125  # training episodes are cut short: more beginnings, more targets
     evaluate_every: int = 10_000  # frames
     evaluate_episodes: int = 10
@@ -92,6 +95,8 @@ class Run:
         else:
             self.family = find_family(asked or DEFAULT) if start is None else start.family
         self.learner = new_algorithm(self.family, contract, sizes, learner_config)
+        if config.imitate and not (isinstance(self.learner, Imitates) and self.learner.imitates):
+            raise FamilyError(f'family {self.family.name!r} cannot imitate: it needs rewards')
         self.chosen = placed(self.learner, chosen)
         decisions = config.frames // contract.frames_per_tick
         self.total_decisions = max(decisions, config.prefill)
@@ -112,6 +117,8 @@ class Run:
             self.learner.load_state_dict(start.tensors)
         seed = config.seed + 1000 * self.replay.written  # a resumed run meets new episodes
         self.lanes = Lanes(contract, config.lanes, seed, config.episode_ticks, realities)
+        if config.demonstrations:
+            self.lanes.envs[0].robot.demonstrate()  # refused here, before anything is simulated
         self.leaving = False  # asked to stop: what was learned is saved, and go() returns
 
     @property
@@ -154,16 +161,11 @@ class Run:
         c = self.config
         while self.decisions < self.total_decisions and not self.leaving:
             clock = time.monotonic()
-            self.replay.add(self.lanes.ticks())
-            random = not self.started and self.learner.updates == 0
-            fresh = random and self.decisions <= c.prefill
-            self.lanes.act(None if fresh else self.model)
-            if self.beliefs is not None and self.lanes.belief is not None:
-                self.beliefs.add(as_array(self.lanes.belief), self.learner.updates)
+            self.live()
             spent['live'] += time.monotonic() - clock
             if self.decisions < c.prefill:
                 continue
-            if random:
+            if self.unlearned:
                 normalise(self.learner, self.contract, self.replay)
             due = (self.decisions - c.prefill) / c.decisions_per_update
             while self.learner.updates < due and not self.leaving:
@@ -194,13 +196,33 @@ class Run:
         self.save()
         writer.close()
 
+    @property
+    def unlearned(self) -> bool:
+        """Return whether the weights are those of the beginning, and nobody's."""
+        return not self.started and self.learner.updates == 0
+
+    def live(self) -> None:
+        """Put the current ticks into replay, and live one period in every lane."""
+        self.replay.add(self.lanes.ticks())
+        if self.decisions <= self.config.demonstrations:
+            self.lanes.act(None, demonstrate=True)
+            return
+        fresh = self.unlearned and self.decisions <= self.config.prefill
+        self.lanes.act(None if fresh else self.model)
+        if self.beliefs is not None and self.lanes.belief is not None:
+            self.beliefs.add(as_array(self.lanes.belief), self.learner.updates)
+
     def batch(self) -> Batch:
         """Return windows of replay for one update, with their contexts where beliefs are kept."""
         learner = self.learner
+        size, ticks = learner.batch_size, learner.window_ticks
         if self.beliefs is not None:
-            size, ticks = learner.batch_size, learner.window_ticks
-            return as_batch([self.beliefs.sample(self.rng, size, ticks, learner.updates)])
-        return draw_from(self.replay, self.rng)(learner.batch_size, learner.window_ticks)
+            batch = as_batch([self.beliefs.sample(self.rng, size, ticks, learner.updates)])
+        else:
+            batch = draw_from(self.replay, self.rng)(size, ticks)
+        if self.config.imitate:
+            batch['reward'] = torch.full_like(batch['reward'], math.nan)
+        return batch
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Learn from the windows of the last ``batch``; what they were filtered to is stored."""

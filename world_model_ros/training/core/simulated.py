@@ -78,17 +78,20 @@ def open_run(
     seed: int,
     threads: int,
     decisions_per_update: float,
+    demonstrations: int = 0,
+    imitate: bool = False,
     family: str | None = None,
     chosen: Chosen = ON_CPU,
     recipe: Recipe | None = None,
 ) -> Run:
     """Make a run, or go on with the one that lies in `folder`.
 
-    `frames` are control steps of the task, decisions are ticks. A run that is gone on with keeps
-    its recipe.
+    `frames` are control steps of the task, decisions are ticks. The first `demonstrations` of them
+    are the body's scripted controller's; to `imitate`, the policy learns from what was done alone.
+    A run that is gone on with keeps its recipe.
 
     Raises:
-        BodyError: the robot has no simulated body.
+        BodyError: the robot has no simulated body, or one that cannot demonstrate.
         FamilyError: the family is not there, does not serve this robot, or is another one than
             that of the run gone on from.
         LearnerFileError: the weights gone on from are of another family, or do not fit the recipe.
@@ -121,6 +124,8 @@ def open_run(
         threads=threads,
         decisions_per_update=decisions_per_update,
         prefill=min(prefill, frames // contract.frames_per_tick),
+        demonstrations=demonstrations,
+        imitate=imitate,
     )
     given = None if source.start is None else source.start.model
     try:
@@ -173,8 +178,7 @@ def expected(run: Run) -> dict[str, Any]:
     todo = run.total_decisions - run.decisions
     updates = todo / config.decisions_per_update
     while run.decisions < max(256, run.learner.window_ticks * config.lanes + config.lanes):
-        run.replay.add(run.lanes.ticks())
-        run.lanes.act(None)
+        run.live()
     clock = time.monotonic()
     for _ in range(20):
         run.lanes.act(run.model)
@@ -215,7 +219,7 @@ def leaves_in_order(run: Run) -> Iterator[None]:
 
 def export(run: Run, bundle: Path, source: Source, policy_margin: float | None) -> None:
     """Write what was learned as a bundle, with where it comes from."""
-    provenance = {
+    provenance: dict[str, Any] = {
         'frames': run.frames,
         'decisions': run.decisions,
         'replay_ratio': run.replay_ratio,
@@ -223,8 +227,13 @@ def export(run: Run, bundle: Path, source: Source, policy_margin: float | None) 
         'reality': source.name,
         'from': None if source.learner_file is None else str(source.learner_file),
     }
+    if run.config.demonstrations:
+        provenance['demonstrations'] = run.config.demonstrations
     planner = None if source.start is None else source.start.planner
     planner = planner or PlannerConfig(gamma=run.learner.discount)
     if policy_margin is not None:
         planner = dataclasses.replace(planner, policy_margin=policy_margin)
+    if run.config.imitate:  # plans are scored by rewards, and none was seen: the policy acts alone
+        planner = dataclasses.replace(planner, iteration_count=0)
+        provenance['policy'] = 'imitation'
     export_bundle(run.learner, bundle, provenance, planner)
