@@ -58,6 +58,23 @@ def test_all_arms_run_and_the_last_line_is_one_json_object(bundle, tmp_path):
     assert written[0]['bundle_sha'] == report['bundle_sha']
 
 
+def test_a_scripted_controller_is_an_arm_without_a_bundle_and_its_ends_are_rates():
+    pytest.importorskip('mujoco')
+    asked = ('--robot', 'diff_drive', '--episodes', 1, '--selection', '--json')
+    done = _run(*asked, '--arms', 'scripted,random')
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report['scripted_success'] == 1.0 and report['scripted_success_interval'][0] > 0.2
+    assert report['scripted_return'] > report['random_return']
+    assert report['bundle_sha'] == ''
+
+
+def test_a_body_without_a_scripted_controller_is_refused_in_one_line():
+    done = _run('--robot', 'counter', '--episodes', 1, '--arms', 'scripted')
+    assert done.exit_code == 1 and 'has no scripted controller' in done.output
+    assert len(done.output.strip().splitlines()) == 1
+
+
 def test_policy_alone_never_plans(bundle):
     done = _run(*COUNTER, bundle, '--episodes', 1, '--json', '--arms', 'plan,policy')
     assert json.loads(done.stdout.splitlines()[-1])['iterations'] == 2.0

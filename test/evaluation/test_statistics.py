@@ -23,6 +23,7 @@ from world_model_ros.evaluation import (
     iqm_interval,
     mean_interval,
     paired_interval,
+    rate_interval,
     read_rows,
     report_seeds,
     seed_list,
@@ -184,3 +185,36 @@ def test_summary_names_what_planning_and_the_camera_are_worth():
     assert report['blanked_return'] == 170 and report['blanked_loss'] == 0.8
     assert report['plan_differs_share'] == 0.6
     assert report['label'] == 'quick' and report['episodes'] == 2
+
+
+def test_a_rate_is_unsure_even_where_everything_happened():
+    always = rate_interval([True] * 100)
+    assert (always.mean, always.high) == (1.0, 1.0) and always.low == pytest.approx(
+        0.963, abs=1e-3
+    )
+    half = rate_interval([True, False] * 50)
+    assert half.mean == 0.5 and half.low == pytest.approx(0.404, abs=1e-3)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=200))
+def test_a_rate_lies_in_its_interval(happened):
+    rate = rate_interval(happened)
+    assert 0.0 <= rate.low <= rate.mean <= rate.high <= 1.0
+
+
+def _ended(arm, outcomes):
+    return [EpisodeResult(arm, i, 1.0, 5, 0.1, {}, word) for i, word in enumerate(outcomes)]
+
+
+def test_a_body_that_judges_gives_rates_of_each_end_and_what_blanking_costs():
+    out = summarise(
+        {
+            'plan': _ended('plan', ['success', 'success', 'touch', 'timeout']),
+            'blanked': _ended('blanked', ['touch', 'touch', 'touch', 'success']),
+            'scripted': _ended('scripted', ['success'] * 4),
+        }
+    )
+    assert out['plan_success'] == 0.5 and out['plan_touch'] == out['plan_timeout'] == 0.25
+    assert out['scripted_touch'] == 0.0 and out['scripted_success_interval'][1] == 1.0
+    assert out['blanked_success_loss'] == 0.5 and out['plan_of_scripted'] == 0.5
+    assert not any('success' in key for key in summarise({'plan': _ended('plan', ['', ''])}))

@@ -54,7 +54,9 @@ def rate_interval(happened: Sequence[bool]) -> Interval:
     squared = _NORMAL_QUANTILE**2 / count
     middle = (share + squared / 2) / (1 + squared)
     half = math.sqrt(squared * (share * (1 - share) + squared / 4)) / (1 + squared)
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+    return Interval(
+        share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+    )
 
 
 def paired_interval(a: Sequence[float], b: Sequence[float]) -> Interval:
