@@ -125,6 +125,7 @@ setup(
         'world_model_ros.families': ['dreamer = world_model_ros.families.dreamer.family:FAMILY'],
         # Ours beside those of other packages; the same table: bodies/body_registry.py.
         'world_model_ros.bodies': [
+            'arm = world_model_ros.robots.bodies.arm:ArmBody',
             'cartpole = world_model_ros.robots.bodies.cartpole:CartpoleBody',
             'counter = world_model_ros.robots.bodies.counter:CounterBody',
             'diff_drive = world_model_ros.robots.bodies.diff_drive:DiffDriveBody',

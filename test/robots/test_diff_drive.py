@@ -349,17 +349,6 @@ def test_what_is_seen_changes_and_comes_back(env, body, name):
     assert np.array_equal(env.robot.image(camera), before)
 
 
-def test_the_compound_is_what_its_parts_are():
-    parts = ('slippery', 'weak_wheel', 'moved_camera', 'payload', 'floor', 'dirt', 'light')
-    compound = load_reality('shifted_diff_drive')
-    changed = frozenset()
-    for part in parts:
-        reality = load_reality(f'{part}_diff_drive')
-        changed |= reality.changed
-        assert all(getattr(compound, k) == getattr(reality, k) for k in reality.changed)
-    assert compound.changed == changed
-
-
 def test_what_only_the_base_has_is_refused_by_others():
     body = make_body(load_contract('reacher'))
     with pytest.raises(BodyError, match='changes ground_friction, which a ReacherBody'):

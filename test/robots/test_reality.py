@@ -100,6 +100,22 @@ def test_every_shipped_reality_loads():
     assert load_reality('nominal') == NOMINAL
 
 
+@pytest.mark.parametrize(
+    ('robot', 'parts'),
+    [
+        ('diff_drive', 'slippery weak_wheel moved_camera payload floor dirt light'),
+        ('arm', 'weak moved_camera payload table dirt light'),
+    ],
+)
+def test_a_compound_is_what_its_parts_are(robot, parts):
+    compound, changed = load_reality(f'shifted_{robot}'), frozenset()
+    for part in parts.split():
+        reality = load_reality(f'{part}_{robot}')
+        changed |= reality.changed
+        assert all(getattr(compound, k) == getattr(reality, k) for k in reality.changed)
+    assert compound.changed == changed
+
+
 def test_unknown_name_lists_what_there_is():
     with pytest.raises(RealityError, match='shifted_reacher'):
         load_reality('shifted_reachr')

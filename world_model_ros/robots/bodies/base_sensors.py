@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a simulated base measures beside its camera: wheels, walls and distances.
+"""What a simulated base measures beside its camera: its wheels, and distances all around.
 
 Arrays come out as the streams of a contract want them. Must not import onboard, nodes, torch or
 rclpy.
@@ -17,7 +17,6 @@ from world_model_ros.contract import Stream
 from world_model_ros.contract.kinds import stream_kind
 
 RAYS_PER_BEAM = 5  # a beam is the nearest of them, as of a real scanner's many readings
-_DEPTH_STEPS = 254  # of the kind depth: 1 is near, 255 is far
 
 
 class WheelOdometry:
@@ -76,16 +75,3 @@ def scan(
     read = np.array([mujoco.mj_ray(model, data, begin, ray, groups, 1, -1, hit) for ray in rays])
     metres = np.where(read < 0.0, far, read)  # -1: it hits nothing
     return np.clip(metres, near, far).reshape(-1, RAYS_PER_BEAM).min(1).astype(np.float32)
-
-
-def depth(
-    renderer: mujoco.Renderer, data: mujoco.MjData, camera: str, stream: Stream
-) -> np.ndarray:
-    """Distances along the line of sight as a stream of kind depth has them, uint8 [h, w, 3]."""
-    near, far = dict(stream.options)['range']
-    renderer.enable_depth_rendering()
-    renderer.update_scene(data, camera=camera)
-    metres = renderer.render()
-    renderer.disable_depth_rendering()
-    share = (np.clip(metres, near, far) - near) / (far - near)
-    return np.repeat((1 + np.rint(_DEPTH_STEPS * share)).astype(np.uint8)[..., None], 3, axis=2)

@@ -20,6 +20,7 @@ BODIES = Plugins(
     'world_model_ros.bodies',
     'simulated body',
     {
+        'arm': f'{_HERE}.arm:ArmBody',
         'cartpole': f'{_HERE}.cartpole:CartpoleBody',
         'counter': f'{_HERE}.counter:CounterBody',
         'diff_drive': f'{_HERE}.diff_drive:DiffDriveBody',

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import ClassVar
 
 import mujoco
 import numpy as np
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.robots.bodies.base_sensors import WheelOdometry, depth, scan
-from world_model_ros.robots.bodies.body import SUCCESS, BodyError, refuse_others
-from world_model_ros.robots.bodies.mujoco_body import MujocoBody
+from world_model_ros.robots.bodies.base_sensors import WheelOdometry, scan
+from world_model_ros.robots.bodies.body import SUCCESS, BodyError
 from world_model_ros.robots.bodies.room import (
     BOX_HALF_M,
     COLOURS,
@@ -30,11 +28,11 @@ from world_model_ros.robots.bodies.room import (
     draw_layout,
 )
 from world_model_ros.robots.bodies.room_path import Way, drive_along
+from world_model_ros.robots.bodies.scene_body import SceneBody, own_scene
 from world_model_ros.robots.reality import Reality
 
 WHEEL_RADIUS_M, TRACK_M = 0.06, 0.28  # as in diff_drive.xml; a test compares them
 WHEEL_LIMIT_RAD_S = 12.0  # 0.72 m/s: what the motors can do
-SUBSTEPS = 10  # physics steps of 5 ms in a frame
 
 REACHED_M = 0.15  # between the edges of robot and post
 # The reward of a frame is what it brought, so that an episode sums up to its whole way.
@@ -43,10 +41,9 @@ PER_RAD = 2.0  # turned towards it
 REACHED, TOUCHED = 20.0, -20.0  # once, at the end
 
 _SCANNED = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # groups; the robot itself is of group 1
-_LEAST_KG = 1e-3  # of a payload that is not there: a body without mass cannot be simulated
 
 
-class DiffDriveBody(MujocoBody):
+class DiffDriveBody(SceneBody):
     """Two driven wheels and a castor, a camera on a mast and a scanner below it."""
 
     camera = 'on_board'
@@ -56,15 +53,9 @@ class DiffDriveBody(MujocoBody):
         'left_wheel': 'left_wheel',
         'right_wheel': 'right_wheel',
     }
-    offers: ClassVar[frozenset[str]] = MujocoBody.offers | {
-        'camera_forward_m',
-        'camera_left_m',
-        'camera_up_m',
+    offers: ClassVar[frozenset[str]] = SceneBody.offers | {
         'right_wheel_strength',
         'ground_friction',
-        'payload_kg',
-        'side_light',
-        'floor',
     }
 
     def __init__(self, contract: Contract) -> None:
@@ -81,7 +72,6 @@ class DiffDriveBody(MujocoBody):
             )
         super().__init__(contract)
         model = self.model
-        self.frame_s = SUBSTEPS * float(model.opt.timestep)
         self._base = model.body('base').id
         self._things = np.zeros(model.ngeom, bool)  # what must not be touched
         for geom in range(model.ngeom):
@@ -90,18 +80,14 @@ class DiffDriveBody(MujocoBody):
         self._posts = [int(model.body(f'post_{name}').mocapid[0]) for name in COLOURS]
         self._boxes = [int(model.body(f'box_{name}').mocapid[0]) for name in BOX_HALF_M]
         self._wheels = [model.geom(f'{side}_wheel').id for side in ('left', 'right')]
-        self._payload = model.body('payload').id
-        self._cam_pos = model.cam_pos[model.cam(self.camera).id].copy()
         self._wheel_friction = float(model.geom_friction[self._wheels[0], 0])
-        self._lamp = model.light_diffuse.copy()
-        self._headlight = np.copy(model.vis.headlight.diffuse)
         self._strength = np.ones(2)
         self._odometry = WheelOdometry(WHEEL_RADIUS_M, TRACK_M, self.frame_s)
         self.post = 0  # number of the post to drive to
         self.layout = draw_layout(np.random.default_rng(0))
 
-    def _model_file(self) -> Path:
-        return Path(__file__).with_name('diff_drive.xml')
+    def _compiled(self) -> mujoco.MjModel:
+        return mujoco.MjModel.from_xml_path(own_scene('diff_drive.xml'))
 
     # ---- episodes and tasks ----------------------------------------------------------------
 
@@ -150,7 +136,7 @@ class DiffDriveBody(MujocoBody):
         self._reward = 0.0
         if self._outcome:
             return
-        for _ in range(SUBSTEPS):
+        for _ in range(self.substeps):
             mujoco.mj_step(self.model, self.data)
             if self._touches():
                 break
@@ -159,11 +145,9 @@ class DiffDriveBody(MujocoBody):
         potential = self._rate()
         self._reward, self._potential = potential - self._potential, potential
         if self._touches():
-            self._outcome = 'touch'
-            self._reward += TOUCHED
+            self._end('touch', TOUCHED)
         elif self.to_post_m <= REACHED_M:
-            self._outcome = SUCCESS
-            self._reward += REACHED
+            self._end(SUCCESS, REACHED)
 
     def _touches(self) -> bool:
         """Whether robot and anything but the floor are in contact."""
@@ -201,18 +185,6 @@ class DiffDriveBody(MujocoBody):
         distance_m, away_rad = self._to_post()
         return -PER_M * distance_m - PER_RAD * abs(away_rad)
 
-    def reward(self) -> float:
-        """What the last frame brought."""
-        return self._reward
-
-    def terminal(self) -> bool:
-        """Whether the post is reached, or something was touched."""
-        return bool(self._outcome)
-
-    def outcome(self) -> str:
-        """`success`, `touch`, or nothing yet."""
-        return self._outcome
-
     # ---- sensors ---------------------------------------------------------------------------
 
     def sense(self, stream: Stream) -> np.ndarray:
@@ -224,7 +196,7 @@ class DiffDriveBody(MujocoBody):
         sensors: Mapping[str, Callable[[Stream], np.ndarray]] = {
             'laser_scan': lambda of: scan(self.model, self.data, 'scanner', of, _SCANNED),
             'odometry': self._odometry.array,
-            'depth': lambda of: depth(self._renderer(*of.shape[:2]), self.data, self.camera, of),
+            'depth': self._depth,
         }
         if stream.kind not in sensors:
             raise BodyError(
@@ -243,35 +215,10 @@ class DiffDriveBody(MujocoBody):
 
     def set_reality(self, reality: Reality) -> None:
         """Change wheels, floor, load, light and the camera's mount; keeps the state."""
-        refuse_others(reality, self.offers, 'the simulated base')
-        model = self.model
-        self._set_mounts(reality)
+        super().set_reality(reality)
         self._strength = reality.motor_strength * np.array([1.0, reality.right_wheel_strength])
-        model.cam_pos[model.cam(self.camera).id] = self._cam_pos + (
-            reality.camera_forward_m,
-            reality.camera_left_m,
-            reality.camera_up_m,
-        )
-        model.geom_friction[self._wheels, 0] = self._wheel_friction * reality.ground_friction
-        model.geom_matid[model.geom('floor').id] = model.mat(f'floor_{reality.floor}').id
-        self._load(reality.payload_kg)
-        from_above, window = 1.0 - reality.side_light, 1.4 * reality.side_light
-        model.light_diffuse[model.light('lamp').id] = self._lamp[0] * from_above
-        model.light_diffuse[model.light('window').id] = window * np.array([1.0, 0.9, 0.7])
-        model.vis.headlight.diffuse[:] = self._headlight * from_above
-
-    def _load(self, mass_kg: float) -> None:
-        """Put a block of this mass on the deck."""
-        model, payload = self.model, self._payload
-        share = max(mass_kg, _LEAST_KG) / float(model.body_mass[payload])
-        if share == 1.0:
-            return
-        model.body_mass[payload] *= share
-        model.body_inertia[payload] *= share
-        model.geom_rgba[model.body_geomadr[payload], 3] = float(mass_kg > 0.0)
-        extent = model.stat.extent  # the camera's near and far ends hang on it
-        mujoco.mj_setConst(model, mujoco.MjData(model))
-        model.stat.extent = extent
+        friction = self._wheel_friction * reality.ground_friction
+        self.model.geom_friction[self._wheels, 0] = friction
 
     # ---- who knows the room ----------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class MujocoBody:
 
     def __init__(self, contract: Contract) -> None:
         """Load the model and remember its nominal numbers; the contract changes nothing."""
-        self.model = mujoco.MjModel.from_xml_path(str(self._model_file()))
+        self.model = self._compiled()
         self.data = mujoco.MjData(self.model)
         self.model.vis.quality.shadowsize = 0
         self.model.vis.quality.offsamples = 4
@@ -58,12 +58,9 @@ class MujocoBody:
         }
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
 
-    def _model_file(self) -> Path:
-        spec = importlib.util.find_spec('dm_control')
-        if spec is None or not spec.submodule_search_locations:
-            raise BodyError('the simulated robots need dm-control: pip install dm-control')
+    def _compiled(self) -> mujoco.MjModel:
         # The XML is read without importing dm_control.suite, which takes seconds.
-        return Path(spec.submodule_search_locations[0]) / 'suite' / self.xml
+        return mujoco.MjModel.from_xml_path(str(dm_control_folder() / 'suite' / self.xml))
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new starting state."""
@@ -134,6 +131,18 @@ class MujocoBody:
         for renderer in self._renderers.values():
             renderer.close()
         self._renderers.clear()
+
+
+def dm_control_folder() -> Path:
+    """Where dm_control is installed; it is not imported.
+
+    Raises:
+        BodyError: it is not.
+    """
+    spec = importlib.util.find_spec('dm_control')
+    if spec is None or not spec.submodule_search_locations:
+        raise BodyError('the simulated robots need dm-control: pip install dm-control')
+    return Path(spec.submodule_search_locations[0])
 
 
 _OPEN: weakref.WeakSet[MujocoBody] = weakref.WeakSet()
