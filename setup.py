@@ -126,6 +126,7 @@ setup(
         # Ours beside those of other packages; the same table: bodies/body_registry.py.
         'world_model_ros.bodies': [
             'arm = world_model_ros.robots.bodies.arm:ArmBody',
+            'arm_push = world_model_ros.robots.bodies.arm_push:ArmPushBody',
             'cartpole = world_model_ros.robots.bodies.cartpole:CartpoleBody',
             'counter = world_model_ros.robots.bodies.counter:CounterBody',
             'diff_drive = world_model_ros.robots.bodies.diff_drive:DiffDriveBody',

@@ -8,9 +8,10 @@ import pytest
 from world_model_ros.contract import find_robot, load_contract, parse_contract
 from world_model_ros.evaluation import ScriptedActor, run_episode
 from world_model_ros.robots import BodyError, load_reality, make_env
-from world_model_ros.robots.bodies import arm, make_body
+from world_model_ros.robots.bodies import arm, jaco_body, make_body
 
 ROBOT = load_contract(find_robot('arm'))
+OPEN_RAD = arm.ArmBody.fingers_rad
 SLOW = 0.02  # rad/s: what the motors' velocity loop leaves
 
 
@@ -36,8 +37,8 @@ def drive(body, command, frames):
 
 def test_joints_and_fingers_move_as_they_are_asked_and_gravity_moves_nothing(body):
     before = body.joints()
-    drive(body, [0.0] * 6 + [arm.OPEN_RAD], 20)
-    for name in arm.JOINTS:
+    drive(body, [0.0] * 6 + [OPEN_RAD], 20)
+    for name in jaco_body.JOINTS:
         assert body.joints()[name][0] == pytest.approx(before[name][0], abs=0.002)
     drive(body, [0.3, 0.0, 0.0, 0.0, 0.0, -0.4, 1.0], 40)
     after = body.joints()
@@ -57,17 +58,17 @@ def test_the_scripted_controller_reaches_the_ball_and_is_paid_for_the_way(env):
         result = run_episode(env, ScriptedActor(env), seed)
         assert result.outcome == 'success' and 5 < result.length < 100
         way_m = away_m - body.to_ball_m
-        assert result.episode_return == pytest.approx(arm.PER_M * way_m + arm.REACHED, abs=1e-6)
+        assert result.episode_return == pytest.approx(arm.PER_M * way_m + jaco_body.DONE, abs=1e-6)
 
 
 def test_touching_the_table_ends_the_episode_and_then_all_stands(body):
     for _ in range(120):
-        drive(body, [0.0, -0.6, 0.0, 0.0, 0.0, 0.0, arm.OPEN_RAD], 1)
+        drive(body, [0.0, -0.6, 0.0, 0.0, 0.0, 0.0, OPEN_RAD], 1)
         if body.terminal():
             break
-    assert body.outcome() == 'touch' and body.reward() < arm.TOUCHED + 1.0
+    assert body.outcome() == 'touch' and body.reward() < jaco_body.FAILED + 1.0
     joints = body.joints()
-    drive(body, [0.6] * 6 + [arm.OPEN_RAD], 5)
+    drive(body, [0.6] * 6 + [OPEN_RAD], 5)
     assert body.joints() == joints and body.reward() == 0.0
 
 
@@ -99,7 +100,7 @@ def test_a_payload_that_the_arm_does_not_know_of_lets_it_sink(env, body):
         env.set_reality(load_reality(reality))
         env.reset(10_000)
         height = body.data.site_xpos[body._hand][2]
-        drive(body, [0.0] * 6 + [arm.OPEN_RAD], 80)
+        drive(body, [0.0] * 6 + [OPEN_RAD], 80)
         sunk_m.append(height - body.data.site_xpos[body._hand][2])
     assert abs(sunk_m[0]) < 0.0005 and sunk_m[1] > 0.002
 

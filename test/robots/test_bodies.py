@@ -127,6 +127,6 @@ def test_friction_damps_more():
 
 
 def test_unknown_body_is_refused_with_those_there_are():
-    there = 'arm, cartpole, counter, diff_drive, gymnasium, reacher'
+    there = 'arm, arm_push, cartpole, counter, diff_drive, gymnasium, reacher'
     with pytest.raises(BodyError, match=rf'{there}.*world-model train episodes'):
         make_body(replace(load_contract('reacher'), name='walker'))

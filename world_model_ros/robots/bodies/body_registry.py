@@ -21,6 +21,7 @@ BODIES = Plugins(
     'simulated body',
     {
         'arm': f'{_HERE}.arm:ArmBody',
+        'arm_push': f'{_HERE}.arm_push:ArmPushBody',
         'cartpole': f'{_HERE}.cartpole:CartpoleBody',
         'counter': f'{_HERE}.counter:CounterBody',
         'diff_drive': f'{_HERE}.diff_drive:DiffDriveBody',
