@@ -9,6 +9,8 @@ import onboard, nodes, torch or rclpy.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import mujoco
 import numpy as np
 
@@ -37,7 +39,7 @@ class JacoBody(SceneBody):
 
     actuators = (*JOINTS, 'finger')
     command_kinds = ('velocity', 'position')
-    joint_names = {  # noqa: RUF012 - a constant, as in the classes above
+    joint_names: ClassVar[dict[str, str]] = {
         **{name: f'arm/{name}' for name in JOINTS},
         'finger': 'arm/hand/finger_1',
     }
