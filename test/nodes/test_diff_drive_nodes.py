@@ -55,17 +55,23 @@ def test_a_base_watches_in_shadow_drives_when_activated_and_its_episodes_are_reb
         robot.until_recorder_hears(TOPICS)
         robot.until(lambda: any(tick.valid for tick in robot.ticks), 'a valid tick in shadow')
         robot.until_recorder_hears_the_agent()
+        begun = robot.ticks[-1].episode
+
+        def watched() -> str | None:
+            """An episode in shadow that was recorded from its beginning to its end."""
+            return next((t.episode for t in robot.ticks if t.last and t.episode != begun), None)
+
+        shadow = robot.until(watched, 'a whole episode in shadow')
         assert heard == [], 'a guard in shadow commands nothing'
         robot.activate()
 
         def sealed() -> list[Path]:
             return [path for path in list_episodes(episodes) if path.name in robot.acting]
 
-        robot.until(lambda: len(sealed()) >= 2, 'two sealed episodes')
-        done = [sealed()[1], *(p for p in list_episodes(episodes) if p.name not in robot.acting)]
-    for episode in done:
+        acted = robot.until(lambda: sealed()[1:2], 'two sealed episodes')[0]
+    for episode in (acted, episodes / shadow):
         assert check_episode(episode, rebuilt=True) == []
-    arrays = to_arrays(done[0])
+    arrays = to_arrays(acted)
     assert arrays['observed'].all()
     assert np.abs(arrays['action_sent']).max() > 0.05
     assert arrays['obs_task'].tolist() == [[1.0, 0.0, 0.0, 0.0]] * len(arrays['tick'])

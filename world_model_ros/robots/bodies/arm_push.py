@@ -61,10 +61,10 @@ class ArmPushBody(JacoBody):
     def _place(self, rng: np.random.Generator) -> None:
         model, data = self.model, self.data
         half = rng.uniform(*BOX_HALF_M)
-        box = rng.uniform(PLACE_LOW, PLACE_HIGH)
+        box: np.ndarray = np.asarray(rng.uniform(PLACE_LOW, PLACE_HIGH))
         mark = box
         while not APART_M[0] <= math.dist(box, mark) <= APART_M[1]:
-            mark = rng.uniform(PLACE_LOW, PLACE_HIGH)
+            mark = np.asarray(rng.uniform(PLACE_LOW, PLACE_HIGH))
         turn = rng.uniform(-math.pi, math.pi)
         start = model.joint('box').qposadr[0]
         data.qpos[start : start + 7] = *box, half, math.cos(turn / 2), 0, 0, math.sin(turn / 2)
@@ -110,7 +110,7 @@ class ArmPushBody(JacoBody):
         low = hand[2] < _LOW_M + 0.03
         if in_line and low:
             speed = _PUSH_M_S * to_mark - _GAIN * off * side
-            return self._hand_along([*speed, _GAIN * (_LOW_M - hand[2])], _UPRIGHT)
+            return self._hand_along(np.array([*speed, _GAIN * (_LOW_M - hand[2])]), _UPRIGHT)
         away = behind - hand[:2]
         if float(np.linalg.norm(away)) < 0.02:
             goal = np.array([*behind, _LOW_M])

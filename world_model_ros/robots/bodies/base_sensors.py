@@ -71,7 +71,8 @@ def scan(
     angles = low + (np.arange(count) + 0.5) * (high - low) / count
     turn = data.site(site).xmat.reshape(3, 3)
     rays = np.column_stack([np.cos(angles), np.sin(angles), np.zeros(count)]) @ turn.T
-    begin, hit = data.site(site).xpos, np.zeros(1, np.int32)
+    begin = data.site(site).xpos
+    hit: np.ndarray = np.zeros(1, np.int32)
     read = np.array([mujoco.mj_ray(model, data, begin, ray, groups, 1, -1, hit) for ray in rays])
     metres = np.where(read < 0.0, far, read)  # -1: it hits nothing
     return np.clip(metres, near, far).reshape(-1, RAYS_PER_BEAM).min(1).astype(np.float32)
