@@ -79,7 +79,7 @@ def eval_command(
         seed_list,
         summarise,
     )
-    from world_model_ros.robots import BodyError, RealityError, load_reality
+    from world_model_ros.robots import BodyError, RealityError, SimRobot, load_reality
 
     source = git_state()
     contract = load_contract(find_robot(robot))
@@ -95,6 +95,10 @@ def eval_command(
     try:
         if unknown := [arm for arm in chosen if arm not in ARMS]:
             raise ValueError(f'unknown arm {", ".join(unknown)}; there are: {", ".join(ARMS)}')
+        if 'scripted' in chosen:  # refused here, before anything is evaluated
+            robot_body = SimRobot(contract, 0)
+            robot_body.demonstrate()
+            robot_body.close()
         if csv is not None:
             check_rows(csv)
         shifted = load_reality(reality)
