@@ -8,13 +8,18 @@ import json
 import os
 import socket
 import stat
+from dataclasses import replace
 
 import counter
 import numpy as np
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from world_model_ros.bench.view_cost import figures_of
+from world_model_ros.cli.view import view_command
 from world_model_ros.contract import load_contract
 from world_model_ros.experience.read.labels import read_label
 from world_model_ros.onboard.guard.guard_status import GuardState, GuardStatus
@@ -22,6 +27,7 @@ from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 from world_model_ros.view.about import about_robot
 from world_model_ros.view.access import Access, new_token
 from world_model_ros.view.address import address_of, leave_address
+from world_model_ros.view.driving import CannotDrive, Driving
 from world_model_ros.view.outcomes import Outcomes
 from world_model_ros.view.port import PortError, listening_socket
 from world_model_ros.view.state import state_of
@@ -143,3 +149,84 @@ def test_the_state_says_why_a_guard_sends_nothing():
     status = GuardStatus(GuardState.INACTIVE, '', 'a person', True, '', '', '', '', '')
     assert state_of(view, status, {})['guard']['text'] == 'stopped: a person'
     json.dumps(plain(silent), allow_nan=False)
+
+
+def guard_status(**changes):
+    told = GuardStatus(GuardState.ACTIVE, 'chunk', '', True, '', '', '', '', '')
+    return replace(told, **changes)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=2))
+def test_a_direction_pushes_within_the_limits(directions):
+    contract = load_contract('reacher')
+    values = Driving(contract, dict).command(directions, guard_status(), 0.0)
+    assert np.all(np.abs(values) <= 0.5 * contract.limit_high + 1e-9)
+    assert np.array_equal(np.sign(values), np.sign(directions)) or np.any(values == 0.0)
+    narrow = guard_status(low=(-0.01, -0.01), high=(0.001, 0.001))
+    values = Driving(contract, dict).command(directions, narrow, 0.0)
+    assert np.all(values <= 0.001) and np.all(values >= -0.01)
+
+
+def test_a_joint_that_takes_positions_moves_on_from_where_it_is():
+    contract = load_contract('unfriendly_arm')
+    names, count = contract.action.names, contract.action_dim
+    held = np.asarray(contract.action.positions)
+    at = dict.fromkeys(names, 0.1)
+    driving, status = Driving(contract, lambda: at), guard_status()
+    ahead = [1.0] * count
+    begun = driving.command(ahead, status, 10.0)
+    assert begun[held] == pytest.approx(0.1)  # the first direction has no duration yet
+    moved = driving.command(ahead, status, 10.1)
+    step = 0.5 * 0.1 * np.asarray(contract.action.rate_limit)
+    assert moved[held] == pytest.approx((0.1 + step)[held])
+    far = [driving.command(ahead, status, 10.1 + 0.1 * i) for i in range(2000)][-1]
+    assert np.all(far[held] <= contract.limit_high[held] + 1e-6)
+    at.update(dict.fromkeys(names, 0.0))
+    assert driving.command(ahead, status, 1e6)[held] == pytest.approx(0.0)  # after a pause
+    driving.let_go()
+    at.clear()
+    with pytest.raises(CannotDrive, match='no message says'):
+        driving.command(ahead, status, 1e6 + 0.01)
+
+
+@pytest.mark.parametrize(
+    ('status', 'directions', 'words'),
+    [
+        (None, [0, 0], 'silent'),
+        (guard_status(stop_reason='a person'), [0, 0], 'stopped: a person'),
+        (guard_status(state=GuardState.INACTIVE), [0, 0], 'inactive'),
+        (guard_status(), [0], 'expected 2 directions, got 1'),
+    ],
+)
+def test_why_nothing_would_move(status, directions, words):
+    with pytest.raises(CannotDrive, match=words):
+        Driving(load_contract('reacher'), dict).command(directions, status, 0.0)
+
+
+@pytest.mark.parametrize(
+    ('line', 'words'),
+    [
+        ([], 'name the robot that runs'),
+        (['reacher', '--episode', 'x'], 'name the robot that runs'),
+        (['nosuch'], 'nosuch'),
+        (['--episode', 'nosuch'], 'nosuch'),
+        (['reacher', '--host', '192.0.2.1'], 'expected an address of this machine'),
+    ],
+)
+def test_the_verb_refuses_what_it_cannot_show(line, words, monkeypatch):
+    pytest.importorskip('uvicorn', reason='the page is in the extra "view"')
+    monkeypatch.setenv('COLUMNS', '200')
+    app = typer.Typer()
+    app.command()(view_command)
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code != 0
+    assert words in f'{done.output}{done.exception}'
+
+
+def test_figures_of_the_bench_are_the_difference_of_two_halves():
+    alone, watched = [-0.03] * 99 + [0.001], [-0.03] * 99 + [0.0015]
+    figures = figures_of({False: alone, True: watched}, [0.05] * 9 + [0.1])
+    assert figures['late'] == {'alone': 1, 'watched': 1}
+    assert 0.0 <= figures['tick_p99_more_ms'] < 0.5
+    assert figures['arrival_p50_ms'] == 50.0
+    assert 'tick_p99_more_ms' not in figures_of({False: [], True: []}, [])

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hands of the live view: services of agent, guard and updater, and a person's chunks.
 
-Owns which hand is which service, and how a direction on the keyboard becomes a command: a share of
-what the contract allows, so that the guard has nothing to clip. Calls come from the server's
-threads and wait for the robot's answer.
+Owns which hand is which service. Calls come from the server's threads and wait for the robot's
+answer.
 """
 
 from __future__ import annotations
@@ -25,13 +24,12 @@ from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._service_caller import ServiceCaller
 from world_model_ros.onboard.guard.guard_status import GuardStatus
+from world_model_ros.view.driving import CannotDrive, Driving
 from world_model_ros.view.outcomes import Outcomes
 
 ASK_SEC = 3.0
 ACTIVATE_SEC = 12.0  # the agent waits for the guard, which looks for other publishers first
 NO_STOP = 'the guard did not answer: use the hardware stop'
-DRIVE_SHARE = 0.5  # of the limits, and of the speed of a joint that takes positions
-PAUSE_SEC = 0.5  # without a direction for so long, driving begins again from where the robot is
 
 _ACTIVATE, _DEACTIVATE = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
 # Hand -> type and name of its service, what fills in the request, seconds to wait.
@@ -66,14 +64,13 @@ class RobotHands:
     ) -> None:
         """`guard` gives its newest status, None while it is silent."""
         self._contract, self._outcomes = contract, outcomes
-        self._guard, self._episode, self._joints = guard, episode, joints
+        self._guard, self._episode = guard, episode
         self._caller = ServiceCaller(node, 'hands')
         for kind, name, _, _ in _SERVICES.values():
             self._caller.know(kind, name)  # found before a stop needs it
         self._teleop = node.create_publisher(JointTrajectory, 'guard/teleop', _common.RELIABLE_QOS)
         self._lock = threading.Lock()
-        self._target: np.ndarray = np.zeros(contract.action_dim)
-        self._drove_s = -float('inf')
+        self._driving = Driving(contract, joints)
 
     def close(self) -> None:
         """Let whoever waits come back."""
@@ -109,47 +106,17 @@ class RobotHands:
 
     def drive(self, directions: Sequence[float]) -> str:
         """A person's chunk of one command; why it moves nothing, or ''."""
-        action, status = self._contract.action, self._guard()
-        if len(directions) != len(action.names):
-            return f'expected {len(action.names)} directions, got {len(directions)}'
-        if status is None:
-            return 'the guard is silent: nothing moves the robot'
-        if status.stop_reason:
-            return f'stopped: {status.stop_reason}'
-        if not status.active:
-            return 'the guard is inactive: let the agent act, or activate the guard alone'
         with self._lock:
-            values = self._commanded(np.asarray(directions, np.float64), status)
-            if isinstance(values, str):
-                return values
+            try:
+                values = self._driving.command(directions, self._guard(), time.monotonic())
+            except CannotDrive as why:
+                return str(why)
             self._teleop.publish(_wire.chunk_message(self._contract, 0, values[np.newaxis]))
         return ''
-
-    def _commanded(self, directions: np.ndarray, status: GuardStatus) -> np.ndarray | str:
-        """The command [A] of these directions, inside of the limits; or why there is none."""
-        action, now_s = self._contract.action, time.monotonic()
-        low = np.asarray(status.low or action.limit_low)  # what the guard keeps to today
-        high = np.asarray(status.high or action.limit_high)
-        held = np.asarray(action.positions)
-        since_s, self._drove_s = now_s - self._drove_s, now_s
-        if held.any() and since_s > PAUSE_SEC:
-            at = self._joints()
-            unknown = [n for n, h in zip(action.names, held, strict=True) if h and n not in at]
-            if unknown:
-                self._drove_s = -float('inf')
-                return f'where {", ".join(unknown)} is, no message says'
-            self._target = np.array([at.get(name, 0.0) for name in action.names])
-            since_s = 0.0
-        speed = DRIVE_SHARE * np.asarray(action.rate_limit)
-        self._target = np.clip(self._target + directions * speed * since_s, low, high)
-        reach = np.where(directions > 0.0, high, -low)
-        pushed = np.clip(DRIVE_SHARE * directions * reach, low, high)
-        values: np.ndarray = np.where(held, self._target, pushed)
-        return values
 
     def let_go(self) -> None:
         """A chunk without points: the agent commands again, or the robot comes to rest."""
         with self._lock:
-            self._drove_s = -float('inf')
+            self._driving.let_go()
             nothing: np.ndarray = np.zeros((0, self._contract.action_dim))
             self._teleop.publish(_wire.chunk_message(self._contract, 0, nothing))
