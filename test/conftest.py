@@ -21,6 +21,9 @@ os.environ.setdefault('MUJOCO_GL', 'egl')
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 # torch reads this when it is imported; threads that share cores cost ten times the work.
 os.environ['OMP_NUM_THREADS'] = '1'
+# The tests start hundreds of processes: they compile our code once, and not each for itself.
+os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
+sys.dont_write_bytecode = False
 # A shell's background job ignores Ctrl+C, and so would every process that a test starts.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -73,12 +76,12 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(scope='session', autouse=True)
-def _shared_traces(tmp_path_factory):
-    """Where all workers of this run and their processes share traces of graphs."""
+def _shared(tmp_path_factory):
+    """Where all workers of this run and their processes share what is made once."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base) / 'traces'
+    folder = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base) / 'shared'
     folder.mkdir(exist_ok=True)
-    os.environ['WORLD_MODEL_TEST_TRACES'] = str(folder)
+    os.environ['WORLD_MODEL_TEST_SHARED'] = str(folder)
 
 
 @pytest.fixture

@@ -25,14 +25,20 @@ def store(tmp_path):
 
 
 @pytest.fixture(scope='session')
-def bags(tmp_path_factory) -> dict[str, Path]:
-    """Recorded episodes by uuid: six to learn from, one held out."""
+def bags() -> dict[str, Path]:
+    """Recorded episodes by uuid: six to learn from, one held out. Nobody may change them."""
     import recorded
+    from made_once import made_once
     from served import TICKS
 
-    root = tmp_path_factory.mktemp('bags')
     uuids = [*recorded.TRAINED[:6], recorded.HELD_OUT]
-    return {u: recorded.record(root, u, TICKS, seed=i) for i, u in enumerate(uuids)}
+
+    def make(root: Path) -> None:
+        for seed, uuid in enumerate(uuids):
+            recorded.record(root, uuid, TICKS, seed=seed)
+
+    root = made_once('bags', make)
+    return {uuid: root / uuid for uuid in uuids}
 
 
 @pytest.fixture(scope='session')
