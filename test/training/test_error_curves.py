@@ -9,7 +9,7 @@ import torch
 pytest.importorskip('mujoco')
 import recorded
 
-from world_model_ros.bench.horizon import stream_figures, useful_ticks
+from world_model_ros.bench.horizon import first_better, stream_figures, useful_ticks
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.training.judge.error_curves import error_curves, parts_of
 
@@ -113,6 +113,19 @@ def test_useful_is_the_time_up_to_the_first_tick_at_which_the_baseline_is_better
     own, theirs, ticks
 ):
     assert useful_ticks(np.array(own), np.array(theirs)) == ticks
+
+
+@pytest.mark.parametrize(
+    ('better', 'stretch'),
+    [
+        ([0, 1, 1, 0, 1], [0.5, 0.75]),
+        ([1, 1, 1, 1, 1], [0.25, 1.25]),
+        ([0, 0, 0, 0, 1], [1.25, 1.25]),
+        ([0, 0, 0, 0, 0], None),
+    ],
+)
+def test_the_first_stretch_in_which_the_model_is_better_is_named(better, stretch):
+    assert first_better(np.array(better, bool), 0.25) == stretch
 
 
 def test_figures_say_horizon_interval_and_curve():

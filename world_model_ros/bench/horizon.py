@@ -128,6 +128,20 @@ def useful_ticks(own: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return np.where(worse.any(-1), worse.argmax(-1), own.shape[-1])
 
 
+def first_better(better: np.ndarray, period_s: float) -> list[float] | None:
+    """Return begin and end in s of the first stretch of ticks [H] at which the model is better.
+
+    Copying is hard to beat at the very first tick, where nothing has moved yet; this tells a model
+    that is good afterwards from one that never is. None: never.
+    """
+    if not better.any():
+        return None
+    begin = int(better.argmax())
+    after = ~better[begin:]
+    end = begin + (int(after.argmax()) if after.any() else len(after))
+    return [round((begin + 1) * period_s, 3), round(end * period_s, 3)]
+
+
 def _horizon(
     own: np.ndarray,
     theirs: np.ndarray,
@@ -142,6 +156,7 @@ def _horizon(
         'seconds': round(ticks * period_s, 3),
         'interval': [round(float(low) * period_s, 3), round(float(high) * period_s, 3)],
         'to_the_end': ticks == len(own),
+        'first_better_s': first_better(own < theirs, period_s),
         'better_share': round(float((own < theirs).mean()), 3),
     }
 

@@ -63,6 +63,8 @@ def _show(figures: dict[str, Any]) -> None:
         for baseline, row in found['useful_horizon_s'].items():
             low, high = row['interval']
             end = ', to the end' if row['to_the_end'] else ''
+            if not row['seconds'] and (stretch := row['first_better_s']):
+                end = f', but from {stretch[0]:.2f} to {stretch[1]:.2f} s'
             typer.echo(
                 f'  better than {baseline:10s} for {row["seconds"]:6.2f} s [{low:.2f}, {high:.2f}]'
                 f'{end}; in {row["better_share"]:.0%} of all ticks'
