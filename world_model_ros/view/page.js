@@ -140,7 +140,7 @@ function states(state) {
   const where = episode.uuid ? `${episode.ended ? 'ended' : 'episode'} ${episode.uuid.slice(0, 8)}, tick ${episode.tick}` : 'no episode';
   const acts = release.acting ? `release ${release.acting}` : release.bundle ? `bundle ${release.bundle}` : 'no model';
   const guardLevel = guard.state === 'recorded' ? '' : guard.stopped || !guard.state ? 'bad' : guard.state === 'active' && guard.enabled ? 'good' : 'warn';
-  const dead = (state.alarms || []).some((words) => words.startsWith('agent: silent'));
+  const dead = (state.alarms || []).some((words) => words.startsWith('agent:'));
   byId('chips').replaceChildren(
     item('li', `agent: ${dead ? 'silent' : agent.text || 'not heard'}`, dead ? 'bad' : level(agent.level)),
     item('li', guard.state ? `guard: ${guard.stopped ? `stopped: ${guard.stopped}` : guard.state}` : 'guard: silent', guardLevel),

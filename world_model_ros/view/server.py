@@ -28,6 +28,9 @@ from world_model_ros.view.access import Access
 from world_model_ros.view.source import Source
 from world_model_ros.view.viewers import POLICY, Viewers
 
+# A viewer that vanished without a word is found after twice this long. Not less: on a machine
+# with too much to do a browser answers seconds late, and is not to be sent away for it.
+PING_SEC = 20.0
 HARD_LIMIT = 65_536  # bytes of a message; the connection of a larger one ends unread
 FILES = {
     '/': ('page.html', 'text/html; charset=utf-8'),
@@ -103,8 +106,8 @@ class Server:
             lifespan='off',
             ws='websockets-sansio',
             ws_max_size=HARD_LIMIT,
-            ws_ping_interval=5.0,
-            ws_ping_timeout=5.0,
+            ws_ping_interval=PING_SEC,
+            ws_ping_timeout=PING_SEC,
             ws_per_message_deflate=False,
             server_header=False,
             timeout_graceful_shutdown=1,
