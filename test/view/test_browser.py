@@ -52,7 +52,7 @@ class Robot:
         self.serving, self.number, self.alarms = serving, 0, []
         self.view = RobotView()
         self.view.hear('agent', NodeStatus(0, 'active: running', {'role': 'active'}))
-        self.no_belief = ''
+        self.no_belief, self.imagined = '', None
 
     def tick(self):
         self.number += 1
@@ -69,6 +69,7 @@ class Robot:
             **state_of(self.view, None, {}),
             'alarms': self.alarms,
             'no_belief': self.no_belief,
+            'imagined': self.imagined,
             'dropped': {},
             'viewers': 1,
         }
@@ -145,6 +146,15 @@ def test_the_page_of_a_running_robot(browser):
         robot.tick()
         until(lambda: not shown(browser, 'alarm'), 'the end of the alarm')
         assert 'cannot decode' in text(browser, 'no_belief')
+        robot.imagined = {'words': 'imagined by b', 'fade': 0.25}  # an imagined robot fades
+        robot.tick()
+        until(lambda: 'imagined robot, 75 % known' in text(browser, 'chips'), 'how much is known')
+        border = 'return getComputedStyle(document.querySelector(".seen canvas")).outlineWidth'
+        assert browser.execute_script(border) not in ('', '0px')
+        robot.imagined = None
+        robot.tick()
+        until(lambda: 'imagined' not in text(browser, 'chips'), 'a robot that is none')
+        assert browser.execute_script(border) == '0px'
         browser.refresh()  # knows the token yet
         robot.tick()
         until(lambda: shown(browser, 'acts'), 'the hands again')

@@ -32,6 +32,7 @@ from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._dashboard_hands import RobotHands
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._robot_ears import RobotEars
+from world_model_ros.nodes.recorder_topics import IMAGINED_TOPIC
 from world_model_ros.onboard.guard.guard_status import GuardStatus, read_status
 from world_model_ros.view.about import about_robot
 from world_model_ros.view.access import Access, is_loopback, new_token
@@ -39,6 +40,7 @@ from world_model_ros.view.address import address_of, leave_address
 from world_model_ros.view.alarms import SILENT_SEC
 from world_model_ros.view.belief_follower import loader
 from world_model_ros.view.board import Board
+from world_model_ros.view.imagined_state import imagined_state
 from world_model_ros.view.live import LiveRobot
 from world_model_ros.view.outcomes import Outcomes
 from world_model_ros.view.port import listening_socket
@@ -82,6 +84,7 @@ class DashboardNode(Node):
         self._boundary = Boundary(self)
         self._status: tuple[GuardStatus | None, float] = (None, 0.0)
         self._announced: Mapping[str, Any] = {}
+        self._imagined: Mapping[str, Any] | None = None  # of a robot that is one
         self._sealed = ''
         self._outcomes = Outcomes()
         board = Board()
@@ -123,7 +126,7 @@ class DashboardNode(Node):
             for subscription in self._heard:
                 self.destroy_subscription(subscription)
             self._heard = []
-            self._status = (None, 0.0)
+            self._status, self._imagined = (None, 0.0), None
         if self._heard:
             self._follow_view()
 
@@ -136,6 +139,7 @@ class DashboardNode(Node):
             (JointTrajectory, 'agent/chunk', self._on_chunk, reliable),
             (String, 'agent/episode', self._on_episode, latched),
             (String, 'guard/status', self._on_status, reliable),
+            (String, IMAGINED_TOPIC, self._on_imagined, latched),
             (Header, 'agent/alive', lambda _: self._robot.alarms.heard('agent'), reliable),
         ]
         for kind, topic, callback, qos in rows:
@@ -180,6 +184,9 @@ class DashboardNode(Node):
         delay_s = self._announced.get('extra_delay_s', 0.0)
         self._robot.put_delay(float(delay_s) if isinstance(delay_s, (int, float)) else 0.0)
 
+    def _on_imagined(self, message: String) -> None:
+        self._imagined = imagined_state(message.data)
+
     def _on_status(self, message: String) -> None:
         self._status = (read_status(message.data)[0], time.monotonic())
         self._robot.alarms.heard('guard')
@@ -202,6 +209,7 @@ class DashboardNode(Node):
             'dropped': dict(viewers.dropped),
             'driven': viewers.driver is not None,
             'outcome_problem': self._outcomes.problem,
+            'imagined': self._imagined,
         }
 
     @property

@@ -133,6 +133,8 @@ function item(tag, words, kind = '') {
 }
 
 const number = (value, digits = 1) => (typeof value === 'number' ? value.toFixed(digits) : '–');
+/** Of an imagined robot: how much of what it shows is known from recordings. */
+const known = (fade) => `imagined robot${typeof fade === 'number' ? `, ${Math.round(100 * (1 - fade))} % known` : ''}`;
 const level = (value) => ['good', 'warn', 'bad'][value] || '';
 
 function states(state) {
@@ -146,7 +148,9 @@ function states(state) {
     item('li', guard.state ? `guard: ${guard.stopped ? `stopped: ${guard.stopped}` : guard.state}` : 'guard: silent', guardLevel),
     item('li', where + (episode.explore ? ', exploring' : '') + (episode.eval ? ', evaluation' : '')),
     item('li', acts),
+    ...(state.imagined ? [item('li', known(state.imagined.fade), state.imagined.fade ? 'warn' : '')] : []),
   );
+  byId('pictures').style.setProperty('--fade', (state.imagined && state.imagined.fade) || 0);
   byId('stop').classList.toggle('done', Boolean(guard.stopped));
   const alarms = state.alarms || [];
   alarm(alarms);
@@ -168,6 +172,7 @@ function states(state) {
     ['surprise', live && `mean ${number(state.surprise.mean)}, limit ${number(state.surprise.limit)}`],
     ['last recorded', state.recorder],
     ['label', state.outcome_problem],
+    ['world', state.imagined && state.imagined.words],
     ...state.nodes.filter((node) => node.name !== 'agent' && node.name !== 'guard').map((node) => [node.name, node.text]),
   ].filter(([, words]) => words && words !== '–');
   byId('state').replaceChildren(...rows.flatMap(([name, words]) => [item('dt', name), item('dd', words)]));
