@@ -20,6 +20,7 @@ from rosgraph_msgs.msg import Clock
 from world_model_ros.contract import load_contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._message_class import message_class
 
 FIRST_SEC = 90.0  # until the first picture: a bundle is loaded and an episode read before it
@@ -34,10 +35,10 @@ class ImaginedEars(Node):
         camera = load_contract(contract).image_streams[0]
         self.pictures, self.clock_ns = 0, 0
         kind = message_class(stream_kind(camera.kind).type_of(camera))
-        self.create_subscription(
-            kind, camera.topic, self._on_picture, _common.RELIABLE_QOS, raw=True
-        )
-        self.create_subscription(Clock, f'{namespace}/clock', self._on_clock, 10)
+        boundary, clock = Boundary(self), f'{namespace}/clock'
+        on_picture = boundary.wrap(camera.topic, self._on_picture)
+        self.create_subscription(kind, camera.topic, on_picture, _common.RELIABLE_QOS, raw=True)
+        self.create_subscription(Clock, clock, boundary.wrap(clock, self._on_clock), 10)
 
     def spin(self, seconds: float) -> None:
         """Listen for so long."""
