@@ -198,7 +198,8 @@ class Robot:
         """Let the agent act, once it is configured and this process hears its ticks."""
         prefix = f'/{namespace}/' if namespace else ''
         self.until(lambda: self.node.count_publishers(f'{prefix}agent/tick'), 'a configured agent')
-        assert self.change_state(Transition.TRANSITION_ACTIVATE, prefix)
+        activate = Transition.TRANSITION_ACTIVATE  # a guard that just started refuses for a moment
+        self.until(lambda: self.change_state(activate, prefix), 'an agent that acts')
 
     def change_state(self, transition: int, prefix: str = '', node: str = 'agent') -> bool:
         """Ask a node for a transition of its life cycle; whether it was made."""

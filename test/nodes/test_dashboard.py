@@ -75,6 +75,12 @@ def looking(address: str):
         viewer.close()
 
 
+def first_label(episodes):
+    """Of the episodes that are sealed; None as long as there is none."""
+    sealed = [path for path in episodes.iterdir() if path.suffix != '.active']
+    return next(filter(None, map(read_label, sealed)), None)
+
+
 def test_a_robot_is_seen_stopped_and_missed(tmp_path, domain):
     with Robot(domain, tmp_path) as robot:
         robot.listen()
@@ -116,10 +122,7 @@ def test_a_robot_is_seen_stopped_and_missed(tmp_path, domain):
             viewer.send(token=viewer.token)
             viewer.send(do='success')
             robot.until(lambda: viewer.answered('success'), 'an outcome')
-            label = robot.until(
-                lambda: next(filter(None, map(read_label, episodes.glob('*-*[!e]'))), None),
-                'a label',
-            )
+            label = robot.until(lambda: first_label(episodes), 'a label')
             assert label.outcome == 'success'
             viewer.send(do='stop')
             robot.until(lambda: viewer.answered('stop'), 'a stop')

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -221,7 +222,11 @@ def test_a_trainer_that_cannot_begin_is_shown_and_the_robot_acts_on(tmp_path, do
         return any(learner.name in log.read_text() for log in logs) and not trainers()
 
     def trainers():
-        return [c for c in psutil.Process(demo.pid).children() if 'train' in c.cmdline()]
+        found = []
+        for child in psutil.Process(demo.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended, or waits to be collected
+                found += [child] if 'train' in child.cmdline() else []
+        return found
 
     def sealed():
         return {file.parent for file in (tmp_path / 'episodes').glob('*/*.mcap')}

@@ -17,7 +17,6 @@ from world_model_ros.families.dreamer.pasts import distance_of_pasts, unseen_tic
 from world_model_ros.families.dreamer.recipe import recipe_of
 from world_model_ros.families.protocol import Recipes, Remembers
 
-pytestmark = pytest.mark.usefixtures('one_thread')
 QUICK = {'batch': 4, 'length': 8, 'starts': 16, 'horizon': 3, 'bf16': False}
 LONG = {
     'latents': 'deployed', 'context': True, 'agree_scale': 1.0, 'agree_after': 3,

@@ -23,7 +23,6 @@ from world_model_ros.training.core.learner_file import (
 from world_model_ros.training.core.recipe_file import RecipeError, parse_recipe, read_recipe
 from world_model_ros.training.core.simulated import Source, expected, open_run
 
-pytestmark = pytest.mark.usefixtures('one_thread')
 TINY = """
 format: 1
 model: {deter: 32, groups: 4, classes: 4, hidden: 32, head: 32, widths: [4, 4, 8], embed: 16,
