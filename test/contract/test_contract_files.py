@@ -22,7 +22,7 @@ from world_model_ros.contract import (
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures'
 STORED = FIXTURES / 'contract_format1.yaml'
-HASHES = json.loads((FIXTURES / 'contract_format1_hashes.json').read_text())
+HASHES = json.loads((FIXTURES / 'contract_hashes.json').read_text())
 
 
 @pytest.mark.parametrize('name', ['reacher', 'cartpole'])
@@ -64,7 +64,7 @@ def test_topics_may_be_absolute_and_are_not_in_the_interface():
 
 
 @pytest.mark.parametrize('name', [*sorted(HASHES)])
-def test_hashes_of_format_1_have_not_moved(name):
+def test_hashes_have_not_moved(name):
     contract = load_contract(STORED if name == 'stored' else name)
 
     # If this fails, recorded episodes and exported bundles are orphaned: raise a version instead.

@@ -102,7 +102,7 @@ def test_only_what_was_refused_before_is_taken_as_another_period(rate, every, di
 
 
 def test_stored_and_shipped_files_keep_their_hashes():
-    hashes = json.loads((FIXTURES / 'contract_format1_hashes.json').read_text())
+    hashes = json.loads((FIXTURES / 'contract_hashes.json').read_text())
     for name, stored in hashes.items():
         where = FIXTURES / 'contract_format1.yaml' if name == 'stored' else name
         contract = load_contract(where)

@@ -161,7 +161,7 @@ UNREADABLE = {
     'topics of numbers': change_begin('topics', '{"tick": 1}'),
     'a start before time': change_begin('started_ns', '-1'),
     'a start beyond time': change_begin('started_ns', '9' * 5_000),
-    'another format': change_begin('format', '2'),
+    'another format': change_begin('format', '3'),
     'skipped is infinite': change_tick('skipped', np.inf),
     'tick is NaN': change_tick('tick', np.nan),
     'a stamp beyond time': change_tick('joints.stamp_sec', 1e300),
