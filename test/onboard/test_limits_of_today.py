@@ -99,14 +99,14 @@ def test_limits_of_another_number_of_joints_change_nothing():
 @given(st.lists(st.tuples(st.floats(-9, 0), st.floats(0.1, 9)), max_size=7))
 def test_status_carries_them_bit_for_bit(box):
     low, high = tuple(a for a, _ in box), tuple(b for _, b in box)
-    told, instance = read_status(status_json(replace(STATUS, low=low, high=high), 'one'))
-    assert (told.low, told.high, instance) == (low, high, 'one')
+    said, instance = read_status(status_json(replace(STATUS, low=low, high=high), 'one'))
+    assert (said.low, said.high, instance) == (low, high, 'one')
 
 
 def test_status_of_a_guard_that_does_not_know_them_is_read():
-    told = json.loads(status_json(STATUS, 'one'))
-    del told['low'], told['high']
-    assert read_status(json.dumps(told))[0] == STATUS
+    said = json.loads(status_json(STATUS, 'one'))
+    del said['low'], said['high']
+    assert read_status(json.dumps(said))[0] == STATUS
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,6 @@ def test_status_of_a_guard_that_does_not_know_them_is_read():
     [([0.0], []), ([1.0], [0.0]), (['0'], ['1']), ([True], [2.0]), ('x', 'y'), (None, None)],
 )
 def test_status_whose_limits_make_no_sense_is_refused(low, high):
-    told = json.loads(status_json(STATUS, 'one')) | {'low': low, 'high': high}
+    said = json.loads(status_json(STATUS, 'one')) | {'low': low, 'high': high}
     with pytest.raises(ValueError, match='low'):
-        read_status(json.dumps(told))
+        read_status(json.dumps(said))

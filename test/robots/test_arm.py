@@ -15,20 +15,6 @@ OPEN_RAD = arm.ArmBody.fingers_rad
 SLOW = 0.02  # rad/s: what the motors' velocity loop leaves
 
 
-@pytest.fixture(scope='module')
-def env():
-    env = make_env(ROBOT, 0)
-    yield env
-    env.close()
-
-
-@pytest.fixture
-def body(env):
-    env.set_reality(None)
-    env.reset(10_000)
-    return env.robot.body
-
-
 def drive(body, command, frames):
     body.apply(np.array(command))
     for _ in range(frames):

@@ -28,21 +28,6 @@ DEPTH = """
   scan:"""
 
 
-@pytest.fixture(scope='module')
-def env():
-    """One base for all tests: they begin with a reset."""
-    env = make_env(ROBOT, 0)
-    yield env
-    env.close()
-
-
-@pytest.fixture
-def body(env):
-    env.set_reality(None)
-    env.reset(10_000)
-    return env.robot.body
-
-
 def clear_room(body, x, y, heading):
     """Posts and boxes in the corners, the robot at a pose."""
     body._arrange(

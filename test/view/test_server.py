@@ -154,15 +154,16 @@ def test_a_slow_viewer_gets_the_newest_and_no_queue(serving):
         while heads[-1]['number'] < posted:
             heads.append(slow.update())
         assert len(heads) < 60  # what fits into the kernel's buffers, and the newest
-        told = [row['t'] for head in heads for row in head['samples']]
-        assert told == [float(n) for n in range(1, posted + 1)]  # curves have no gap all the same
+        heard = [row['t'] for head in heads for row in head['samples']]
+        assert heard == [float(n) for n in range(1, posted + 1)]  # curves have no gap all the same
 
 
 def test_a_hundred_that_come_and_go_leave_nothing_behind(serving):
     me = psutil.Process()
     serving.post(1)
-    with serving.viewer() as viewer:
-        viewer.update()
+    for _ in range(10):  # a pool starts its threads with the first that need them
+        with serving.viewer() as viewer:
+            viewer.update()
     until(lambda: serving.viewers.count == 0, 'the first to be gone')
     files, threads = me.num_fds(), me.num_threads()
     for number in range(100):
@@ -173,7 +174,7 @@ def test_a_hundred_that_come_and_go_leave_nothing_behind(serving):
     until(lambda: serving.viewers.count == 0, 'all to be gone')
     assert serving.source.board.viewers == 0
     until(lambda: me.num_fds() <= files, f'{me.num_fds()} files are open, before {files}')
-    assert me.num_threads() <= threads
+    until(lambda: me.num_threads() <= threads, f'{me.num_threads()} threads, before {threads}')
 
 
 def test_more_viewers_than_are_served_are_refused(serving, monkeypatch):

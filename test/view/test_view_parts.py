@@ -152,8 +152,8 @@ def test_the_state_says_why_a_guard_sends_nothing():
 
 
 def guard_status(**changes):
-    told = GuardStatus(GuardState.ACTIVE, 'chunk', '', True, '', '', '', '', '')
-    return replace(told, **changes)
+    status = GuardStatus(GuardState.ACTIVE, 'chunk', '', True, '', '', '', '', '')
+    return replace(status, **changes)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=2))

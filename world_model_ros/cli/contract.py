@@ -139,8 +139,8 @@ def init(
     out.write_text(draft.text, encoding='utf-8')
     missing = [str(problem) for problem in draft.problems]
     if as_json:
-        told = {'file': str(out), 'streams': draft.streams, 'check': draft.doubts}
-        typer.echo(json.dumps({**told, 'problems': missing}))
+        written = {'file': str(out), 'streams': draft.streams, 'check': draft.doubts}
+        typer.echo(json.dumps({**written, 'problems': missing}))
         return
     typer.echo(
         f'{out}: streams {", ".join(draft.streams)}; {len(draft.doubts)} places are marked CHECK: '

@@ -14,7 +14,7 @@ from typing import Literal
 # Priorities mean what they mean in twist_mux: a lock shuts out the sources of a lower one.
 AGENT_PRIORITY, TELEOP_PRIORITY, MAX_PRIORITY = 10, 100, 255
 
-BOOL, JOY = 'std_msgs/msg/Bool', 'sensor_msgs/msg/Joy'  # what a lock may be told by
+BOOL, JOY = 'std_msgs/msg/Bool', 'sensor_msgs/msg/Joy'  # the types that a lock may have
 Point = tuple[float, float, float]  # m
 ZoneAction = Literal['stop', 'slowdown']
 

@@ -53,15 +53,15 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
-        # Keys that a misspelt one stands for, and what is missing of them: one fault, told once.
+        # Keys that a misspelt one stands for, and what is missing of them: one fault.
         self._meant: list[str] = []
         self._missing: list[Problem] = []
 
     def add(self, key: str, value: Any, expected: str, remedy: str) -> None:
         """Note a fault at a dotted key."""
         shown = 'missing' if value is MISSING else _short.repr(value)
-        told = value is MISSING and any(f'{key}.'.startswith(f'{each}.') for each in self._meant)
-        (self._missing if told else self.found).append(Problem(key, shown, expected, remedy))
+        known = value is MISSING and any(f'{key}.'.startswith(f'{each}.') for each in self._meant)
+        (self._missing if known else self.found).append(Problem(key, shown, expected, remedy))
 
     def misspelt(self, key: str, value: Any, section: str, known: Sequence[str]) -> None:
         """Note a key that a section does not know; what it stands for is not missing."""

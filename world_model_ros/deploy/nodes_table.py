@@ -86,7 +86,7 @@ UPDATER = NodeEntry('updater', False, (*_ALL, 'store', 'slots', 'bundle'), needs
 ROBOT = (GUARD, RECORDER, AGENT)
 SIM = (SIM_ROBOT, *ROBOT)
 IMAGINE = (IMAGINED_ROBOT, *ROBOT)
-# Where an imagined robot lives unless told otherwise: never among the topics of a real one.
+# Where an imagined robot lives by default: never among the topics of a real one.
 IMAGINED_NAMESPACE = IMAGINED_ROBOT_ID = 'imagined'
 IMAGINED_EPISODES = 'episodes/imagined'
 

@@ -3,7 +3,7 @@
 """How far a belief is from all that were recorded: whether the imagined world is still known.
 
 Surprise has no meaning without a real observation. The measure here is the distance of the belief
-to its nearest neighbour among beliefs of recorded ticks. What is far is told by held-out ticks:
+to its nearest neighbour among beliefs of recorded ticks. Held-out ticks decide what is far:
 beliefs imagined one tick ahead, and their distance to what was recorded elsewhere. Must not import
 ROS or torch.
 """

@@ -35,7 +35,7 @@ class DriverFault:
     ) -> None:
         """Call `tell` with the fault in words, or with '', in the executor's thread."""
         self._driver, self._tell = driver, tell
-        self._text: str | None = None  # as it was told
+        self._text: str | None = None  # as it was reported
         self._heard_s = time.monotonic()
         self._ever = False
         if not driver.fault_topic:

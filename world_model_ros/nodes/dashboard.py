@@ -63,7 +63,7 @@ class LiveSource:
         self.hands: Hands | None = hands
 
     def about(self) -> Mapping[str, Any]:
-        """What a viewer is told when it comes."""
+        """What a viewer gets when it comes."""
         return about_robot(self._contract, 'live')
 
     def frame(self, number: int) -> bytes:

@@ -16,7 +16,7 @@ MAX_CURVES = 24  # of one stream: a laser scan has hundreds of beams
 
 
 def about_robot(contract: Contract, mode: str) -> dict[str, Any]:
-    """What is told to a viewer when it comes; `mode` is live or episode."""
+    """What a viewer gets when it comes; `mode` is live or episode."""
     return {
         'format': VIEW_FORMAT,
         'mode': mode,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may look and who may act.
 
-Looking needs no token: the address is enough, and it is this machine's own unless told otherwise.
+Looking needs no token: the address is enough, by default that of this machine.
 Acting needs the token that is printed at the start. A page of another site that a browser on this
 machine has open can do neither: its Origin, or the name under which it reached us (DNS rebinding),
 is another.

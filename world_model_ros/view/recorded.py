@@ -96,7 +96,7 @@ class RecordedEpisode:
         self._returns.append(self._return)
 
     def about(self) -> Mapping[str, Any]:
-        """What a viewer is told when it comes."""
+        """What a viewer gets when it comes."""
         ticks = len(self._ticks)
         return {**about_robot(self._contract, 'episode'), 'ticks': ticks, 'name': self._name}
 

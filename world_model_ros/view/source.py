@@ -32,7 +32,7 @@ class Source(Protocol):
     hands: Hands | None  # None: it can only be looked at
 
     def about(self) -> Mapping[str, Any]:
-        """What a viewer is told when it comes."""
+        """What a viewer gets when it comes."""
 
     def frame(self, number: int) -> bytes:
         """The message for a tick of an episode; only where there is no board."""

@@ -82,7 +82,7 @@ class DelayMeter:
         self._seen.clear()
 
     def find(self) -> Found | None:
-        """The delay, kept in `found`; None where it cannot be told from what was seen lately."""
+        """The delay, kept in `found`; None where it cannot be found from what was seen lately."""
         stamps, seen = self._seen.ordered()
         sent_stamps, sent = self._sent.ordered()
         joints, runs = seen[:, :-1], seen[:, -1]
@@ -109,7 +109,7 @@ def find_delay(
         sent_ns: [M], increasing.
         sent: [M, A], commands, each in force until the next.
         step_s: between two delays that are tried.
-        period_s: of ticks; a delay that is less certain than this is not told.
+        period_s: of ticks; a delay that is less certain than this is not given.
     """
     if len(stamps_ns) < LEAST_TICKS + 2 or len(sent_ns) < 2:
         return None

@@ -149,7 +149,7 @@ class EpisodePhase:
         self._wait_for(Phase.WAITING_FOR_INPUTS)
 
     def _extra_delay_s(self) -> float:
-        """As the parameter says, or as measured; until it can be told, as before."""
+        """As the parameter says, or as measured; until it can be measured, as before."""
         if self._options.extra_delay >= 0.0:
             return self._options.extra_delay
         found = self._inputs.delay_meter.found

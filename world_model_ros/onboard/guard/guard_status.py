@@ -91,11 +91,11 @@ class GuardStatus:
 
 def status_json(status: GuardStatus, instance: str) -> str:
     """The message; `instance` names the process of the guard."""
-    told: dict[str, Any] = {'format': STATUS_FORMAT, 'instance': instance, **asdict(status)}
-    for name, value in told.items():
+    said: dict[str, Any] = {'format': STATUS_FORMAT, 'instance': instance, **asdict(status)}
+    for name, value in said.items():
         if isinstance(value, Enum):
-            told[name] = value.value
-    return json.dumps(told)
+            said[name] = value.value
+    return json.dumps(said)
 
 
 def read_status(text: str) -> tuple[GuardStatus, str]:
@@ -104,24 +104,24 @@ def read_status(text: str) -> tuple[GuardStatus, str]:
     Raises:
         ValueError: it is something else; in one line.
     """
-    told: Any = strict_json(text, MAX_STATUS_BYTES)
-    if not isinstance(told, dict) or told.get('format') != STATUS_FORMAT:
+    said: Any = strict_json(text, MAX_STATUS_BYTES)
+    if not isinstance(said, dict) or said.get('format') != STATUS_FORMAT:
         raise ValueError(f'expected format {STATUS_FORMAT}; is it the guard of another version?')
     for name in ('refusal_kind', 'held_back'):  # a guard of before they were published
-        told.setdefault(name, '')
+        said.setdefault(name, '')
     values: dict[str, Any] = {}
     for name, kind in _KINDS.items():
-        value = told.get(name)
+        value = said.get(name)
         if not isinstance(value, bool if kind is bool else str):
             raise ValueError(f'{name} is {value!r}')
         try:
             values[name] = kind(value)
         except ValueError:
             raise ValueError(f'{name} is {value!r}') from None
-    low, high = (_numbers(name, told.get(name, [])) for name in ('low', 'high'))
+    low, high = (_numbers(name, said.get(name, [])) for name in ('low', 'high'))
     if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=False)):
         raise ValueError(f'low is {low} and high is {high}: expected lower numbers in low')
-    return GuardStatus(**values, low=low, high=high), str(told.get('instance'))
+    return GuardStatus(**values, low=low, high=high), str(said.get('instance'))
 
 
 def _numbers(name: str, value: Any) -> tuple[float, ...]:

@@ -34,15 +34,15 @@ class SurpriseWatch:
         recent = self._recent
         return math.fsum(recent) / len(recent) if len(recent) == recent.maxlen else math.nan
 
-    def see(self, first: bool, told: Mapping[str, Any] | None, surprise: float) -> bool:
+    def see(self, first: bool, known: Mapping[str, Any] | None, surprise: float) -> bool:
         """Whether this tick is above the limit.
 
         Args:
             first: an episode begins. Its first tick counts for nothing: it has no prediction.
-            told: what the bundle's manifest says of surprise, None: nothing.
+            known: what the bundle's manifest says of surprise, None: nothing.
             surprise: of this tick; NaN where nothing was observed.
         """
-        ticks, self.limit = (1, math.inf) if told is None else (told['ticks'], told['limit'])
+        ticks, self.limit = (1, math.inf) if known is None else (known['ticks'], known['limit'])
         if first or self._recent.maxlen != ticks:
             self._recent = deque(maxlen=ticks)
         if not first and math.isfinite(surprise):

@@ -49,7 +49,7 @@ class MeasuredAction:
         self._before: tuple[int, np.ndarray] | None = None
 
     def over(self, observation: Observation) -> np.ndarray:
-        """What was done up to this tick, float32 [A]; NaN where it cannot be told."""
+        """What was done up to this tick, float32 [A]; NaN where it cannot be known."""
         at: dict[str, float] = {}
         for stream in self._streams:
             array = observation.arrays.get(stream.name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from world_model_ros.contract import Contract
 
 NEAR_M = 0.5  # distances beyond `distance` + this are not worth their exact number
-TINY_M = 1e-9  # a joint that moves a body at all is told from one that does not
+TINY_M = 1e-9  # a joint that moves a body by less does not move it
 NO_MUJOCO = 'guard.workspace and guard.collision need MuJoCo: pip install mujoco'
 
 
