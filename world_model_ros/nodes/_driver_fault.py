@@ -82,7 +82,8 @@ class DriverFault:
     def _of_bool(self, message: Bool) -> str | None:
         if bool(message.data) != self._driver.fault_when:
             return ''
-        return f'the driver reports a fault: {self._topic} is {str(bool(message.data)).lower()}'
+        value = str(bool(message.data)).lower()
+        return f'the driver reports a fault: {self._topic} is {value}; clear it at the driver'
 
     def _of_diagnostics(self, message: DiagnosticArray) -> str | None:
         """None where the message has no such status: one topic carries those of many nodes."""
