@@ -30,6 +30,9 @@ VERBS = {
     'train': Verb(f'{_HERE}.train', 'app', 'Learn from recordings, as a service.'),
     'train-sim': Verb(f'{_HERE}.train_sim', 'train_sim_command', 'Learn in simulation.'),
     'eval': Verb(f'{_HERE}.eval', 'eval_command', 'Evaluate a bundle by the protocol.'),
+    'scoreboard': Verb(
+        f'{_HERE}.scoreboard', 'scoreboard_command', 'Redraw our returns beside published ones.'
+    ),
     'bench': Verb(f'{_HERE}.bench', 'app', 'Measure: tick, run, record, parity, …'),
     'chaos': Verb(f'{_HERE}.chaos', 'app', 'Inject faults: guard, ingest, recorder, …'),
     'contract': Verb(f'{_HERE}.contract', 'app', 'Check and explain a robot file.'),
