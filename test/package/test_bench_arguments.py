@@ -51,6 +51,7 @@ def world_model(*arguments: object) -> subprocess.CompletedProcess:
         (['circle', '--robot', 'cartpole', '--bundle', REACHER], 'made for another interface'),
         (['circle', '--reality', 'nosuch'], 'nosuch'),
         (['circle', '--curve', str(ROOT)], '--curve'),
+        (['circle', '--curve', 'a.png'], 'name the CSV file'),
         (['circle', '--keep', str(ROOT / 'test')], 'give an empty folder'),
         (['kills', '--bundle', REACHER], 'made for another interface'),
         (['kills', '--keep', str(ROOT / 'test')], 'give an empty folder'),

@@ -51,6 +51,8 @@ def circle_command(
 ) -> None:
     """Live, learn and swap in real time; then compare adapted, frozen and the other arms."""
     contract = load_contract(find_robot(robot))
+    if curve is not None and curve.suffix == '.png':
+        refuse(f'--curve {curve}: name the CSV file; its picture is written beside it')
     changed = 'nominal' if from_scratch else reality or f'shifted_{contract.name}'
     installed('train', *TRAINER_NEEDS, *(['matplotlib'] if curve is not None else []))
     known_reality(changed)
