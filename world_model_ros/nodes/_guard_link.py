@@ -23,6 +23,7 @@ from std_msgs.msg import Header, String
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.onboard.agent.acting import Role
+from world_model_ros.onboard.agent.guard_may_command import GuardMayCommand
 from world_model_ros.onboard.guard.guard_status import GuardStatus, read_status
 
 FIND_SEC = 3.0  # to find a guard that has just been started
@@ -31,7 +32,6 @@ ASK_SEC = 1.5  # for one answer
 GONE_SEC = 2.0  # of silence: no answer will come
 REST_SEC = 4.0  # longer than the guard lets coming to rest take
 ALIVE_PERIOD_SEC = 0.25
-SETTLE_SEC = 0.5  # more than the time between two reports of the guard
 _POLL_SEC = 0.02
 
 
@@ -51,7 +51,7 @@ class GuardLink:
         """Begin to listen; the guard counts as lost after `timeout_s` of silence."""
         self._timeout_s = timeout_s
         self._heard: Heard | None = None
-        self._active_s = -float('inf')  # when the guard was last heard to be active
+        self._may_command = GuardMayCommand()
         self.problem = ''  # why the newest status could not be read
         self.role = Role.SHADOW  # what agent/alive says of the agent
         self._node = Node(
@@ -97,7 +97,7 @@ class GuardLink:
     @property
     def commands(self) -> bool:
         """Whether what comes on the command topic may be the guard's, or still on its way."""
-        return time.monotonic() - self._active_s < SETTLE_SEC
+        return self._may_command.at(time.monotonic())
 
     def lost(self) -> str:
         """Why the guard cannot be relied on now, '' while it lives."""
@@ -117,6 +117,7 @@ class GuardLink:
             if status is not None and status.active:
                 return ''
             before_s = time.monotonic()
+            self._may_command.asked(before_s)
             # A request that reached only a guard that was killed is never answered: ask again.
             done = self._change(Transition.TRANSITION_ACTIVATE, min(give_up_s, before_s + ASK_SEC))
             self._wait(partial(self._heard_since, before_s), self._timeout_s + 1.0)
@@ -184,8 +185,7 @@ class GuardLink:
     def _on_status(self, message: String) -> None:
         try:
             self._heard = Heard(*read_status(message.data), time.monotonic())
-            if self._heard.status.active:
-                self._active_s = self._heard.at_s
+            self._may_command.heard(self._heard.status.active, self._heard.at_s)
             self.problem = ''
         except (ValueError, TypeError) as error:
             self.problem = f'guard/status cannot be read: {str(error)[:200]}'
