@@ -66,7 +66,6 @@ KINDS = {
 }
 # How soon a joint falls behind depends on its motion: only that it is stopped is asked.
 STOPS_SOMETIME = 'joint sticks'
-HANGS = 'driver hung'  # and may refuse what it hears first when it comes back
 NEEDS_MODEL = 'provider gone'  # the other faults come while the agent explores without one
 
 

@@ -191,4 +191,4 @@ class FaultyRobot:
 
     def _guard_says(self) -> str:
         said = {key: value for key, value in self.ears.states['guard'].items() if value}
-        return f' guard: {said};'
+        return f' guard: {said}; driver: {self.ears.states[ARM].get("fault") or "no fault"};'
