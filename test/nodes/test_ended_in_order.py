@@ -41,6 +41,7 @@ class Operated:
         robot.start('agent', bundle=bundle, plan=False, **common)
         robot.start('sim_robot', contract=path, speed=2.0)
         robot.until_recorder_hears()
+        robot.until_recorder_hears_the_agent()
         robot.activate()
 
     def acts(self) -> str:
@@ -107,6 +108,7 @@ def test_life_cycle_and_ctrl_c_of_everything_leave_whole_episodes(operated):
     assert_whole(operated.sealed(shadow))
 
     assert robot.change_state(Transition.TRANSITION_CONFIGURE)
+    robot.until_recorder_hears_the_agent()  # its topics are new ones
     robot.activate()
     third = operated.acts()
     operated.interrupt('sim_robot', 'agent', 'recorder', 'guard')  # the clock ends first

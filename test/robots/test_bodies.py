@@ -11,7 +11,10 @@ from world_model_ros.contract import load_contract
 from world_model_ros.robots import BodyError, Reality
 from world_model_ros.robots.bodies import make_body
 
+mujoco = pytest.importorskip('mujoco')
 suite = pytest.importorskip('dm_control.suite')
+
+from world_model_ros.robots.bodies.mujoco_body import MujocoBody, dm_control_folder
 
 
 @pytest.mark.parametrize(('name', 'task'), [('reacher', 'easy'), ('cartpole', 'swingup')])
@@ -130,3 +133,22 @@ def test_unknown_body_is_refused_with_those_there_are():
     there = 'arm, arm_push, cartpole, counter, diff_drive, gymnasium, reacher'
     with pytest.raises(BodyError, match=rf'{there}.*world-model train episodes'):
         make_body(replace(load_contract('reacher'), name='walker'))
+
+
+@pytest.mark.parametrize('name', ['cartpole', 'reacher'])
+def test_a_body_without_its_sky_moves_and_looks_as_with_it(name, monkeypatch):
+    body = make_body(load_contract(name))
+    path = str(dm_control_folder() / 'suite' / body.xml)
+    monkeypatch.setattr(MujocoBody, '_compiled', lambda _: mujoco.MjModel.from_xml_path(path))
+    whole = make_body(load_contract(name))
+    assert whole.model.ntex == body.model.ntex + 1
+    pictures = []
+    for each in (whole, body):
+        each.reset(np.random.default_rng(3))
+        each.data.ctrl[:] = 0.5
+        for _ in range(20):
+            each.advance()
+        pictures.append(each.render('camera', 64, 64))
+        each.close()
+    np.testing.assert_array_equal(whole.data.qpos, body.data.qpos)
+    np.testing.assert_array_equal(*pictures)

@@ -59,8 +59,13 @@ class MujocoBody:
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
 
     def _compiled(self) -> mujoco.MjModel:
-        # The XML is read without importing dm_control.suite, which takes seconds.
-        return mujoco.MjModel.from_xml_path(str(dm_control_folder() / 'suite' / self.xml))
+        # The XML is read without importing dm_control.suite, which takes seconds. Its sky is never
+        # drawn (_FLAGS_OFF), and is most of the time and memory that a body takes to begin.
+        spec = mujoco.MjSpec.from_file(str(dm_control_folder() / 'suite' / self.xml))
+        for texture in list(spec.textures):
+            if texture.type == mujoco.mjtTexture.mjTEXTURE_SKYBOX:
+                spec.delete(texture)
+        return spec.compile()
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new starting state."""
