@@ -30,6 +30,15 @@ def test_its_first_commands_may_come_before_it_says_that_it_is_active(rule):
     assert not rule.at(10.0 + ANSWER_SEC)  # refused: another controller goes on
 
 
+def test_after_a_refusal_another_controller_is_heard_at_once(rule):
+    rule.asked(10.0)
+    rule.refused(10.1)
+    assert not rule.at(10.1 + SETTLE_SEC)
+    rule.heard(True, 11.0)
+    rule.refused(11.1)  # of another question: it is active
+    assert rule.at(11.1 + SETTLE_SEC)
+
+
 def test_a_busy_machine_may_delay_its_status(rule):
     rule.heard(True, 10.0)
     assert rule.at(11.5)

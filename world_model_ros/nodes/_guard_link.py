@@ -126,6 +126,7 @@ class GuardLink:
                 return ''
             passing = not done or (status is not None and status.refusal_kind.passing)
             if not passing or time.monotonic() > give_up_s:
+                self._may_command.refused(time.monotonic())
                 refusal = status.refusal if status is not None else ''
                 return refusal or 'guard/change_state was refused or not answered'
             time.sleep(0.1)

@@ -24,6 +24,11 @@ class GuardMayCommand:
         """The guard is asked to command."""
         self._until_s = max(self._until_s, now_s + ANSWER_SEC)
 
+    def refused(self, now_s: float) -> None:
+        """It has said that it will not."""
+        if not self._active:
+            self._until_s = min(self._until_s, now_s + SETTLE_SEC)
+
     def heard(self, active: bool, now_s: float) -> None:
         """The guard has said whether it commands."""
         if active:
