@@ -104,6 +104,7 @@ def test_without_one_a_task_is_drawn_from_the_seed_within_its_range():
 def test_a_body_that_knows_no_task_gets_the_default():
     env = make_env(ROBOT, 1, body=Body())
     assert env.reset(1).arrays['task'].tolist() == [0.5]
+    assert not env.robot.draws_task and make_env(ROBOT, 1, body=Goal()).robot.draws_task
 
 
 def test_each_group_rests_and_moves_as_its_kind_says():

@@ -327,4 +327,13 @@ class AgentTopics:
 
     def reset_robot(self) -> int | None:
         """Call the driver's reset and wait; None if it failed, for which there is a warning."""
-        return self._reset.call()
+        answer = self._reset.call()
+        if answer is None:
+            return None
+        if answer.task is not None:
+            try:
+                self._inputs.put_robots_task(answer.task)
+            except ValueError as error:
+                self._reset.refuse(error)
+                return None
+        return answer.stamp_ns

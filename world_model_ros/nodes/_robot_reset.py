@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
 
 from rclpy.lifecycle import LifecycleNode
 from std_srvs.srv import Trigger
+
+from world_model_ros.onboard.agent.reset_answer import ResetAnswer, read_reset_answer
 
 RESET_SERVICE_SEC = 1.0  # to find the driver's service; the worker tries again
 RESET_ANSWER_SEC = 5.0
@@ -35,7 +36,7 @@ class RobotReset:
         """Let whoever waits come back, now and later."""
         self._aborted.set()
 
-    def call(self) -> int | None:
+    def call(self) -> ResetAnswer | None:
         """Call the driver's reset and wait; None if it failed, for which there is a warning."""
         if not self.wait(self._reset.service_is_ready, RESET_SERVICE_SEC):
             self._warn(f"no service {self._reset.srv_name}: is the robot's driver running?")
@@ -51,7 +52,18 @@ class RobotReset:
         if not response.success:
             self._warn(f'{self._reset.srv_name} failed: {response.message}')
             return None
-        return _reset_time_ns(response.message, self._now_ns())
+        try:
+            return read_reset_answer(response.message, self._now_ns())
+        except ValueError as error:
+            self.refuse(error)
+            return None
+
+    def refuse(self, error: ValueError) -> None:
+        """The answer names a task that this robot cannot have."""
+        self._warn(
+            f'the answer of {self._reset.srv_name} cannot be used: {error}; no episode begins '
+            "until the driver's task is one of the contract's section task"
+        )
 
     def wait(
         self, done: Callable[[], bool], seconds: float, event: threading.Event | None = None
@@ -63,11 +75,3 @@ class RobotReset:
                 return False
             (event or self._aborted).wait(_POLL_SEC)
         return True
-
-
-def _reset_time_ns(message: str, now_ns: int) -> int:
-    """The time of the reset: as the driver says it in JSON, or else the time of its answer."""
-    try:
-        return int(json.loads(message)['stamp_ns'])
-    except (ValueError, KeyError, TypeError):
-        return now_ns

@@ -68,7 +68,7 @@ class SimRobotNode(Node):
         self._step_ns = round(NANOSECONDS / self.contract.command_rate_hz)
         self._timeout_ns = round(self.contract.command_timeout_s * NANOSECONDS)
         self._robot = self._make_robot(value)
-        if self.contract.task is not None:  # until the agent names another one
+        if self.contract.task is not None:  # until a reset draws one, or the agent names one
             self._robot.set_task(task_option(self.contract.task, 'default'))
         self._episodes = 0
         self._start_ns = round(start_s * NANOSECONDS)
@@ -77,7 +77,7 @@ class SimRobotNode(Node):
         self._new_reality: Reality | None = None
         self._new_task: np.ndarray | None = None
         self._reset_asked = 0
-        self._reset_done: tuple[int, int, int] = (0, 0, 0)  # count, seed, time of the reset
+        self._reset_done = (0, '')  # count, answer
         self._stopping = False
         self._timed_out = True
         self._timeouts = 0
@@ -192,10 +192,8 @@ class SimRobotNode(Node):
             done = self._wake.wait_for(
                 lambda: self._reset_done[0] >= asked or self._stopping, RESET_WAIT_SEC
             )
-            _, seed, t_ns = self._reset_done
+            response.message = self._reset_done[1]
         response.success = bool(done) and not self._stopping
-        # Only messages stamped after this time show the new start.
-        response.message = json.dumps({'stamp_ns': t_ns, 'seed': seed})
         return response
 
     def _on_parameters(self, parameters: Sequence[Parameter]) -> SetParametersResult:
@@ -246,6 +244,7 @@ class SimRobotNode(Node):
                 if command is None:
                     self._reset()
                     continue
+                self._take_changes()  # a task that was named before this command counts for it
                 reward = self._robot.advance(command)
                 with self._wake:
                     self._t_ns += self._step_ns
@@ -304,14 +303,22 @@ class SimRobotNode(Node):
     def _reset(self) -> None:
         seed = self._seed + self._episodes
         self._episodes += 1
-        self._robot.reset(seed, None if self.contract.task is None else self._robot.task)
+        robot = self._robot
+        robot.reset(seed, robot.task if self.contract.task and not robot.draws_task else None)
         with self._wake:
             before_ns = self._t_ns
             # The next start of a control period: every stream has a message there.
             self._t_ns = (before_ns // self.contract.period_ns + 1) * self.contract.period_ns
             for driver in self._drivers:
                 driver.forget()
-            self._reset_done = (self._reset_asked, seed, before_ns)
+            self._new_task = None  # whatever was named, it was for the episode before
+            # Only messages stamped after this time show the new start.
+            answer: dict[str, object] = {'stamp_ns': before_ns, 'seed': seed}
+            if self.contract.task and robot.draws_task:
+                answer['task'] = dict(
+                    zip(self.contract.task.names, robot.task.tolist(), strict=True)
+                )
+            self._reset_done = (self._reset_asked, json.dumps(answer))
             self._wake.notify_all()
             if self._on_wall_clock:  # there nothing may be stamped ahead of time
                 left_s = self._pace.due_s(self._t_ns) - time.monotonic()
@@ -321,18 +328,22 @@ class SimRobotNode(Node):
     def _publish_clock(self) -> None:
         self._clock_publisher.publish(ClockMessage(clock=_common.to_time(self._t_ns)))
 
-    def _publish(self, reward: float | None, *, all_streams: bool = False) -> None:
-        """Publish what there is at this time."""
+    def _take_changes(self) -> None:
+        """Change task and reality as was asked for meanwhile."""
         with self._wake:
             reality, self._new_reality = self._new_reality, None
             task, self._new_task = self._new_task, None
-        if task is not None:
+        if task is not None and not np.array_equal(task, self._robot.task):
             self._robot.set_task(task)
         if reality is not None:
             try:
                 self._robot.set_reality(reality)
             except BodyError as error:
                 self.get_logger().error(f'{error}; the reality stays {self._robot.reality.name}')
+
+    def _publish(self, reward: float | None, *, all_streams: bool = False) -> None:
+        """Publish what there is at this time."""
+        self._take_changes()
         self._stepped()
         self._publish_clock()
         stamp = _common.to_time(self._t_ns)

@@ -114,6 +114,11 @@ class SimRobot:
             self._rest = self.rest[self._order]
         self.body.apply(self._rest)
 
+    @property
+    def draws_task(self) -> bool:
+        """Whether a reset draws a task; otherwise it is the default, or what is set."""
+        return self.contract.task is not None and isinstance(self.body, TakesTask)
+
     def _begin_task(self, given: np.ndarray | None) -> None:
         stream = self.contract.task
         if stream is None:

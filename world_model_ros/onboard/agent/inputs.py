@@ -52,6 +52,7 @@ class Inputs:
         self._first_sent_ns: int | None = None  # since the guard is active
         self.received = dict.fromkeys((stream.name for stream in contract.sensed), 0)
         self._task = self.assembler.task  # of the next episode
+        self._task_is_a_persons = False
 
     # Executor thread
 
@@ -90,14 +91,16 @@ class Inputs:
             self._notify()
 
     def put_task(self, given: Mapping[str, float]) -> None:
-        """Keep a task for the next episode.
+        """Keep a person's task for the next episodes; without a name the robot's count again.
 
         Raises:
             ValueError: it is no task of this robot.
         """
         if self.contract.task is None:
             raise ValueError(f'robot {self.contract.name!r} has no task: its contract has none')
-        self._task = task_values(self.contract.task, given)
+        values = task_values(self.contract.task, given) if given else self._task
+        with self.changed:
+            self._task, self._task_is_a_persons = values, bool(given)
 
     def wake(self) -> None:
         """Make the worker look at the time and at its requests."""
@@ -109,6 +112,21 @@ class Inputs:
         self.changed.notify_all()
 
     # Worker thread
+
+    def put_robots_task(self, given: Mapping[str, float]) -> None:
+        """Keep the task that the robot drew at its reset, unless a person has set one.
+
+        Without a task in the contract there is nothing to keep.
+
+        Raises:
+            ValueError: it is no task of this robot.
+        """
+        if self.contract.task is None:
+            return
+        values = task_values(self.contract.task, given)
+        with self.changed:
+            if not self._task_is_a_persons:
+                self._task = values
 
     def begin_task(self) -> dict[str, float]:
         """The task of the episode that begins now, by name."""
