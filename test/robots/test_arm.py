@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The arm on its table: it moves as asked, sees the ball, reaches it, and ends at the table."""
 
+import mujoco
 import numpy as np
 import pytest
 
 from world_model_ros.contract import find_robot, load_contract, parse_contract
 from world_model_ros.evaluation import ScriptedActor, run_episode
 from world_model_ros.robots import BodyError, load_reality, make_env
-from world_model_ros.robots.bodies import arm, jaco_body, make_body
+from world_model_ros.robots.bodies import arm, arm_push, jaco_body, make_body
 
 ROBOT = load_contract(find_robot('arm'))
 OPEN_RAD = arm.ArmBody.fingers_rad
@@ -91,7 +92,29 @@ def test_a_payload_that_the_arm_does_not_know_of_lets_it_sink(env, body):
     assert abs(sunk_m[0]) < 0.0005 and sunk_m[1] > 0.002
 
 
-@pytest.mark.parametrize('name', ['moved_camera', 'table', 'light', 'dirt'])
+def test_longer_fingers_touch_the_table_earlier_and_change_nothing_while_they_are_not_there(
+    env, body
+):
+    def lowered(reality):
+        """Height of the hand, which points down, when it touches the table; the frames of it."""
+        env.set_reality(None if reality is None else load_reality(reality))
+        env.reset(10_000)
+        body.data.qpos[:6] = arm_push.ArmPushBody.home_rad
+        mujoco.mj_forward(body.model, body.data)
+        for frame in range(200):
+            drive(body, body._hand_along(np.array([0.0, 0.0, -0.2]), 2.0), 1)
+            if body.terminal():
+                return body.data.site_xpos[body._hand][2], body.data.qpos.copy(), frame
+        raise AssertionError('never touched')
+
+    height, joints, frames = lowered(None)
+    longer_height, _, _ = lowered('longer_finger_arm')
+    assert 0.02 < longer_height - height < 0.05
+    again = lowered(None)
+    assert again[2] == frames and np.array_equal(again[1], joints)
+
+
+@pytest.mark.parametrize('name', ['moved_camera', 'table', 'light', 'dirt', 'longer_finger'])
 def test_what_is_seen_changes_and_comes_back(env, body, name):
     camera = ROBOT.stream('camera')
     before = env.robot.image(camera)

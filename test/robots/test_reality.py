@@ -104,7 +104,7 @@ def test_every_shipped_reality_loads():
     ('robot', 'parts'),
     [
         ('diff_drive', 'slippery weak_wheel moved_camera payload floor dirt light'),
-        ('arm', 'weak moved_camera payload table dirt light'),
+        ('arm', 'weak moved_camera payload table dirt light longer_finger'),
     ],
 )
 def test_a_compound_is_what_its_parts_are(robot, parts):

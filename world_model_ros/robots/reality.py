@@ -40,6 +40,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     'payload_kg': (0.0, 50.0),  # on the robot, beside its middle
     'side_light': (0.0, 1.0),  # share of the light that comes from one side
     'floor': (0, 2),  # which floor; 0 is the nominal one
+    'finger_longer_m': (0.0, 0.06),  # what stands out of each finger's tip
 }
 # Outside of the body: the camera's chip and lens, and the driver. They work with any body.
 ANY_BODY = frozenset({'camera_exposure', 'camera_hue_rad', 'lens_dirt', 'action_delay_frames'})
@@ -55,6 +56,7 @@ _LATER = frozenset(
         'payload_kg',
         'side_light',
         'floor',
+        'finger_longer_m',
     }
 )
 
@@ -83,6 +85,7 @@ class Reality:
     payload_kg: float = 0.0
     side_light: float = 0.0
     floor: int = 0
+    finger_longer_m: float = 0.0
     name: str = 'nominal'
 
     def __post_init__(self) -> None:

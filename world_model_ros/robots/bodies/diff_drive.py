@@ -10,7 +10,7 @@ not import onboard, nodes, torch or rclpy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar
 
 import mujoco
@@ -47,6 +47,7 @@ class DiffDriveBody(SceneBody):
     """Two driven wheels and a castor, a camera on a mast and a scanner below it."""
 
     camera = 'on_board'
+    called = 'base'
     command_kinds = ('velocity',)
     actuators = ('linear.x', 'angular.z')
     joint_names: ClassVar[dict[str, str]] = {
@@ -107,9 +108,8 @@ class DiffDriveBody(SceneBody):
         data.qpos[:7] = x, y, 0.0, math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2)
         mujoco.mj_forward(self.model, data)
         self._odometry.restart(self._wheel_angles())
-        self._outcome, self._reward = '', 0.0
         self._way: Way | None = None
-        self._potential = self._rate()
+        self._begin()
 
     def draw_task(self, rng: np.random.Generator) -> np.ndarray:
         """One colour, each as likely: one number is 1, the others are 0."""
@@ -142,8 +142,7 @@ class DiffDriveBody(SceneBody):
                 break
         mujoco.mj_step1(self.model, self.data)
         self._odometry.count(self._wheel_angles())
-        potential = self._rate()
-        self._reward, self._potential = potential - self._potential, potential
+        self._earn()
         if self._touches():
             self._end('touch', TOUCHED)
         elif self.to_post_m <= REACHED_M:
@@ -181,29 +180,17 @@ class DiffDriveBody(SceneBody):
         return math.hypot(dx, dy) - POST_RADIUS_M - ROBOT_RADIUS_M, away
 
     def _rate(self) -> float:
-        """How good it is to be here; the reward is its change."""
         distance_m, away_rad = self._to_post()
         return -PER_M * distance_m - PER_RAD * abs(away_rad)
 
     # ---- sensors ---------------------------------------------------------------------------
 
-    def sense(self, stream: Stream) -> np.ndarray:
-        """A scan, the odometry or a depth picture.
-
-        Raises:
-            BodyError: the robot has no sensor of this kind.
-        """
-        sensors: Mapping[str, Callable[[Stream], np.ndarray]] = {
+    def _sensors(self) -> dict[str, Callable[[Stream], np.ndarray]]:
+        return {
             'laser_scan': lambda of: scan(self.model, self.data, 'scanner', of, _SCANNED),
             'odometry': self._odometry.array,
-            'depth': self._depth,
+            **super()._sensors(),
         }
-        if stream.kind not in sensors:
-            raise BodyError(
-                f'streams.{stream.name}: the simulated base has no sensor of kind '
-                f'{stream.kind!r}; it has image, {", ".join(sensors)} and joints'
-            )
-        return sensors[stream.kind](stream)
 
     def view_from_above(self, height: int, width: int) -> np.ndarray:
         """The room from above, uint8 [h, w, 3], for people."""

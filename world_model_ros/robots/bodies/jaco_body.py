@@ -14,7 +14,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from world_model_ros.contract import Contract, Stream
+from world_model_ros.contract import Contract
 from world_model_ros.robots.bodies.body import SUCCESS, BodyError
 from world_model_ros.robots.bodies.mujoco_body import dm_control_folder
 from world_model_ros.robots.bodies.scene_body import SceneBody, own_scene
@@ -22,12 +22,17 @@ from world_model_ros.robots.reality import Reality
 
 JOINTS = tuple(f'joint_{i}' for i in range(1, 7))
 FINGERS = tuple(f'finger_{i}' for i in range(1, 4))
+_TIPS = tuple(f'arm/hand/b_finger_tip_{i}' for i in range(1, 4))
+_STICKS = tuple(f'arm/hand/stick_{i}' for i in range(1, 4))
 SPEED_RAD_S = 0.6  # what a scripted controller asks of a joint, at most
 # Of Kinova's actuators: three large and three small ones.
 _TORQUE_N_M = (30.5, 30.5, 30.5, 6.8, 6.8, 6.8)
 _SPEED_GAIN = 500.0  # N·m·s/rad, as in dm_control's model of the arm
 _PAYLOAD_AT = [0.0, 0.0, -0.03]  # m, around the wrist
 _FINGER = (5.0, 1.0, 3.0)  # N·m/rad, N·m·s/rad, N·m at most
+# Of what makes fingers longer: a rounded stick, which slides out of each tip.
+_STICK_RADIUS_M, _STICK_HALF_M = 0.008, 0.03
+_COLLIDES = (3, 2)  # contype and conaffinity, as of the fingers
 _HOME_SPREAD_RAD = 0.15
 _TURN_M = 0.3  # m: what a radian of turning counts beside a move
 DONE, FAILED = 10.0, -10.0  # reward, once, at the end
@@ -38,6 +43,7 @@ class JacoBody(SceneBody):
     """The arm without a task."""
 
     actuators = (*JOINTS, 'finger')
+    called = 'arm'
     command_kinds = ('velocity', 'position')
     joint_names: ClassVar[dict[str, str]] = {
         **{name: f'arm/{name}' for name in JOINTS},
@@ -45,6 +51,7 @@ class JacoBody(SceneBody):
     }
     ground = 'table'
     payload = 'arm/hand/payload'
+    offers: ClassVar[frozenset[str]] = SceneBody.offers | {'finger_longer_m'}
     home_rad: tuple[float, ...] = ()
     fingers_rad = 0.3  # where they begin
 
@@ -72,6 +79,8 @@ class JacoBody(SceneBody):
         self._hand = model.site('arm/hand/gripsite').id
         self._table = model.geom('table').id
         self._strength = 1.0
+        self._tips = [_end_of(model, name) for name in _TIPS]
+        self._lengthen(0.0)
 
     def _compiled(self) -> mujoco.MjModel:
         kinova = dm_control_folder() / 'third_party' / 'kinova'
@@ -92,6 +101,18 @@ class JacoBody(SceneBody):
             conaffinity=0,
             rgba=[0.5, 0.5, 0.2, 0.0],
         )
+        for tip, stick in zip(_TIPS, _STICKS, strict=True):
+            scene.body(tip).add_body(name=stick).add_geom(
+                scene.default,  # that of the tip has its mesh
+                name=stick,
+                type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+                size=[_STICK_RADIUS_M, _STICK_HALF_M, 0.0],
+                mass=0.0,
+                condim=4,
+                contype=0,
+                conaffinity=0,
+                rgba=[0.9, 0.45, 0.1, 0.0],
+            )
         for name, torque in zip(JOINTS, _TORQUE_N_M, strict=True):
             motor = _motor(scene, f'arm/{name}', torque)
             motor.set_to_velocity(kv=_SPEED_GAIN)
@@ -107,10 +128,6 @@ class JacoBody(SceneBody):
     # ---- what a task says ------------------------------------------------------------------
 
     def _place(self, rng: np.random.Generator) -> None:
-        raise NotImplementedError
-
-    def _rate(self) -> float:
-        """How good it is to be here; the reward is its change."""
         raise NotImplementedError
 
     def _done(self) -> bool:
@@ -129,8 +146,7 @@ class JacoBody(SceneBody):
         data.ctrl[:6], data.ctrl[6:] = 0.0, self.fingers_rad
         self._place(rng)
         mujoco.mj_forward(self.model, data)
-        self._outcome, self._reward = '', 0.0
-        self._potential = self._rate()
+        self._begin()
 
     def apply(self, command: np.ndarray) -> None:
         """Set the joints' speeds, rad/s, and the fingers' angle, rad."""
@@ -145,8 +161,7 @@ class JacoBody(SceneBody):
         for _ in range(self.substeps):
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_step1(self.model, self.data)
-        potential = self._rate()
-        self._reward, self._potential = potential - self._potential, potential
+        self._earn()
         if failure := self._failed():
             self._end(failure, FAILED)
         elif self._done():
@@ -161,22 +176,24 @@ class JacoBody(SceneBody):
         )
 
     def set_reality(self, reality: Reality) -> None:
-        """Change motors, table, load, light and the camera's mount; keeps the state."""
+        """Change motors, fingers, table, load, light and the camera; keeps the state."""
         super().set_reality(reality)
         self._strength = reality.motor_strength
+        self._lengthen(reality.finger_longer_m)
 
-    def sense(self, stream: Stream) -> np.ndarray:
-        """A depth picture.
-
-        Raises:
-            BodyError: the robot has no sensor of this kind.
-        """
-        if stream.kind != 'depth':
-            raise BodyError(
-                f'streams.{stream.name}: the simulated arm has no sensor of kind '
-                f'{stream.kind!r}; it has image, depth and joints'
-            )
-        return self._depth(stream)
+    def _lengthen(self, longer_m: float) -> None:
+        """Let the sticks stand out of the fingers' tips; at 0 they are not there."""
+        model = self.model
+        for i, (end, along) in enumerate(self._tips):
+            body, geom = model.body(_STICKS[i]).id, model.geom(_STICKS[i]).id
+            out_m = longer_m - _STICK_RADIUS_M - _STICK_HALF_M
+            model.body_pos[body] = end + out_m * along
+            mujoco.mju_quatZ2Vec(model.body_quat[body], along)
+            there = longer_m > 0.0
+            model.geom_rgba[geom, 3] = float(there)
+            model.geom_contype[geom], model.geom_conaffinity[geom] = _COLLIDES if there else (0, 0)
+            model.body_contype[body] = model.geom_contype[geom]
+            model.body_conaffinity[body] = model.geom_conaffinity[geom]
 
     def _hand_along(self, speed: np.ndarray, down: float = 0.0) -> np.ndarray:
         """Command [7] that moves the hand at a speed [3] m/s, by the damped inverse Jacobian.
@@ -194,6 +211,23 @@ class JacoBody(SceneBody):
         speeds = rows.T @ inverse
         most = float(np.abs(speeds).max()) / SPEED_RAD_S
         return np.array([*(speeds / max(1.0, most)), self.fingers_rad])
+
+
+def _end_of(model: mujoco.MjModel, body: str) -> tuple[np.ndarray, np.ndarray]:
+    """The point [3] m of a body's first mesh that is furthest from its origin, and the way there.
+
+    In the frame of the body; the way [3] is of length 1.
+    """
+    geom = model.body(body).geomadr[0]
+    mesh = model.geom_dataid[geom]
+    first = model.mesh_vertadr[mesh]
+    turn = np.zeros(9)
+    mujoco.mju_quat2Mat(turn, model.geom_quat[geom])
+    points = model.mesh_vert[first : first + model.mesh_vertnum[mesh]] @ turn.reshape(3, 3).T
+    points += model.geom_pos[geom]
+    distances = np.linalg.norm(points, axis=1)
+    end = points[distances.argmax()]
+    return end, end / distances.max()
 
 
 def _motor(scene: mujoco.MjSpec, joint: str, torque: float) -> mujoco.MjsActuator:

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the bodies in scenes of our own share: what a reality changes around the robot.
+"""What the bodies in scenes of our own share: sensors, what is earned, what a reality changes.
 
 Their models have two lights (`lamp`, `window`), a geom of the ground with materials `floor_0` to
 `floor_2`, a body `payload` of the robot, and a camera. Must not import onboard, nodes, torch or
@@ -9,6 +9,7 @@ rclpy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ import mujoco
 import numpy as np
 
 from world_model_ros.contract import Contract, Stream
-from world_model_ros.robots.bodies.body import refuse_others
+from world_model_ros.robots.bodies.body import BodyError, refuse_others
 from world_model_ros.robots.bodies.mujoco_body import MujocoBody
 from world_model_ros.robots.reality import Reality
 
@@ -31,6 +32,7 @@ class SceneBody(MujocoBody):
     substeps = 10  # physics steps in a frame
     ground = 'floor'  # geom whose material a reality changes
     payload = 'payload'  # body that a reality gives mass
+    called = 'robot'  # in what is refused
     offers: ClassVar[frozenset[str]] = MujocoBody.offers | {
         'camera_forward_m',
         'camera_left_m',
@@ -79,6 +81,26 @@ class SceneBody(MujocoBody):
         mujoco.mj_setConst(model, mujoco.MjData(model))
         model.stat.extent = extent
 
+    # ---- sensors ---------------------------------------------------------------------------
+
+    def _sensors(self) -> dict[str, Callable[[Stream], np.ndarray]]:
+        """How each kind of stream is read, beside pictures and joints."""
+        return {'depth': self._depth}
+
+    def sense(self, stream: Stream) -> np.ndarray:
+        """What a sensor reads, as its kind has it.
+
+        Raises:
+            BodyError: the robot has no sensor of this kind.
+        """
+        sensors = self._sensors()
+        if stream.kind not in sensors:
+            raise BodyError(
+                f'streams.{stream.name}: the simulated {self.called} has no sensor of kind '
+                f'{stream.kind!r}; it has image, {", ".join(sensors)} and joints'
+            )
+        return sensors[stream.kind](stream)
+
     def _depth(self, stream: Stream) -> np.ndarray:
         """Distances along the line of sight as the kind depth has them, uint8 [h, w, 3]."""
         near, far = dict(stream.options)['range']
@@ -90,6 +112,22 @@ class SceneBody(MujocoBody):
         share = (np.clip(metres, near, far) - near) / (far - near)
         grey = (1 + np.rint(_DEPTH_STEPS * share)).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
+
+    # ---- what is earned, and the end -------------------------------------------------------
+
+    def _rate(self) -> float:
+        """How good it is to be here; the reward of a frame is its change."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Everything is in place: an episode begins."""
+        self._outcome, self._reward = '', 0.0
+        self._potential = self._rate()
+
+    def _earn(self) -> None:
+        """A frame is over."""
+        potential = self._rate()
+        self._reward, self._potential = potential - self._potential, potential
 
     def reward(self) -> float:
         """What the last frame brought."""
