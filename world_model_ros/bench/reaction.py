@@ -9,8 +9,6 @@ from the moment just before it is asked for; each comes at a random moment while
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
 import os
 import random
 import signal
@@ -20,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from world_model_ros.bench.domain import keep_to_itself
+from world_model_ros.bench.origin import origin, versions
 from world_model_ros.bench.reaction_figures import FAULTS, Command, Reaction, acting, reaction, row
 from world_model_ros.bench.wait_for import wait_for
 from world_model_ros.contract import Contract, config_directories
 from world_model_ros.deploy.nodes_table import AGENT, GUARD, SIM_ROBOT, Settings, extra_environment
 from world_model_ros.deploy.supervisor import Child, Supervisor
-from world_model_ros.evaluation.rows import git_state
 
 if TYPE_CHECKING:
     from world_model_ros.nodes.load.reaction_ears import ReactionEars
@@ -37,17 +35,6 @@ REACTS_WITHIN_S = 10.0
 MOMENT_S = (0.0, 0.2)  # of a fault: any phase of ticks, pictures and heartbeats
 TRIES = 5  # of one run, where the robot just did not act by itself: the machine is too busy
 PACKAGES = ('world_model_ros', 'rclpy', 'numpy')
-
-
-def versions() -> dict[str, str]:
-    """Of what takes part, as far as it is installed."""
-    found = {'ros': os.environ.get('ROS_DISTRO', '')}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = ''
-    return found
 
 
 def measure(
@@ -65,7 +52,7 @@ def measure(
     `path` is the contract's file, `names` are of FAULTS; state and logs go to `folder`, and `say`
     gets a line after each fault.
     """
-    figures |= {'versions': versions(), **_source()}
+    figures |= {'versions': versions(*PACKAGES), **origin()}
     found: dict[str, list[Reaction]] = {name: [] for name in names}
     try:
         run = Run(contract, path, folder, keep_to_itself(), figures, say)
@@ -75,13 +62,6 @@ def measure(
             run.close()
     finally:
         figures['faults'] = {name: row(FAULTS[name], contract, found[name]) for name in names}
-
-
-def _source() -> dict[str, Any]:
-    """When and of which source."""
-    source = git_state()
-    day = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d')
-    return {'date': day, 'commit': source.commit, 'dirty': source.dirty}
 
 
 class Run:

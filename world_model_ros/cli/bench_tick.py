@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from world_model_ros.bench.measure import machine
+from world_model_ros.bench.origin import origin, versions
 from world_model_ros.bench.tick import SLEEP_S, eager_planner, measure
 from world_model_ros.bundle import find_bundle, load_bundle
 from world_model_ros.bundle.providers import ProviderSettings
@@ -36,9 +37,13 @@ def tick_command(
     rival = eager_planner(folder, threads) if eager else None
     figures: dict[str, Any] = {
         'bundle': folder.name,
+        'robot': contract.name,
+        'untrained': bool(loaded.manifest.get('provenance', {}).get('untrained')),
         'threads': threads,
         'provider': loaded.provider.text,
         'machine': machine(),
+        'versions': versions('world_model_ros', 'onnxruntime', 'numpy'),
+        **origin(),
     }
     with reported(figures, _show, as_json=as_json):
         measure(loaded, contract, ticks, rival, figures)
