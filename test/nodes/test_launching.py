@@ -130,7 +130,8 @@ def test_robot_does_not_move_at_launch_unless_asked():
     assert not Settings(contract='reacher', robot_id='r').autostart
 
 
-SIMULATED, IMAGINED = {'seed', 'reality'}, {'world', 'start', 'known', 'allowed_listeners'}
+SIMULATED = {'seed', 'reality', 'demonstrate'}
+IMAGINED = {'world', 'start', 'known', 'allowed_listeners'}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class Events(list):
         return [fields for fields in self if fields['event'] == event]
 
 
-def make(tmp_path, contract=None, capacity=CAPACITY) -> tuple[Ingest, Events]:
+def make(tmp_path, contract=None, capacity=CAPACITY, **more) -> tuple[Ingest, Events]:
     events = Events()
     recorded.keep_secret(tmp_path / 'out')
     ingest = Ingest(
@@ -44,6 +44,7 @@ def make(tmp_path, contract=None, capacity=CAPACITY) -> tuple[Ingest, Events]:
         capacity,
         events,
         clock=lambda: ingest_now[0],
+        **more,
     )
     return ingest, events
 
@@ -89,6 +90,20 @@ def test_replay_holds_what_was_recorded_each_episode_beginning_as_first(tmp_path
         want = to_arrays(bags[name])
         for key in ('obs_camera', 'obs_joints', 'action_sent', 'reward'):
             np.testing.assert_array_equal(arrays[key][0, at : at + TICKS], want[key], key)
+
+
+def test_who_imitates_sees_no_reward_of_what_is_learned_from_nor_of_what_is_held_out(
+    tmp_path, bags, store
+):
+    for name in (recorded.TRAINED[0], recorded.HELD_OUT):
+        recorded.upload(store, bags[name])
+    ingest, _ = make(tmp_path, imitate=True)
+    settle_all(ingest, store)
+    arrays, want = ingest.replay.arrays, to_arrays(bags[recorded.TRAINED[0]])
+    assert np.isnan(arrays['reward'][0, :TICKS]).all() and np.isfinite(want['reward'][1:]).any()
+    np.testing.assert_array_equal(arrays['action_sent'][0, :TICKS], want['action_sent'])
+    [held_out] = ingest.held_out(8)
+    assert np.isnan(held_out['reward']).all()
 
 
 def test_a_restarted_ingest_goes_on_where_it_was(tmp_path, bags, store):

@@ -25,6 +25,9 @@ ENVIRONMENT = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'MUJOCO_GL': 'egl'}
 
 VERBS = {
     'demo': Verb(f'{_HERE}.demo', 'demo_command', 'Run a simulated robot with all its nodes.'),
+    'demonstrate': Verb(
+        f'{_HERE}.demonstrate', 'demonstrate_command', 'Record a scripted controller at work.'
+    ),
     'imagine': Verb(f'{_HERE}.imagine', 'imagine_command', 'Step inside a model.'),
     'view': Verb(f'{_HERE}.view', 'view_command', 'Watch a robot in the browser, and stop it.'),
     'train': Verb(f'{_HERE}.train', 'app', 'Learn from recordings, as a service.'),

@@ -92,6 +92,10 @@ def train_command(
         bool,
         typer.Option('--no-align', help='Do not estimate changed cameras and motors.'),
     ] = False,
+    imitate: Annotated[
+        bool,
+        typer.Option('--imitate', help='Hide rewards: learn to do what was done, nothing more.'),
+    ] = False,
     policy_margin: Annotated[
         float | None, typer.Option(help='How much better a plan must be than the policy.')
     ] = None,
@@ -140,6 +144,7 @@ def train_command(
         align=not no_align,
         family=family,
         policy_margin=policy_margin,
+        imitate=imitate,
     )
     start = Start('scratch') if from_scratch else Start()
     if from_file is not None:

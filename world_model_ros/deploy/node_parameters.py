@@ -191,6 +191,12 @@ SIM_ROBOT: dict[str, Parameter] = {
     ),
     'start_time': Parameter(0.0, 'Simulated time at start in seconds; 0: the wall clock', low=0.0),
     'reality': Parameter('nominal', 'Name or file in config/reality', changeable=True),
+    'demonstrate': Parameter(
+        0,
+        "Episodes that the body's scripted controller drives, on guard/teleop; then no reset is "
+        'served. 0: it drives none',
+        low=0,
+    ),
 }
 
 IMAGINED_ROBOT: dict[str, Parameter] = {

@@ -65,7 +65,7 @@ _EXPLORE = (
     'evaluate_every',
 )
 _AGENT = ('tick_source', 'bundle', 'slots', *_EXPLORE, 'plan', 'autostart')
-_SIM_ROBOT = ('contract', 'tick_source', 'seed', 'speed', 'reality')
+_SIM_ROBOT = ('contract', 'tick_source', 'seed', 'speed', 'reality', 'demonstrate')
 _IMAGINED_ROBOT = (
     'contract',
     'world',
@@ -116,6 +116,7 @@ class Settings:
     seed: int = 0
     speed: float = 1.0
     reality: str = 'nominal'
+    demonstrate: int = 0
     world: str = ''
     start: str = ''
     known: str = ''

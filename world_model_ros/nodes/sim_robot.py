@@ -39,6 +39,7 @@ from world_model_ros.deploy.node_parameters import SIM_ROBOT
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.nodes._common import NANOSECONDS
+from world_model_ros.nodes._demonstrator import Demonstrator
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._pace import Pace
 from world_model_ros.robots import BodyError, Reality, RealityError, SimRobot, load_reality
@@ -83,7 +84,7 @@ class SimRobotNode(Node):
         self._timeouts = 0
         self.finished = False
         self.exit_status = 0
-        self._create_topics()
+        self._create_topics(value.get('demonstrate', 0))
         self.add_on_set_parameters_callback(self._on_parameters)
         self._thread = threading.Thread(target=self._run, name='simulation', daemon=True)
         self._thread.start()
@@ -117,7 +118,7 @@ class SimRobotNode(Node):
     def _stepped(self) -> None:
         """Called in the simulation's thread before anything of a time is published."""
 
-    def _create_topics(self) -> None:
+    def _create_topics(self, shown: int) -> None:
         contract = self.contract
         self._boundary = Boundary(self)
         self._clock_publisher = self.create_publisher(ClockMessage, self._topic('/clock'), 10)
@@ -139,6 +140,9 @@ class SimRobotNode(Node):
                     self._infos[stream.name] = self.create_publisher(
                         CameraInfo, self._topic(beside.topic), _common.RELIABLE_QOS
                     )
+        self._demonstrator: Demonstrator | None = None
+        if shown:
+            self._demonstrator = Demonstrator(self, contract, self._robot, shown)
         if contract.task is not None:
             on_task = self._boundary.wrap('agent/task', self._on_task)
             self.create_subscription(JointState, 'agent/task', on_task, _common.LATCHED_QOS)
@@ -185,6 +189,9 @@ class SimRobotNode(Node):
             self._new_task = task_values(self.contract.task, given)
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._demonstrator is not None and self._episodes >= self._demonstrator.episodes:
+            response.message = f'all {self._episodes} episodes are demonstrated'
+            return response
         with self._wake:
             self._reset_asked += 1
             asked = self._reset_asked
@@ -323,6 +330,8 @@ class SimRobotNode(Node):
             if self._on_wall_clock:  # there nothing may be stamped ahead of time
                 left_s = self._pace.due_s(self._t_ns) - time.monotonic()
                 self._wake.wait_for(lambda: self._stopping, left_s)
+        if self._demonstrator is not None:
+            self._demonstrator.begin()
         self._publish(None, all_streams=True)
 
     def _publish_clock(self) -> None:
@@ -345,6 +354,9 @@ class SimRobotNode(Node):
         """Publish what there is at this time."""
         self._take_changes()
         self._stepped()
+        if self._demonstrator is not None and self._episodes:
+            # Before the time and the pictures: in lockstep nobody moves on without it.
+            self._demonstrator.show(self._t_ns)
         self._publish_clock()
         stamp = _common.to_time(self._t_ns)
         if reward is not None and self._reward is not None and not math.isnan(reward):

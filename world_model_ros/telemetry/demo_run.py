@@ -99,6 +99,7 @@ def run(
     show: Callable[[RobotView, float], None],
     entries: Sequence[NodeEntry] = SIM,
     page: Sequence[str] = (),
+    enough: Callable[[RobotView], bool] = lambda view: False,
 ) -> dict[str, Any]:
     """Run until `stop` is asked for, the minutes are over (0: never) or the robot dies.
 
@@ -113,6 +114,7 @@ def run(
         show: called every REFRESH_SEC with the view and the seconds since the beginning.
         entries: the processes of the robot; the updater comes to them where it learns.
         page: command line of the live view in the browser; empty: none.
+        enough: asked every REFRESH_SEC; true ends it, too.
 
     Returns:
         The figures, as `demo --json` writes them.
@@ -133,6 +135,8 @@ def run(
             if (minutes and running_s > 60.0 * minutes) or robot_died:
                 break
             show(ears.view, running_s)
+            if enough(ears.view):
+                break
             stop.asked.wait(REFRESH_SEC)
         figures = _figures(ears.view)
         faults = find_faults(ears.view, supervisor.children, loop)

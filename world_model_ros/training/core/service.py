@@ -22,8 +22,8 @@ import torch
 from world_model_ros.bundle import BundleError
 from world_model_ros.contract import Contract, interface_hash
 from world_model_ros.families.device import ON_CPU, Chosen
-from world_model_ros.families.family_registry import FAMILIES
-from world_model_ros.families.protocol import Algorithm
+from world_model_ros.families.family_registry import FAMILIES, FamilyError
+from world_model_ros.families.protocol import Algorithm, Imitates
 from world_model_ros.folder_lock import hold
 from world_model_ros.releases import Release, latest_release
 from world_model_ros.store import Store, StoreError, open_store
@@ -113,6 +113,10 @@ class Service:
             chosen,
         )
         say('device', device=self.state.chosen.text)
+        if config.imitate and not (isinstance(self.learner, Imitates) and self.learner.imitates):
+            raise FamilyError(
+                f'family {self.state.family.name!r} cannot imitate: it needs rewards'
+            )
         self.ingest = Ingest(
             contract,
             self.folder,
@@ -121,11 +125,13 @@ class Service:
             config.held_out,
             robot_episodes=config.robot_episodes,
             stop=lambda: self._leaving,
+            imitate=config.imitate,
         )
         # A resumed run draws other windows than the ones it drew before.
         self.rng = np.random.default_rng([config.seed, self.learner.updates])
+        simulated = 0 if config.imitate else config.nominal_ticks  # those have rewards
         self.nominal, reason = open_nominal(
-            contract, self.folder / 'nominal', config.nominal_ticks, config.seed, say
+            contract, self.folder / 'nominal', simulated, config.seed, say
         )
         if self.nominal is None:
             say('no_nominal', reason=reason)

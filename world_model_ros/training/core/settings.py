@@ -38,3 +38,4 @@ class ServiceConfig:
     seed: int = 0
     threads: int = 1
     policy_margin: float | None = None  # of the bundles' planner; None: as it was shipped
+    imitate: bool = False  # what is read has no rewards, and no nominal ticks are simulated

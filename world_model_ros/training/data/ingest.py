@@ -71,10 +71,12 @@ class Ingest:
         robot_episodes: int = ROBOT_EPISODES,
         parser: Parser | None = None,
         stop: Callable[[], bool] = lambda: False,
+        *,
+        imitate: bool = False,
     ) -> None:
         self.contract, self.folder, self.say = contract, Path(folder), say
         self.share, self.clock, self.free = held_out_share, clock, free
-        self.robot_episodes = robot_episodes
+        self.robot_episodes, self.imitate = robot_episodes, imitate
         # Recordings, weights and the secret are nobody else's.
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.replay = Replay(self.folder / 'replay', contract, 1, capacity)
@@ -218,6 +220,8 @@ class Ingest:
             self.attempts.end()
         content = content_of(rows, [s.name for s in self.contract.image_streams])
         del rows['t_ns']
+        if self.imitate:  # after `content`: it is the same episode for those who see its rewards
+            rows['reward'] = np.full_like(rows['reward'], np.nan)
         twin = self.ledger.contents.get(content)
         if twin is not None:
             return self._refuse(ref, f'the same life as episode {twin.uuid} of {twin.robot_id}')
