@@ -43,6 +43,7 @@ def make_tiny_bundle(
     seed: int = 0,
     capabilities: tuple = USUAL,
     sizes: dict | None = None,
+    gate: dict | None = None,
 ) -> Path:
     """Write a whole bundle for a contract and return its path."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,11 @@ def make_tiny_bundle(
         belief_dim=BELIEF_DIM,
         planner=planner,
         return_scale=10.0,
-        provenance={'command': 'make_tiny_bundle', 'date': '2026-01-01'},
+        provenance={
+            'command': 'make_tiny_bundle',
+            'date': '2026-01-01',
+            **({} if gate is None else {'gate': gate}),
+        },
         sizes=sizes,
     )
     return directory

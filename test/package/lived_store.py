@@ -101,7 +101,10 @@ def gate_figures(scale: float) -> dict[str, float]:
     for part in ('reward', 'value'):
         out |= {f'{part}_error': 0.4 * scale, f'{part}_bias': -0.1 * scale}
         out[f'acting_{part}_error'] = 0.5 * scale
-    return out
+    for of, seconds in (('', 2.5), ('acting_', 2.0)):
+        out |= {f'{of}horizon_joints_s': seconds, f'{of}horizon_predicted_s': 5.0}
+    out |= {'imagined': 'used: 30 against 28', 'imagined_difference_high': 3.0}
+    return out | {'imagined_return': 30.0, 'acting_imagined_return': 28.0}
 
 
 def publish(store: Store, root: Path, seed: int, scale: float = 1.0, **info) -> Release:

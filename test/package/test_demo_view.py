@@ -61,6 +61,9 @@ def test_trainer_and_gate_lines():
         'passed   held-out reward error at 15 ticks 0.250'
     )
     assert gate_line({'passed': False, 'reasons': ['worse']}) == 'refused: worse'
+    far = {'horizon_joints_s': 2.5, 'horizon_predicted_s': 5.0}
+    line = gate_line({'passed': True, 'figures': far})
+    assert line == 'passed   useful horizon: joints 2.5 s'
 
 
 def test_faults_that_hold_now_come_first_and_good_news_is_none():

@@ -184,6 +184,8 @@ def test_the_page_holds_everything_itself_and_says_what_was_lived(tmp_path, stor
     assert page.row('before')[2] == '19 (1)'  # the exploring one does not count
     gate = page.rows[page.rows.index(row) + 3]
     assert [' '.join(cell.split()) for cell in gate[:3]] == ['1', '0.05 / 0.065', '0.08 / 0.104']
+    assert [' '.join(cell.split()) for cell in gate[14:]] == ['2.5 / 2', '–', '–', '30 / 28']
+    assert 'Imagined returns of release 1: used: 30 against 28' in page.text
     day = page.row('2026-09-21')
     assert day[3:5] == ['80', '6 (7.5 %)']
     assert 'No strips in this store' in page.text

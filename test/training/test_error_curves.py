@@ -9,9 +9,10 @@ import torch
 pytest.importorskip('mujoco')
 import recorded
 
-from world_model_ros.bench.horizon import first_better, stream_figures, useful_ticks
+from world_model_ros.bench.horizon import stream_figures
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.training.judge.error_curves import error_curves, parts_of
+from world_model_ros.training.judge.horizon_ticks import first_better, useful_ticks
 
 TICKS, STEPS, STARTS = 40, 12, range(5, 26, 10)
 
@@ -125,7 +126,7 @@ def test_useful_is_the_time_up_to_the_first_tick_at_which_the_baseline_is_better
     ],
 )
 def test_the_first_stretch_in_which_the_model_is_better_is_named(better, stretch):
-    assert first_better(np.array(better, bool), 0.25) == stretch
+    assert first_better(np.array(better, bool), [0.25, 0.5, 0.75, 1.0, 1.25]) == stretch
 
 
 def test_figures_say_horizon_interval_and_curve():

@@ -20,6 +20,7 @@ from served import PATIENCE_SEC, TICKS, Child, fill
 
 from world_model_ros.bundle import check_bundle
 from world_model_ros.contract import interface_hash
+from world_model_ros.gate_figures import useful_horizons
 from world_model_ros.releases import fetch_release, latest_release
 from world_model_ros.store.read_limits import PICTURE_BYTES
 from world_model_ros.training.core import checkpoint
@@ -59,6 +60,10 @@ def test_killed_it_goes_on_without_ros_or_simulator_and_publishes(
     assert release.gate['passed'] and math.isfinite(release.gate['ratio_15'])
     bundle = fetch_release(store, release, tmp_path / 'bundle')
     assert check_bundle(bundle, recorded.robot()) == []
+    far = useful_horizons(release.gate)
+    assert {'joints', 'picture'} <= set(far) and release.gate['imagined'].startswith('not used: ')
+    manifest = json.loads((bundle / 'manifest.json').read_text())
+    assert useful_horizons(manifest['provenance']['gate']) == far
     acting = read_shipped(out / 'acting.learner.safetensors', recorded.robot())
     start = read_shipped(learner_file, recorded.robot())
     assert any(not torch.equal(acting.tensors[k], v) for k, v in start.tensors.items())

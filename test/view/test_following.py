@@ -93,6 +93,16 @@ def test_the_belief_is_that_of_the_agents_own_code(bundles):
     assert follower.unrebuilt == 0 and follower.problem == '' and follower.draws
 
 
+def test_how_long_the_gate_found_it_useful_is_said_where_the_bundle_knows(bundles, tmp_path):
+    far = {'horizon_joints_s': 2.5, 'horizon_predicted_s': 5.0}
+    follower = Follower(load, CONTRACT.period_ns)
+    assert follower.horizon == ''
+    follower.use(about(bundles['one']))
+    assert follower.horizon == ''
+    follower.use(about(make_tiny_bundle(tmp_path / 'far', CONTRACT, gate=far)))
+    assert follower.horizon == 'joints 2.5 s'
+
+
 def test_a_message_that_was_lost_on_its_way_is_counted_and_the_belief_goes_on(bundles):
     follower = Follower(load, CONTRACT.period_ns)
     follower.use(about(bundles['one']))

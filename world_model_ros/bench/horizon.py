@@ -18,6 +18,7 @@ import numpy as np
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.evaluation.seeds import HELD_OUT, seed_list
 from world_model_ros.evaluation.statistics import percentiles, resampled_means
+from world_model_ros.training.judge.horizon_ticks import first_better, useful_ticks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,26 +123,6 @@ def stream_figures(
     return out
 
 
-def useful_ticks(own: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Return how many ticks [...] pass before the baseline is the better one; errors [..., H]."""
-    worse = own >= theirs
-    return np.where(worse.any(-1), worse.argmax(-1), own.shape[-1])
-
-
-def first_better(better: np.ndarray, period_s: float) -> list[float] | None:
-    """Return begin and end in s of the first stretch of ticks [H] at which the model is better.
-
-    Copying is hard to beat at the very first tick, where nothing has moved yet; this tells a model
-    that is good afterwards from one that never is. None: never.
-    """
-    if not better.any():
-        return None
-    begin = int(better.argmax())
-    after = ~better[begin:]
-    end = begin + (int(after.argmax()) if after.any() else len(after))
-    return [round((begin + 1) * period_s, 3), round(end * period_s, 3)]
-
-
 def _horizon(
     own: np.ndarray,
     theirs: np.ndarray,
@@ -156,7 +137,7 @@ def _horizon(
         'seconds': round(ticks * period_s, 3),
         'interval': [round(float(low) * period_s, 3), round(float(high) * period_s, 3)],
         'to_the_end': ticks == len(own),
-        'first_better_s': first_better(own < theirs, period_s),
+        'first_better_s': first_better(own < theirs, period_s * np.arange(1, len(own) + 1)),
         'better_share': round(float((own < theirs).mean()), 3),
     }
 

@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 
 from world_model_ros.experience.read.figures import EpisodeFigures
+from world_model_ros.gate_figures import gate_figure, useful_horizons
 from world_model_ros.onboard.tick.tick_record import SOURCES
 from world_model_ros.releases import Release
 from world_model_ros.report import plots
@@ -155,13 +156,24 @@ def _release_row(release: Release, life: Life) -> dict[str, Any]:
     errors: dict[str, Any] = {}
     for horizon in plots.HORIZONS:
         for part in plots.PARTS:
-            own = plots.gate(figures, f'{part}_{horizon}')
-            other = plots.gate(figures, f'acting_{part}_{horizon}')
+            own = gate_figure(figures, f'{part}_{horizon}')
+            other = gate_figure(figures, f'acting_{part}_{horizon}')
             errors[f'{part}_{horizon}'] = _against(own, other)
     for part in ('reward', 'value'):
-        own = plots.gate(figures, f'{part}_error')
-        errors[f'{part}_error'] = _against(own, plots.gate(figures, f'acting_{part}_error'))
-        errors[f'{part}_bias'] = _figure(plots.gate(figures, f'{part}_bias'), '+')
+        own = gate_figure(figures, f'{part}_error')
+        errors[f'{part}_error'] = _against(own, gate_figure(figures, f'acting_{part}_error'))
+        errors[f'{part}_bias'] = _figure(gate_figure(figures, f'{part}_bias'), '+')
+    mine, theirs = useful_horizons(figures), useful_horizons(figures, 'acting_')
+    horizons = {
+        part: {
+            'own': str(mine[part]) if part in mine else NONE,
+            'other': str(theirs[part]) if part in theirs else NONE,
+            'better': mine[part].seconds >= theirs[part].seconds
+            if part in mine and part in theirs
+            else None,
+        }
+        for part in plots.PARTS
+    }
     return {
         'number': release.number,
         'sha': release.bundle_sha,
@@ -171,6 +183,13 @@ def _release_row(release: Release, life: Life) -> dict[str, Any]:
         'against': str(figures.get('against', NONE)),
         'earned': _mean_of(_returns(life.episodes, release.number)),
         'errors': errors,
+        'horizons': horizons,
+        'imagined': {
+            'own': _figure(gate_figure(figures, 'imagined_return')),
+            'other': _figure(gate_figure(figures, 'acting_imagined_return')),
+            'better': _not_lower(figures),
+            'text': label(str(figures.get('imagined') or NONE), REASON),
+        },
         'note': release.note,
     }
 
@@ -250,6 +269,12 @@ def _against(own: float | None, other: float | None) -> dict[str, Any]:
     """A figure beside that of the release that acted, and whether it is better."""
     better = None if own is None or other is None else own <= other
     return {'own': _figure(own), 'other': _figure(other), 'better': better}
+
+
+def _not_lower(figures: Any) -> bool | None:
+    """Whether a release earns in imagination what the one before it does; None: nobody asked."""
+    high = gate_figure(figures, 'imagined_difference_high')
+    return None if high is None else high >= 0.0
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from world_model_ros.experience.read.figures import EpisodeFigures
+from world_model_ros.gate_figures import gate_figure
 from world_model_ros.report.axis import INK, TimeAxis, data_uri, style
 from world_model_ros.report.data import Life
 
@@ -76,7 +77,9 @@ def returns_plot(life: Life, axis: TimeAxis) -> str | None:
 def open_loop_plot(life: Life) -> str | None:
     """Open-loop error per release at 1, 5 and 15 ticks; one field for each part."""
     shown = [
-        part for part in PARTS if any(gate(r.gate, f'{part}_1') is not None for r in life.releases)
+        part
+        for part in PARTS
+        if any(gate_figure(r.gate, f'{part}_1') is not None for r in life.releases)
     ]
     if not shown:
         return None
@@ -88,7 +91,7 @@ def open_loop_plot(life: Life) -> str | None:
             for horizon, color in zip(HORIZONS, COLORS, strict=False):
                 for prefix, line in (('', '-o'), ('last_', ':')):
                     key = f'{prefix}{part}_{horizon}'
-                    values = [gate(r.gate, key) for r in life.releases]
+                    values = [gate_figure(r.gate, key) for r in life.releases]
                     heights = [math.nan if value is None else value for value in values]
                     alone = prefix and len(numbers) == 1  # a line needs two points
                     axes.plot(
@@ -205,13 +208,6 @@ def sources_plot(episodes: Sequence[EpisodeFigures]) -> str | None:
         axes.set_ylabel('ticks (%)')
         _legend(axes)
         return data_uri(figure)
-
-
-def gate(figures: Any, key: str) -> float | None:
-    """A finite figure of a release's gate; None where the record has none."""
-    value = figures.get(key)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None
 
 
 def _from_zero(axes: Any, values: Sequence[float]) -> None:

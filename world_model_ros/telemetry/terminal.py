@@ -17,6 +17,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from world_model_ros.gate_figures import horizon_words
 from world_model_ros.telemetry.present_faults import Fault, find_faults
 
 if TYPE_CHECKING:
@@ -173,9 +174,12 @@ def gate_line(verdict: dict) -> str:
         text = 'passed'
     else:
         text = f'refused: {"; ".join(verdict.get("reasons", ())) or "no reason given"}'
-    error = verdict.get('figures', {}).get('reward_15')
-    # None stands for a figure that is not finite.
-    return text if error is None else f'{text}   held-out reward error at 15 ticks {error:.3f}'
+    figures = verdict.get('figures', {})
+    error = figures.get('reward_15')
+    if error is not None:  # None stands for a figure that is not finite
+        text += f'   held-out reward error at 15 ticks {error:.3f}'
+    horizon = horizon_words(figures)
+    return f'{text}   useful horizon: {horizon}' if horizon else text
 
 
 def release_line(release: dict, published: int) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from world_model_ros.bundle import BundleError, find_bundle, load_bundle
 from world_model_ros.bundle.providers import ProviderError
 from world_model_ros.contract import Contract
+from world_model_ros.gate_figures import horizon_words
 from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.onboard.policy.capabilities import Graphs
 from world_model_ros.onboard.policy.model import Model
@@ -133,6 +134,13 @@ class Follower:
     def draws(self) -> bool:
         """Whether the model can show what it believes."""
         return self._model is not None and 'decode' in self._model.bundle.drawing
+
+    @property
+    def horizon(self) -> str:
+        """How long its gate found the model useful, in words; '' where nobody measured it."""
+        if self._model is None:
+            return ''
+        return horizon_words(self._model.bundle.manifest['provenance'].get('gate'))
 
     def use(self, acting: Mapping[str, Any] | None) -> None:
         """Follow the bundle that acts, as the agent's ~/release names it; None: no model acts."""

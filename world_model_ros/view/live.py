@@ -165,6 +165,7 @@ class LiveRobot:
             'alarms': self.alarms.words(),
             'no_belief': self.follower.problem,
             'unrebuilt': self.follower.unrebuilt,
+            'horizon': self.follower.horizon,
         }
         self._board.post(
             Update(

@@ -165,6 +165,7 @@ function states(state) {
     ['return', number(episode.return)],
     ['returns', episode.returns.map((row) => row.value.toFixed(0)).join('  ') || '–'],
     ['release', [acts, release.sha && `(${release.sha})`].filter(Boolean).join(' ')],
+    ['useful horizon', state.horizon],
     ['next', release.next || '–'],
     ['rolled back', release.rolled_back],
     ['tick', live && `p50 ${number(state.tick_ms.p50)} ms, p99 ${number(state.tick_ms.p99)} ms of ${number(about.budget_ms, 0)} ms`],

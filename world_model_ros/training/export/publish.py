@@ -30,6 +30,9 @@ from world_model_ros.training.judge.gate import GateConfig, Verdict, append_verd
 from world_model_ros.training.judge.open_loop import SURPRISE_TICKS
 from world_model_ros.training.judge.strips import draw_strip
 
+# Figures of the gate that a bundle carries: who shows the robot has no store.
+IN_BUNDLE = ('ratio_', 'horizon_', 'better_')
+
 
 class Publisher:
     """Publishes what a trainer has learned."""
@@ -91,7 +94,7 @@ class Publisher:
         provenance: dict[str, Any] = {
             'robot_ticks': self.ingest.ticks,
             'episodes': len(learned),
-            'gate': {k: v for k, v in verdict.figures.items() if k.startswith('ratio_')},
+            'gate': {k: v for k, v in verdict.figures.items() if k.startswith(IN_BUNDLE)},
             'gate_against': verdict.against,
         }
         limit = verdict.figures.get('surprise_limit') or 0.0
@@ -121,7 +124,12 @@ class Publisher:
             episodes=[entry.uuid for entry in learned],
             episode_count=len(learned),
             updates=verdict.updates,
-            gate={'passed': verdict.passed, 'against': verdict.against, **verdict.figures},
+            gate={
+                'passed': verdict.passed,
+                'against': verdict.against,
+                'imagined': verdict.imagined,
+                **verdict.figures,
+            },
         )
         if self.strip is not None:
             store.put_file(store.layout.strip_key(interface, release.number), self.strip)

@@ -4,7 +4,8 @@
 
 Owns the verdict and its margins; the figures are open_loop.py's. A candidate is compared with the
 acting release on the same held-out episodes; with nothing acting it must predict better than
-copying what was seen last. Returns on the robot judge afterwards.
+copying what was seen last. Where imagined returns can be trusted (imagined_returns.py), they may
+refuse it, too. Returns on the robot judge afterwards.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ import torch
 from world_model_ros.contract import Contract
 from world_model_ros.families.protocol import WorldModel
 from world_model_ros.training.data.segments import Rows
+from world_model_ros.training.judge.imagined_returns import (
+    ImaginedConfig,
+    Side,
+    judge_by_imagination,
+)
 from world_model_ros.training.judge.open_loop import (
     HORIZONS,
     Figures,
@@ -30,12 +36,16 @@ from world_model_ros.training.judge.open_loop import (
     open_loop_figures,
     surprise_limit,
 )
+from world_model_ros.training.judge.useful_horizon import horizon_figures
 
 PARTS = ('joints', 'picture', 'reward')
 # Added to both sides of a ratio: below these, differences are noise of the last updates. In the
 # units of open_loop.py.
 FLOORS = {'joints': 0.05, 'picture': 5e-4, 'reward': 0.25}
-LINE = ('ratio_1', 'ratio_5', 'ratio_15', 'ratio_reward', 'ratio_value', 'joints_15')
+LINE = (
+    *('ratio_1', 'ratio_5', 'ratio_15', 'ratio_reward', 'ratio_value', 'joints_15'),
+    *('horizon_joints_s', 'horizon_picture_s'),
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class GateConfig:
     calibration_floor: float = 0.25  # in recorded spreads, added to both sides
     blind: float = 5.0  # error of every picture over copying's, from which a release sees nothing
     copying: float = 1.0  # of a first release: error over that of copying, at most
+    imagined: ImaginedConfig = field(default_factory=ImaginedConfig)
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,7 @@ class Verdict:
     updates: int
     episodes: int  # held-out ones it was judged on
     against: str  # bundle of the acting release, or 'copy-last'
+    imagined: str = ''  # whether imagined returns were used, or why not
     at: str = field(
         default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec='seconds')
     )
@@ -77,7 +89,8 @@ class Verdict:
             if value is not None and key in LINE
         )
         said = 'passed' if self.passed else 'refused: ' + '; '.join(self.reasons)
-        return f'gate at {self.updates} updates against {self.against}: {said} ({shown})'
+        line = f'gate at {self.updates} updates against {self.against}: {said} ({shown})'
+        return f'{line}; imagined returns {self.imagined}' if self.imagined else line
 
 
 def judge(
@@ -106,27 +119,35 @@ def judge(
     """
     against = (against or 'the acting release') if acting is not None else 'copy-last'
 
-    def verdict(reasons: list[str], figures: Figures) -> Verdict:
+    def verdict(reasons: list[str], figures: Figures, imagined: str = '') -> Verdict:
         clean = {k: round(v, 6) if math.isfinite(v) else None for k, v in figures.items()}
         passed = not reasons
-        return Verdict(passed, tuple(reasons), clean, updates, len(held_out), against)
+        return Verdict(passed, tuple(reasons), clean, updates, len(held_out), against, imagined)
 
     broken = not_finite(candidate)
     if broken:
         return verdict([f'not finite: {", ".join(broken[:3])}'], {})
     if not held_out:
         return verdict(['no held-out episode yet'], {})
-    ours = _figures(candidate, contract, held_out, discount, return_scale)
+    mine = _side(candidate, contract, held_out, discount, return_scale)
+    ours = mine.figures
     bad = [name for name, value in ours.items() if not math.isfinite(value)]
     if bad:
         return verdict([f'not finite on held-out episodes: {", ".join(bad[:3])}'], ours)
     if not any(f'last_{part}_{HORIZONS[-1]}' in ours for part in PARTS):
         return verdict([f'no held-out piece of {HORIZONS[-1]} ticks and more'], ours)
     if acting is None:
-        return verdict(_against_copying(ours, config.copying), ours)
-    theirs = _figures(acting, contract, held_out, discount, return_scale)
-    ratios, reasons = _against_acting(ours, theirs, config)
-    return verdict(reasons, ours | ratios | {f'acting_{k}': v for k, v in theirs.items()})
+        reasons = _against_copying(ours, config.copying)
+        return verdict(reasons, ours, 'not used: there is no active release')
+    other = _side(acting, contract, held_out, discount, return_scale)
+    ratios, reasons = _against_acting(ours, other.figures, config)
+    figures = ours | ratios | {f'acting_{k}': v for k, v in other.figures.items()}
+    if reasons:
+        return verdict(reasons, figures, 'not used: it is refused without them')
+    world = mine if ratios[f'ratio_{HORIZONS[-1]}'] <= 1.0 else other
+    judged = judge_by_imagination(mine, other, world, contract, config.imagined)
+    reasons = [judged.refusal] if judged.refusal else []
+    return verdict(reasons, figures | judged.figures, judged.text)
 
 
 def not_finite(model: torch.nn.Module | WorldModel) -> list[str]:
@@ -141,21 +162,23 @@ def append_verdict(path: Path, verdict: Verdict) -> None:
         file.write(json.dumps(verdict.as_dict()) + '\n')
 
 
-def _figures(
+def _side(
     model: WorldModel,
     contract: Contract,
     held_out: list[Rows],
     discount: float,
     return_scale: float,
-) -> Figures:
+) -> Side:
     pieces = believe(model, held_out)
     if not pieces:
-        return {}
-    figures = open_loop_figures(model, contract, pieces, (1.0 - discount) * return_scale)
+        return Side(model, pieces, {})
+    unit = (1.0 - discount) * return_scale
+    figures = open_loop_figures(model, contract, pieces, unit)
     limit = surprise_limit(pieces)
     if math.isfinite(limit):
         figures['surprise_limit'] = limit
-    return figures | calibration_figures(model, pieces, discount, return_scale)
+    figures |= calibration_figures(model, pieces, discount, return_scale)
+    return Side(model, pieces, figures | horizon_figures(model, contract, pieces, unit))
 
 
 def _against_copying(ours: Figures, margin: float) -> list[str]:

@@ -34,6 +34,7 @@ SURPRISE_SHARE, SURPRISE_MARGIN = 0.99, 2.0
 MIN_SPREAD = 1e-3  # of a joint that hardly moves, SI units
 
 Figures = dict[str, float]
+Roll = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # belief before, action, belief after
 
 
 @dataclass(frozen=True)
@@ -115,29 +116,46 @@ def open_loop_figures(
     ``reward_unit``; ``last_joints_H`` and so on: of the last observation. Empty where no piece is
     long enough; of a model that does not decode the reward's alone.
     """
-    places = _starts(pieces)
+    places = starts_of(pieces, max(HORIZONS), STARTS)
     if not places:
         return {}
     spread = spreads(contract, pieces, reward_unit)
     out: Figures = {}
-    for step, (before, sent, belief) in enumerate(rolled(model, pieces, places, max(HORIZONS)), 1):
+    for step, roll in enumerate(rolled(model, pieces, places, max(HORIZONS)), 1):
         if step in HORIZONS:
-            drawn = model.decode(belief) if isinstance(model, Decodes) else {}
-            predicted = {k: as_array(v) for k, v in drawn.items()}
-            predicted['reward'] = as_array(model.outcomes(before, sent, belief)[0])
-            last = {name: rows_at(pieces, places, name, 0) for name in _names(contract)}
-            came = {name: rows_at(pieces, places, name, step) for name in _names(contract)}
-            known = np.isfinite(last['reward']) & np.isfinite(came['reward'])
-            own = _errors(contract, predicted, came, spread, known)
-            copied = _errors(contract, last, came, spread, known)
+            own, copied = errors_ahead(model, contract, pieces, places, step, roll, spread)
             out |= {f'{k}_{step}': v for k, v in own.items()}
             out |= {f'last_{k}_{step}': v for k, v in copied.items()}
     return out
 
 
+def errors_ahead(
+    model: WorldModel,
+    contract: Contract,
+    pieces: list[Piece],
+    places: list[tuple[int, int]],
+    step: int,
+    roll: Roll,
+    spread: dict[str, np.ndarray],
+) -> tuple[Figures, Figures]:
+    """Return the errors ``step`` ticks after each place, of a model and of copying.
+
+    ``joints``, ``picture`` and ``reward`` as in open_loop_figures; what is not known is left out.
+    """
+    before, sent, belief = roll
+    drawn = model.decode(belief) if isinstance(model, Decodes) else {}
+    predicted = {k: as_array(v) for k, v in drawn.items()}
+    predicted['reward'] = as_array(model.outcomes(before, sent, belief)[0])
+    last = {name: rows_at(pieces, places, name, 0) for name in _names(contract)}
+    came = {name: rows_at(pieces, places, name, step) for name in _names(contract)}
+    known = np.isfinite(last['reward']) & np.isfinite(came['reward'])
+    own = _errors(contract, predicted, came, spread, known)
+    return own, _errors(contract, last, came, spread, known)
+
+
 def rolled(
     model: WorldModel, pieces: list[Piece], places: list[tuple[int, int]], steps: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+) -> Iterator[Roll]:
     """Yield belief before [S, D], recorded action [S, A] and belief after, tick by tick.
 
     Args:
@@ -208,14 +226,17 @@ def discounted(
     return returns
 
 
-def _starts(pieces: list[Piece]) -> list[tuple[int, int]]:
-    """Return piece and tick from which is predicted, the same for every model."""
+def starts_of(pieces: list[Piece], ahead: int, most: int) -> list[tuple[int, int]]:
+    """Return piece and tick from which ``ahead`` ticks are predicted, the same for every model.
+
+    All that there are, or about ``most`` of them, spread evenly over all pieces.
+    """
     everywhere = [
         (p, s)
         for p, piece in enumerate(pieces)
-        for s in range(CONTEXT_TICKS - 1, len(piece.beliefs) - max(HORIZONS))
+        for s in range(CONTEXT_TICKS - 1, len(piece.beliefs) - ahead)
     ]
-    step = max(1, math.ceil(len(everywhere) / STARTS))
+    step = max(1, math.ceil(len(everywhere) / most))
     return everywhere[::step]
 
 
