@@ -82,27 +82,43 @@ def scrambled(bundle: Bundle) -> Bundle:
 
     A planner that does no worse with it was never planning.
     """
-    plan = make_session(
-        'plan',
-        (bundle.path / 'plan.onnx').read_bytes(),
-        scrambled_weights(bundle.path),
-        threads=1,
-    )
-    return replace(bundle, sessions={**bundle.sessions, 'plan': plan})
+    return _with_weights(bundle, 'plan', scrambled_weights(bundle.path))
 
 
 def scrambled_weights(folder: Path) -> bytes:
     """Return weights.bin with every tensor that `imagine` uses shuffled within itself."""
+    return changed_weights(folder, 'imagine', np.random.default_rng(0).shuffle)
+
+
+def shaken(bundle: Bundle, size: float) -> Bundle:
+    """Return the bundle with noise on the weights of its policy, and only there.
+
+    The same noise for the same bundle and size; `size` is in standard deviations of each tensor.
+    """
+    rng = np.random.default_rng(0)
+
+    def shake(values: np.ndarray) -> None:
+        values += size * values.std() * rng.standard_normal(len(values)).astype(values.dtype)
+
+    return _with_weights(bundle, 'policy', changed_weights(bundle.path, 'policy', shake))
+
+
+def changed_weights(folder: Path, graph: str, change: Callable[[np.ndarray], None]) -> bytes:
+    """Return weights.bin with every tensor [N] that a graph uses changed in place."""
     import onnx  # part of the train extra; nothing that acts on a robot needs it
 
     weights = bytearray((folder / WEIGHTS).read_bytes())
-    rng = np.random.default_rng(0)
-    dynamics = onnx.load(folder / 'imagine.onnx', load_external_data=False)
-    for tensor in dynamics.graph.initializer:
+    for tensor in onnx.load(folder / f'{graph}.onnx', load_external_data=False).graph.initializer:
         place = {entry.key: entry.value for entry in tensor.external_data}
         if place and tensor.data_type == onnx.TensorProto.FLOAT:
             values = np.frombuffer(
                 weights, np.float32, int(place['length']) // 4, int(place.get('offset', 0))
             )
-            rng.shuffle(values)  # in place: a view on the weights
+            change(values)  # a view on the weights
     return bytes(weights)
+
+
+def _with_weights(bundle: Bundle, graph: str, weights: bytes) -> Bundle:
+    model = (bundle.path / f'{graph}.onnx').read_bytes()
+    session = make_session(graph, model, weights, threads=1)
+    return replace(bundle, sessions={**bundle.sessions, graph: session})
