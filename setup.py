@@ -81,6 +81,7 @@ setup(
         'train': [
             'jinja2',
             'matplotlib',
+            'pillow',
             'onnx',
             'onnxscript',
             'safetensors',

@@ -23,7 +23,7 @@ from world_model_ros.contract import interface_hash, load_contract
 from world_model_ros.experience.read.figures import episode_figures
 from world_model_ros.onboard.tick.observation import StreamSample
 from world_model_ros.report.axis import TimeAxis
-from world_model_ros.report.data import find_episodes, gather
+from world_model_ros.report.data import FILMS, find_episodes, gather
 from world_model_ros.report.page import render
 from world_model_ros.report.sane import label
 from world_model_ros.store import open_store
@@ -276,6 +276,21 @@ def test_strips_are_shown_with_their_release(tmp_path, store):
     page = report(store)
     assert 'data:image/png;base64,' + base64.b64encode(png).decode() in page.addresses
     assert page.row('strip')[1:] == [store.layout.strip_key(lived.INTERFACE, 1), 'not a PNG']
+
+
+def test_films_of_the_newest_releases_are_shown(tmp_path, store):
+    for number in range(1, FILMS + 3):
+        lived.publish(store, tmp_path, number)
+        png = b'\x89PNG\r\n\x1a\n of release'
+        store.put(store.layout.strip_key(lived.INTERFACE, number), png)
+        film = b'RIFF\x00\x00\x00\x00WEBP of release %d' % number
+        content = b'MZ' if number == FILMS + 1 else film
+        store.put(store.layout.film_key(lived.INTERFACE, number), content)
+    page = report(store)
+    films = [base64.b64decode(a.split(',')[1]) for a in page.addresses if 'image/webp' in a]
+    assert [film[-1:] for film in films] == [b'5', b'3']
+    key = store.layout.film_key(lived.INTERFACE, FILMS + 1)
+    assert page.row('film')[1:] == [key, 'not a WebP']
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_shown(tmp_path, store):

@@ -14,6 +14,7 @@ import torch
 
 pytest.importorskip('mujoco')
 import recorded
+from PIL import Image
 
 from world_model_ros.experience import EpisodeReader, to_arrays
 from world_model_ros.families.dreamer.algorithm import Learner
@@ -27,7 +28,8 @@ from world_model_ros.training.judge.open_loop import (
     discounted,
     open_loop_figures,
 )
-from world_model_ros.training.judge.strips import CONTEXT, draw_strip, imagine_strip
+from world_model_ros.training.judge.release_film import LINE_PX, draw_film
+from world_model_ros.training.judge.strips import CONTEXT, KEPT, draw_strip, imagine_strip
 
 UPDATES = 200
 DISCOUNT = 0.95
@@ -238,3 +240,23 @@ def test_a_strip_is_drawn_for_pictures_and_joints(trained, held_out, tmp_path):
     assert target.read_bytes().startswith(b'\x89PNG')
     short = {key: rows[:10] for key, rows in held_out[0].items()}
     assert not draw_strip(trained, recorded.robot(), short, tmp_path / 'no.png', 'cartpole')
+
+
+def test_a_film_shows_recorded_beside_predicted_in_the_robots_time(trained, held_out, tmp_path):
+    target = tmp_path / 'strips' / '00000001.webp'
+    assert draw_film(trained, recorded.robot(), held_out[0], target)
+    with Image.open(target) as film:
+        assert film.size == (32 + LINE_PX + 32, 32)
+        assert 50 < film.n_frames <= 60  # of 2.4 s: all that there is; equal frames are one
+        film.seek(film.n_frames - 1)
+        film.load()
+        assert film.info['duration'] == 40
+        line = np.asarray(film.convert('RGB'))[:, 32 + LINE_PX // 2].mean(0)
+        assert line[0] > 150 > 100 > line[1]  # red: the model sees no more
+    short = {key: rows[:10] for key, rows in held_out[0].items()}
+    assert not draw_film(trained, recorded.robot(), short, target.with_name('00000002.webp'))
+    for number in range(3, 30):
+        target.with_name(f'{number:08d}.webp').write_bytes(b'')
+    draw_film(trained, recorded.robot(), held_out[0], target.with_name('00000030.webp'))
+    kept = sorted(path.name for path in target.parent.iterdir())
+    assert len(kept) == KEPT and kept[-1] == '00000030.webp'

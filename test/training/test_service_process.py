@@ -72,6 +72,8 @@ def test_killed_it_goes_on_without_ros_or_simulator_and_publishes(
     assert store.get(store.layout.strip_key(ours, release.number), PICTURE_BYTES).startswith(
         b'\x89PNG'
     )
+    film = store.get(store.layout.film_key(ours, release.number), PICTURE_BYTES)
+    assert film.startswith(b'RIFF') and film[8:12] == b'WEBP'
     status = json.loads(store.get(store.layout.trainer_key(ours)))
     assert status['phase'] == 'left' and status['published'] >= 1
     assert status['release']['bundle_sha'] == release.bundle_sha

@@ -38,12 +38,14 @@ from world_model_ros.store.read_limits import PICTURE_BYTES
 
 REASON = 500  # characters
 PNG_MAGIC = b'\x89PNG\r\n\x1a\n'
+WEBP_MAGIC, WEBP_AT = b'WEBP', 8  # behind RIFF and the length
+FILMS = 3  # of the newest releases: a page must not grow with every release
 
 
 class Trouble(NamedTuple):
     """Something in the store that could not be used."""
 
-    what: str  # damaged, half-copied, unreadable, release, strip
+    what: str  # damaged, half-copied, unreadable, release, strip, film
     key: str
     reason: str
 
@@ -56,6 +58,7 @@ class Life:
     episodes: list[EpisodeFigures] = field(default_factory=list)  # in the order of time
     releases: list[Release] = field(default_factory=list)  # oldest first
     strips: dict[int, bytes] = field(default_factory=dict)  # release number -> PNG
+    films: dict[int, bytes] = field(default_factory=dict)  # the same -> WebP
     troubles: list[Trouble] = field(default_factory=list)
 
     @property
@@ -121,7 +124,7 @@ def gather(
         # A clock that begins at zero begins again with every run: the day of the seal comes first.
         here.episodes.sort(key=lambda e: ('', e.t_ns) if utc else when[e.uuid])
         here.releases = _releases(store, here.interface, here.troubles)
-        here.strips = _strips(store, here)
+        here.strips, here.films = _strips(store, here), _films(store, here)
     return sorted(lives.values(), key=lambda each: each.interface)
 
 
@@ -176,18 +179,32 @@ def _releases(store: Store, interface: str, troubles: list[Trouble]) -> list[Rel
 
 def _strips(store: Store, life: Life) -> dict[int, bytes]:
     strips: dict[int, bytes] = {}
-    troubles = life.troubles
     for release in life.releases:
         key = store.layout.strip_key(life.interface, release.number)
-        try:
-            if not store.exists(key):
-                continue
-            content = store.get(key, PICTURE_BYTES)
-        except StoreError as error:
-            troubles.append(Trouble('strip', key, error.reason))
-            continue
+        content = _picture(store, key, 'strip', life.troubles)
         if content.startswith(PNG_MAGIC):
             strips[release.number] = content
-        else:
-            troubles.append(Trouble('strip', key, 'not a PNG'))
+        elif content:
+            life.troubles.append(Trouble('strip', key, 'not a PNG'))
     return strips
+
+
+def _films(store: Store, life: Life) -> dict[int, bytes]:
+    films: dict[int, bytes] = {}
+    for release in life.releases[-FILMS:]:
+        key = store.layout.film_key(life.interface, release.number)
+        content = _picture(store, key, 'film', life.troubles)
+        if content[WEBP_AT:].startswith(WEBP_MAGIC):
+            films[release.number] = content
+        elif content:
+            life.troubles.append(Trouble('film', key, 'not a WebP'))
+    return films
+
+
+def _picture(store: Store, key: str, what: str, troubles: list[Trouble]) -> bytes:
+    """The content of a picture; empty where there is none, or none that can be read."""
+    try:
+        return store.get(key, PICTURE_BYTES) if store.exists(key) else b''
+    except StoreError as error:
+        troubles.append(Trouble(what, key, error.reason))
+        return b''

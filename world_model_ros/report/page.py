@@ -69,10 +69,8 @@ def _life(life: Life) -> dict[str, Any]:
         'summary': _summary(life),
         'left_out': _left_out(life.episodes),
         'releases': _release_rows(life),
-        'strips': [
-            (number, 'data:image/png;base64,' + base64.b64encode(png).decode())
-            for number, png in life.strips.items()
-        ],
+        'strips': [(number, _uri('png', png)) for number, png in life.strips.items()],
+        'films': {number: _uri('webp', film) for number, film in life.films.items()},
         'stream_rows': _stream_rows(life.episodes),
         'source_names': [s for s in SOURCES if any(e.sources.get(s) for e in life.episodes)],
         'days': _days(life.episodes),
@@ -80,6 +78,10 @@ def _life(life: Life) -> dict[str, Any]:
         'troubles': life.troubles,
         'trouble_counts': dict(Counter(t.what for t in life.troubles)),
     }
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f'data:image/{kind};base64,' + base64.b64encode(content).decode()
 
 
 def _drawn(life: Life, name: str, draw: Callable[[], str | None]) -> str | None:

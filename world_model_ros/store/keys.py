@@ -110,6 +110,10 @@ class Layout:
         """The key of the picture of what the model of release `number` imagined."""
         return f'{self._trainer(interface_hash)}/strip_{number}.png'
 
+    def film_key(self, interface_hash: str, number: int) -> str:
+        """The key of the film of what the model of release `number` imagined."""
+        return f'{self._trainer(interface_hash)}/film_{number}.webp'
+
     def _trainer(self, interface_hash: str) -> str:
         interface = check_name(interface_hash, 'interface_hash')
         return f'{STATUS}/{TRAINER}/{interface}' if self.format == 1 else f'{TRAINER}/{interface}'

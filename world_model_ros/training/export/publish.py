@@ -24,10 +24,12 @@ from world_model_ros.training.core.checkpoint import NOT_WRITTEN
 from world_model_ros.training.core.learner_file import SUFFIX
 from world_model_ros.training.core.trainer_state import TrainerState
 from world_model_ros.training.data.ingest import Ingest
+from world_model_ros.training.data.segments import Rows
 from world_model_ros.training.export.export_bundle import export_bundle
 from world_model_ros.training.export.onnx_cache import Traced
 from world_model_ros.training.judge.gate import GateConfig, Verdict, append_verdict, judge
 from world_model_ros.training.judge.open_loop import SURPRISE_TICKS
+from world_model_ros.training.judge.release_film import draw_film
 from world_model_ros.training.judge.strips import draw_strip
 
 # Figures of the gate that a bundle carries: who shows the robot has no store.
@@ -51,6 +53,7 @@ class Publisher:
         self.nominal = nominal
         self.pending: Verdict | None = None  # exported and not yet in the store
         self.strip: Path | None = None  # drawn for it
+        self.film: Path | None = None
         self.traced = Traced()
         self.bundle = bundle or state.folder / 'bundle'  # where bundles are exported
 
@@ -78,15 +81,24 @@ class Publisher:
             name[:12],
         )
         append_verdict(state.folder / 'gate.jsonl', verdict)
-        self.strip = None
-        if held_out:
-            title = f'{state.contract.name} after {learner.updates} updates'
-            target = state.folder / 'strips' / f'{learner.updates:08d}.png'
-            if draw_strip(learner.average, state.contract, held_out[-1], target, title):
-                self.strip = target
+        self._draw(held_out)
         state.counters['refused'] += not verdict.passed
         self.say('gate', passed=verdict.passed, text=verdict.line())
         return verdict
+
+    def _draw(self, held_out: list[Rows]) -> None:
+        """Draw what the candidate imagines of the newest held-out episode."""
+        state, learner = self.state, self.state.learner
+        self.strip = self.film = None
+        if not held_out:
+            return
+        title = f'{state.contract.name} after {learner.updates} updates'
+        target = state.folder / 'strips' / f'{learner.updates:08d}.png'
+        if draw_strip(learner.average, state.contract, held_out[-1], target, title):
+            self.strip = target
+        target = target.with_suffix('.webp')
+        if draw_film(learner.average, state.contract, held_out[-1], target):
+            self.film = target
 
     def export(self, verdict: Verdict) -> None:
         """Write the bundle beside the checkpoint."""
@@ -133,6 +145,8 @@ class Publisher:
         )
         if self.strip is not None:
             store.put_file(store.layout.strip_key(interface, release.number), self.strip)
+        if self.film is not None:
+            store.put_file(store.layout.film_key(interface, release.number), self.film)
         self.pending = None
         self.state.counters['published'] += 1
         self.say(

@@ -27,24 +27,31 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 CONTEXT, OPEN_LOOP = 5, 15  # ticks
-KEPT = 20  # strips on disk
+KEPT = 20  # strips on disk, and films
+BLOCK = 16  # beliefs decoded at once: pictures may be large
 
 
 @torch.no_grad()
-def imagine_strip(model: DecodingWorldModel, rows: Rows) -> tuple[Rows, Rows] | None:
-    """Return what came and what was predicted, [20, ...] per stream; None if too short."""
-    pieces = [p for p in believe(model, [rows]) if len(p.beliefs) >= CONTEXT + OPEN_LOOP]
+def imagine_strip(
+    model: DecodingWorldModel, rows: Rows, open_loop: int = OPEN_LOOP
+) -> tuple[Rows, Rows] | None:
+    """Return what came and what was predicted, [CONTEXT + open_loop, ...] per stream.
+
+    None if no piece of the episode is that long.
+    """
+    pieces = [p for p in believe(model, [rows]) if len(p.beliefs) >= CONTEXT + open_loop]
     if not pieces:
         return None
     piece = max(pieces, key=lambda p: len(p.beliefs))
-    at = (len(piece.beliefs) - CONTEXT - OPEN_LOOP) // 2  # the middle: the robot is under way
-    here = slice(at, at + CONTEXT + OPEN_LOOP)
+    at = (len(piece.beliefs) - CONTEXT - open_loop) // 2  # the middle: the robot is under way
+    here = slice(at, at + CONTEXT + open_loop)
     beliefs = [piece.beliefs[at + k : at + k + 1] for k in range(CONTEXT)]
-    for k in range(CONTEXT, CONTEXT + OPEN_LOOP):
+    for k in range(CONTEXT, CONTEXT + open_loop):
         sent = piece.rows['action_sent'][at + k : at + k + 1]
         action = tensor_on(piece.beliefs.device, sent)
         beliefs.append(model.imagine(beliefs[-1], action))
-    predicted = {k: as_array(v) for k, v in model.decode(torch.cat(beliefs)).items()}
+    drawn = [model.decode(some) for some in torch.cat(beliefs).split(BLOCK)]
+    predicted = {k: np.concatenate([as_array(d[k]) for d in drawn]) for k in drawn[0]}
     return {name: piece.rows[f'obs_{name}'][here] for name in predicted}, predicted
 
 
@@ -77,9 +84,14 @@ def draw_strip(
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target)
     plt.close(figure)
-    for old in sorted(target.parent.glob(f'{"[0-9]" * 8}.png'))[:-KEPT]:  # ours by name
-        old.unlink()
+    keep_newest(target)
     return True
+
+
+def keep_newest(target: Path) -> None:
+    """Delete all but the newest of our files of this kind."""
+    for old in sorted(target.parent.glob(f'{"[0-9]" * 8}{target.suffix}'))[:-KEPT]:  # by name
+        old.unlink()
 
 
 def _pictures(axes: Axes, came: np.ndarray, predicted: np.ndarray) -> None:
