@@ -31,21 +31,20 @@ class Line:
     Args:
         gain: of the policy towards the middle, 1/s; a negative one drives away from it.
         drift: of each prediction, m per tick.
-        shown: wrong by so much in what it draws, m.
         bonus: wrong by so much in each reward.
     """
 
     belief_dim = action_dim = 1
 
-    def __init__(self, gain=1.0, drift=0.0, shown=0.0, bonus=0.0) -> None:
-        self.gain, self.drift, self.shown, self.bonus = gain, drift, shown, bonus
+    def __init__(self, gain=1.0, drift=0.0, bonus=0.0) -> None:
+        self.gain, self.drift, self.bonus = gain, drift, bonus
         self.drawn = 0  # rows
 
     def initial(self, batch):
         return torch.zeros(batch, 1)
 
     def observe(self, belief, action_sent, observation, ages, is_first, noise=None):
-        return observation['joints'] - self.shown, torch.zeros(len(belief))
+        return observation['joints'], torch.zeros(len(belief))
 
     def imagine(self, belief, action, noise=None):
         return belief + PERIOD_SEC * action + self.drift
@@ -62,7 +61,7 @@ class Line:
 
     def decode(self, belief):
         self.drawn += len(belief)
-        return {'joints': belief + self.shown}
+        return {'joints': belief}
 
 
 class Undrawn:
