@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from world_model_ros.gate_figures import gate_figure, horizon_words, useful_horizons
@@ -53,6 +53,7 @@ def test_what_is_no_finite_number_is_no_figure(value):
     assert gate_figure({'a': value}, 'a') is None and gate_figure(value, 'a') is None
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(KEYS, JSON) | JSON)
 def test_whatever_a_record_says_there_are_words(figures):
     assert isinstance(horizon_words(figures), str)
