@@ -25,7 +25,9 @@ def ranking(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         'spearman': spearman(inside, outside),
         'spearman_interval': _interval(inside, outside),
         'close_policies': int(close.sum()),
-        'close_releases': sum(bool(rows[i].get('release')) for i in np.flatnonzero(close)),
+        'close_releases': sum(
+            bool(row.get('release')) for row, near in zip(rows, close, strict=True) if near
+        ),
     }
     if close.sum() >= LEAST_CLOSE:
         found['spearman_close'] = spearman(inside[close], outside[close])
