@@ -40,7 +40,7 @@ def inside_command(
     ] = 'nominal',
     episodes: Annotated[
         int, typer.Option(min=1, max=20, help='Selection seeds, inside and outside.')
-    ] = 10,
+    ] = 5,
     ticks: Annotated[int, typer.Option(min=1, help='Imagined from each seed.')] = 100,
     as_json: Annotated[bool, typer.Option('--json', help='End with one JSON object.')] = False,
 ) -> None:
