@@ -89,7 +89,7 @@ def scripted() -> list[float]:
 def test_a_demonstration_through_the_guard_is_the_scripted_episode_marked_as_teleoperation(
     tmp_path: Path, domain
 ) -> None:
-    words = ['demonstrate', 'arm', '--episodes', '1', '--seed', str(SHOWN_SEED), '--json']
+    words = ['demonstrate', 'arm', '--episodes', '2', '--seed', str(SHOWN_SEED), '--json']
     done = subprocess.run(
         [
             *(sys.executable, '-m', 'world_model_ros.cli.main'),
@@ -105,13 +105,16 @@ def test_a_demonstration_through_the_guard_is_the_scripted_episode_marked_as_tel
     )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
-    [episode] = list_episodes(tmp_path / 'shown')
-    assert check_episode(episode, rebuilt=True) == []
-    expected, arrays = scripted(), to_arrays(episode)
+    paths = list_episodes(tmp_path / 'shown')
+    assert all(check_episode(path, rebuilt=True) == [] for path in paths)
+    found = [EpisodeReader(path) for path in paths]
+    first, second = sorted(found, key=lambda reader: read_ticks(reader)[0].t_ns)
+    expected, arrays = scripted(), to_arrays(first)
     np.testing.assert_allclose(arrays['reward'][1:], expected, atol=1e-5)
     assert arrays['terminal'][-1] and arrays['observed'].all()
     # Nothing is commanded before the first decision takes effect, one offset later.
     assert arrays['intervention'].tolist() == [False, False] + [True] * (len(expected) - 1)
-    assert {tick.source for tick in read_ticks(EpisodeReader(episode))[2:]} == {'teleop'}
-    assert figures['recorded'] == 1 and not figures['died']
-    assert figures['returns'] == pytest.approx([sum(expected)], abs=1e-4)
+    assert {tick.source for tick in read_ticks(first)[2:]} == {'teleop'}
+    assert figures['recorded'] == 2 and not figures['died']
+    recorded = [float(np.nansum(to_arrays(each)['reward'])) for each in (first, second)]
+    assert figures['returns'] == pytest.approx(recorded, abs=1e-4)

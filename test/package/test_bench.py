@@ -60,6 +60,8 @@ def test_bench_tick_runs_every_iteration_and_ends_with_json(tiny_bundle):
     assert figures['provider'].startswith(('cpu', 'cuda'))
     assert 0.0 < figures['tick_ms']['p50'] <= figures['tick_ms']['p99']
     assert figures['control_sleep_late_ms']['count'] == 10
+    assert figures['untrained'] is False and figures['commit'] and figures['date']
+    assert figures['versions']['onnxruntime']
 
 
 def test_a_bundle_that_is_nowhere_is_refused_with_a_remedy():

@@ -1,6 +1,6 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What `demonstrate` starts, when its agent may begin, and when enough is recorded."""
+"""What `demonstrate` starts, and when enough is recorded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ from world_model_ros.cli.main import app
 from world_model_ros.contract import find_robot, load_contract
 from world_model_ros.deploy.nodes_table import AGENT, RECORDER, SIM_ROBOT
 from world_model_ros.telemetry import demonstration
-from world_model_ros.telemetry.demonstration import (
-    Enough,
-    demonstration_settings,
-    robot_is_heard,
-)
-from world_model_ros.telemetry.robot_view import NodeStatus, RobotView, Score
+from world_model_ros.telemetry.demonstration import Enough, demonstration_settings
+from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 
 ARM = load_contract(find_robot('arm'))
 
@@ -48,14 +44,6 @@ def test_the_simulator_is_driven_and_the_agent_has_no_model(tmp_path):
     assert 'tick_source' not in settings.parameters(SIM_ROBOT)
 
 
-def test_the_agent_begins_once_the_recorder_has_found_the_robot():
-    assert not robot_is_heard(RobotView(), ARM)
-    assert not robot_is_heard(view_of(silent='/agent/tick /camera/depth/image_rect_raw'), ARM)
-    assert not robot_is_heard(view_of(silent='/reward'), ARM)
-    assert robot_is_heard(view_of(silent='/agent/tick /guard/sent'), ARM)
-    assert robot_is_heard(view_of(silent=''), ARM)
-
-
 def test_it_ends_when_the_last_episode_is_sealed():
     enough = Enough(2)
     assert not enough(view_of(episodes='1'))
@@ -63,12 +51,24 @@ def test_it_ends_when_the_last_episode_is_sealed():
 
 
 def test_it_ends_also_where_the_recorder_seals_no_more(monkeypatch):
-    enough, view, now = Enough(1), view_of(episodes='0'), time.monotonic()
+    enough, view, now = Enough(2), view_of(episodes='1'), time.monotonic()
     monkeypatch.setattr(demonstration.time, 'monotonic', lambda: now)
-    view.returns.append(Score(0.0, 1.0, 0, False))
-    assert not enough(view)
-    now += demonstration.SEALED_SEC + 1.0
-    assert enough(view)
+
+    def agent(phase, ticks):
+        view.hear('agent', NodeStatus(1, phase, {'phase': phase, 'ticks': str(ticks)}))
+        return enough(view)
+
+    def later():
+        nonlocal now
+        now += demonstration.SEALED_SEC + 1.0
+
+    assert not agent('waiting_for_reset', 0)  # at the beginning: it may take long
+    later()
+    assert not agent('waiting_for_reset', 0) and not agent('running', 50)
+    later()
+    assert not agent('waiting_for_reset', 90)  # between two episodes
+    later()
+    assert agent('waiting_for_reset', 90)
 
 
 @pytest.mark.parametrize(

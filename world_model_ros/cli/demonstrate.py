@@ -20,14 +20,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from world_model_ros.cli._arguments import installed, known_reality, refuse
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
-from world_model_ros.deploy.nodes_table import AGENT, NodeEntry
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
+from world_model_ros.experience import list_episodes
 from world_model_ros.telemetry.demo_run import run
 from world_model_ros.telemetry.demonstration import (
-    BEFORE_THE_AGENT,
     Enough,
     demonstration_settings,
-    robot_is_heard,
+    recorded,
+    returns_of,
 )
 from world_model_ros.telemetry.present_faults import Fault
 from world_model_ros.view.demo_page import PAGE_MODULES, DemoPage
@@ -73,9 +73,9 @@ def demonstrate_command(
     settings = demonstration_settings(
         contract, file, episodes, folder, logs, seed=seed, reality=where, real_time=real_time
     )
+    before = list_episodes(folder) if folder.exists() else []
     keep_dds_on_this_machine()
     stop, supervisor = StopRequest(), Supervisor(logs)
-    begun: list[NodeEntry] = []
     page = DemoPage(file, logs) if view else None
 
     def listen() -> Ears:
@@ -94,12 +94,9 @@ def demonstrate_command(
         task = bar.add_task('episodes', total=episodes)
 
         def show(view: RobotView, _running_s: float) -> None:
-            bar.update(task, completed=len(view.returns))
+            bar.update(task, completed=recorded(view))
             if page is not None and (words := page.news()):
                 bar.console.print(words, markup=False, highlight=False, soft_wrap=True)
-            if AGENT not in begun and robot_is_heard(view, contract):
-                begun.append(AGENT)
-                supervisor.start((AGENT,), settings)
 
         figures = run(
             contract,
@@ -110,11 +107,10 @@ def demonstrate_command(
             None,
             listen,
             show,
-            BEFORE_THE_AGENT,
-            () if page is None else page.line,
+            page=() if page is None else page.line,
             enough=Enough(episodes),
         )
-    _end(figures, contract, folder, logs, episodes, seed, reality, as_json=as_json)
+    _end(figures, contract, folder, before, logs, episodes, seed, reality, as_json=as_json)
 
 
 def _can_demonstrate(contract: Contract) -> None:
@@ -135,6 +131,7 @@ def _end(
     figures: dict[str, Any],
     contract: Contract,
     folder: Path,
+    before: list[Path],
     logs: Path,
     episodes: int,
     seed: int,
@@ -143,12 +140,12 @@ def _end(
     as_json: bool,
 ) -> None:
     """Say what was recorded; exit 1 where it is less than was asked for."""
-    recorded = figures['recorded']
-    returns = [row['return'] for row in figures['returns']]
-    whole = recorded >= episodes and not figures['died']
+    returns = returns_of([path for path in list_episodes(folder) if path not in before])
+    count = len(returns)
+    whole = count >= episodes and not figures['died']
     shown = ', '.join(f'{value:.1f}' for value in returns[:20]) or 'none'
     typer.echo(
-        f'{recorded} of {episodes} episodes recorded under {folder}; returns {shown}'
+        f'{count} of {episodes} episodes recorded under {folder}; returns {shown}'
         f'{", …" if len(returns) > 20 else ""}',
         err=as_json,
     )
@@ -166,7 +163,7 @@ def _end(
                     'reality': reality,
                     'seed': seed,
                     'episodes': episodes,
-                    'recorded': recorded,
+                    'recorded': count,
                     'returns': returns,
                     'ticks': figures['ticks'],
                     'died': figures['died'],

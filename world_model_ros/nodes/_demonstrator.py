@@ -4,33 +4,66 @@
 
 It stands beside the robot and sees what no sensor does, so it lives with the simulation. Its
 chunks take the way of a person's: through the guard, within the limits of the robot, recorded as
-teleoperation.
+teleoperation. It waits for the recorder: what is not recorded is shown to nobody.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common, _wire
+from world_model_ros.nodes._boundary import Boundary
 from world_model_ros.robots import SimRobot
 
 
 class Demonstrator:
     """Drives one simulated robot for a number of episodes."""
 
-    def __init__(self, node: Node, contract: Contract, robot: SimRobot, episodes: int) -> None:
-        """Publish nothing yet.
+    def __init__(
+        self, node: Node, contract: Contract, robot: SimRobot, episodes: int, boundary: Boundary
+    ) -> None:
+        """Publish nothing yet; what of diagnostics cannot be read is refused at `boundary`.
 
         Raises:
             BodyError: the robot's body has no scripted controller.
         """
         robot.demonstrate()
-        self.episodes = episodes
+        self._episodes = episodes
+        topics = [*(stream.topic for stream in contract.sensed), 'agent/tick', 'agent/episode']
+        topics += [contract.reward.topic] if contract.reward.topic else []
+        self._recorded = {node.resolve_topic_name(topic) for topic in topics}
+        self._unheard: set[str] | None = None  # of these, by the recorder; None: there is none
+        self._recorder = node.get_namespace().rstrip('/') + '/recorder'
+        node.create_subscription(
+            DiagnosticArray,
+            '/diagnostics',
+            boundary.wrap('/diagnostics', self._on_diagnostics),
+            _common.RELIABLE_QOS,
+        )
         self._contract, self._robot = contract, robot
         self._teleop = node.create_publisher(JointTrajectory, 'guard/teleop', _common.RELIABLE_QOS)
+
+    def refuses(self, episodes: int) -> str:
+        """Why no reset is served after so many, ''."""
+        if episodes >= self._episodes:
+            return f'all {episodes} episodes are demonstrated'
+        if self._unheard is None:
+            return 'demonstrations wait for the recorder: start it'
+        if self._unheard:
+            return (
+                f'demonstrations wait until the recorder finds {" ".join(sorted(self._unheard))}'
+            )
+        return ''
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == self._recorder:
+                values = {pair.key: pair.value for pair in status.values}
+                self._unheard = self._recorded & set(values['silent'].split())
 
     def begin(self) -> None:
         """An episode begins: let go of what belonged to the one before."""

@@ -142,7 +142,7 @@ class SimRobotNode(Node):
                     )
         self._demonstrator: Demonstrator | None = None
         if shown:
-            self._demonstrator = Demonstrator(self, contract, self._robot, shown)
+            self._demonstrator = Demonstrator(self, contract, self._robot, shown, self._boundary)
         if contract.task is not None:
             on_task = self._boundary.wrap('agent/task', self._on_task)
             self.create_subscription(JointState, 'agent/task', on_task, _common.LATCHED_QOS)
@@ -189,9 +189,10 @@ class SimRobotNode(Node):
             self._new_task = task_values(self.contract.task, given)
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._demonstrator is not None and self._episodes >= self._demonstrator.episodes:
-            response.message = f'all {self._episodes} episodes are demonstrated'
-            return response
+        if self._demonstrator is not None:
+            response.message = self._demonstrator.refuses(self._episodes)
+            if response.message:
+                return response
         with self._wake:
             self._reset_asked += 1
             asked = self._reset_asked

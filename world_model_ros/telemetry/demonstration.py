@@ -2,22 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `demonstrate` runs: a simulated robot that its scripted controller drives by teleoperation.
 
-Owns the settings of the nodes, when the agent begins, and when enough is recorded. The agent
-thinks in vain: its chunks pace the simulator in lockstep, and do not count while somebody drives.
-Imports neither rclpy nor torch.
+Owns the settings of the nodes, and when enough is recorded. The agent thinks in vain: its chunks
+pace the simulator in lockstep, and do not count while somebody drives. Imports neither rclpy nor
+torch.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from world_model_ros.contract import Contract
-from world_model_ros.deploy.nodes_table import GUARD, RECORDER, SIM_ROBOT, Settings
+from world_model_ros.deploy.nodes_table import Settings
+from world_model_ros.experience import EpisodeReader
+from world_model_ros.experience.read.rebuild import read_ticks
 from world_model_ros.telemetry.robot_view import RobotView
 
-# The agent comes once the recorder has found the robot: no tick of an episode is lost.
-BEFORE_THE_AGENT = (SIM_ROBOT, GUARD, RECORDER)
 # From the end of the last episode until it is sealed: the recorder waits for late messages and for
 # the disk, and tells its count once a second.
 SEALED_SEC = 15.0
@@ -61,27 +63,37 @@ def demonstration_settings(
     )
 
 
-def robot_is_heard(view: RobotView, contract: Contract) -> bool:
-    """Whether the recorder has found whatever the robot says."""
-    silent = view.status('recorder').values.get('silent')
-    topics = [stream.topic for stream in contract.sensed]
-    topics += [contract.reward.topic] if contract.reward.topic else []
-    names = {f'/{topic.lstrip("/")}' for topic in topics}
-    return silent is not None and not names & set(silent.split())
-
-
 class Enough:
-    """Whether all episodes are recorded; or all have ended, and the recorder has had its time."""
+    """Whether all episodes are recorded; or the robot has long been done, and some are not."""
 
     def __init__(self, episodes: int) -> None:
         """Wait for so many."""
         self._episodes = episodes
-        self._ended_s: float | None = None
+        self._done_s: float | None = None  # when no further reset was served
 
     def __call__(self, view: RobotView) -> bool:
         """Look at the robot."""
-        if view.status('recorder').number('episodes', 0.0) >= self._episodes:
+        if recorded(view) >= self._episodes:
             return True
-        if len(view.returns) >= self._episodes and self._ended_s is None:
-            self._ended_s = time.monotonic()
-        return self._ended_s is not None and time.monotonic() - self._ended_s > SEALED_SEC
+        agent = view.status('agent')
+        done = agent.values.get('phase') == 'waiting_for_reset' and agent.number('ticks', 0.0) > 0
+        if not done:
+            self._done_s = None
+        elif self._done_s is None:
+            self._done_s = time.monotonic()
+        return self._done_s is not None and time.monotonic() - self._done_s > SEALED_SEC
+
+
+def recorded(view: RobotView) -> int:
+    """How many episodes the recorder has sealed."""
+    return int(view.status('recorder').number('episodes', 0.0))
+
+
+def returns_of(episodes: Sequence[Path]) -> list[float]:
+    """The return of each recorded episode, in the order in which they began."""
+    found = []
+    for path in episodes:
+        ticks = read_ticks(EpisodeReader(path))
+        rewards = [tick.reward for tick in ticks if math.isfinite(tick.reward)]
+        found.append((ticks[0].t_ns if ticks else 0, sum(rewards)))
+    return [value for _, value in sorted(found)]
