@@ -5,12 +5,14 @@
 ros2 launch world_model_ros imagine.launch.py contract:=reacher bundle:=reacher start:=EPISODE@120
 
 In the namespace `imagined`, with a clock of its own; absolute topics of the contract are moved
-into it as well, so that a real robot beside it hears nothing.
+into it as well, so that a real robot beside it hears nothing. With dashboard:=true it has a page
+in the browser.
 """
 
 from launch import LaunchDescription
 from world_model_ros.deploy.launching import launch_actions
 from world_model_ros.deploy.nodes_table import (
+    DASHBOARD,
     IMAGINE,
     IMAGINED_EPISODES,
     IMAGINED_NAMESPACE,
@@ -21,7 +23,7 @@ from world_model_ros.deploy.nodes_table import (
 def generate_launch_description():
     return LaunchDescription(
         launch_actions(
-            IMAGINE,
+            (*IMAGINE, DASHBOARD),
             use_sim_time='true',
             namespace=IMAGINED_NAMESPACE,
             robot_id=IMAGINED_ROBOT_ID,

@@ -8,14 +8,16 @@ ros2 launch world_model_ros robot.launch.py contract:=/path/robot.yaml bundle:=/
 With store:=URL sealed episodes go there, and the updater brings the releases that come of them.
 The agent starts in shadow: it thinks and records, and commands nothing. To let it act:
 `ros2 lifecycle set /agent activate`, or start with autostart:=true.
+With dashboard:=true a page in the browser shows the robot; its address, with the token to act, is
+in a file that the log names.
 Arguments and the contract are checked before anything starts. The launch ends, with a status that
 is not 0, when guard or agent ends; with respawn:=true they are started again.
 """
 
 from launch import LaunchDescription
 from world_model_ros.deploy.launching import launch_actions
-from world_model_ros.deploy.nodes_table import ROBOT, UPDATER
+from world_model_ros.deploy.nodes_table import OPTIONAL, ROBOT
 
 
 def generate_launch_description():
-    return LaunchDescription(launch_actions((*ROBOT, UPDATER)))
+    return LaunchDescription(launch_actions((*ROBOT, *OPTIONAL)))

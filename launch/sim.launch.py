@@ -4,14 +4,14 @@
 
 ros2 launch world_model_ros sim.launch.py contract:=reacher bundle:=reacher robot_id:=r1
 
-The same nodes as robot.launch.py, on the simulator's clock. With a namespace each simulated robot
-has a clock of its own, so that several of them run side by side.
+The same nodes as robot.launch.py, dashboard:=true included, on the simulator's clock. With a
+namespace each simulated robot has a clock of its own, so that several of them run side by side.
 """
 
 from launch import LaunchDescription
 from world_model_ros.deploy.launching import launch_actions
-from world_model_ros.deploy.nodes_table import SIM, UPDATER
+from world_model_ros.deploy.nodes_table import OPTIONAL, SIM
 
 
 def generate_launch_description():
-    return LaunchDescription(launch_actions((*SIM, UPDATER), use_sim_time='true'))
+    return LaunchDescription(launch_actions((*SIM, *OPTIONAL), use_sim_time='true'))

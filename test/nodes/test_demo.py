@@ -115,12 +115,13 @@ def recording(demo, tmp_path):
 
 
 def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle, domain):
-    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.15')
+    knocked = '--reality', 'shifted_reacher', '--knock-after', '0.5'
+    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.15', *knocked)
     said, _ = demo.communicate(timeout=WITHIN_SEC)
     assert demo.returncode == 0, said
     figures = json.loads((tmp_path / 'figures.json').read_text())
     assert figures['ticks'] > 50
-    assert figures['died'] == {}
+    assert figures['died'] == {} and figures['knocked_ns'] > 0
     assert 0.0 < figures['tick_ms']['p50'] <= figures['tick_ms']['p99']
     assert {'late_ticks', 'episodes', 'returns'} <= set(figures)
 

@@ -26,9 +26,11 @@ from world_model_ros.deploy.launching import (
 )
 from world_model_ros.deploy.node_parameters import NODES
 from world_model_ros.deploy.nodes_table import (
+    DASHBOARD,
     GUARD,
     IMAGINE,
     IMAGINED_ROBOT,
+    OPTIONAL,
     ROBOT,
     SIM,
     SIM_ROBOT,
@@ -39,9 +41,10 @@ from world_model_ros.deploy.nodes_table import (
     parameter_file_text,
     setting_names,
 )
+from world_model_ros.deploy.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = (*SIM, UPDATER)
+ALL = (*SIM, *OPTIONAL)
 EVERY = (*ALL, IMAGINED_ROBOT)
 SETTINGS = Settings(
     contract='reacher', bundle='/b', robot_id='r1', namespace='cell_1', use_sim_time=True, seed=3
@@ -130,7 +133,7 @@ def test_robot_does_not_move_at_launch_unless_asked():
     assert not Settings(contract='reacher', robot_id='r').autostart
 
 
-SIMULATED = {'seed', 'reality', 'demonstrate'}
+SIMULATED = {'seed', 'reality', 'reality_after', 'demonstrate'}
 IMAGINED = {'world', 'start', 'known', 'allowed_listeners'}
 
 
@@ -140,7 +143,7 @@ IMAGINED = {'world', 'start', 'known', 'allowed_listeners'}
     ids=['robot', 'sim', 'imagine'],
 )
 def test_default_launch_texts_make_the_default_settings(entries, others):
-    entries = (*entries, UPDATER)
+    entries = (*entries, *OPTIONAL)
     texts = texts_of(entries)
     start = texts.get('start', '')
     assert settings_from(entries, texts) == Settings('reacher', 'r', start=start)
@@ -152,11 +155,33 @@ def test_default_launch_texts_make_the_default_settings(entries, others):
 
 
 def test_only_a_robot_with_a_store_starts_an_updater():
-    started = [entry for entry in (*ROBOT, UPDATER) if SETTINGS.starts(entry)]
+    started = [entry for entry in (*ROBOT, *OPTIONAL) if SETTINGS.starts(entry)]
     assert started == list(ROBOT)
     assert Settings(contract='reacher', robot_id='r', store='/s').starts(UPDATER)
     store = next(row for row in declared((*ROBOT, UPDATER)) if row['name'] == 'store')
     assert store['default_value'] == ''
+
+
+def test_the_page_is_served_where_it_is_asked_for_and_its_token_goes_to_no_pipe(monkeypatch):
+    texts = texts_of(ALL)
+    assert texts['dashboard'] == 'false' and not settings_from(ALL, texts).starts(DASHBOARD)
+    asked = settings_from(ALL, {**texts, 'dashboard': 'true', 'port': '0'})
+    assert asked.starts(DASHBOARD)
+    assert asked.parameters(DASHBOARD) == {'contract': 'reacher', 'port': 0}
+    # On a terminal the node writes the address with the token to it, and launch would log that.
+    assert not node_arguments(DASHBOARD, asked)['emulate_tty']
+    assert node_arguments(GUARD, asked)['emulate_tty']
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(ValueError, match=r'launch argument dashboard: .*uvicorn'):
+        judged(asked)
+    judged(replace(asked, dashboard=False))
+
+
+def test_the_supervisor_starts_what_has_what_it_needs(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(Supervisor, 'start_module', lambda *given: begun.append(given[1]))
+    Supervisor(tmp_path).start((*ROBOT, *OPTIONAL), replace(SETTINGS, dashboard=True))
+    assert begun == ['guard', 'recorder', 'agent', 'dashboard']
 
 
 @pytest.mark.parametrize(
@@ -221,14 +246,14 @@ def test_where_ros_is_installed_the_real_launch_makes_the_nodes_and_their_ends()
     launch = pytest.importorskip('launch')
     context = launch.LaunchContext()
     context.launch_configurations.update(texts_of(ROBOT), plan='true')
-    first, *declarations, last = launch_actions((*ROBOT, UPDATER))
+    first, *declarations, last = launch_actions((*ROBOT, *OPTIONAL))
     for action in (first, *declarations):
         action.execute(context)
     made = last.execute(context)
     assert sum(isinstance(action, actions.LifecycleNode) for action in made) == 2
     assert sum(isinstance(action, actions.Node) for action in made) == 3
     assert sum(isinstance(a, launch.actions.RegisterEventHandler) for a in made) == 2
-    assert len(declarations) == len(declared((*ROBOT, UPDATER)))
+    assert len(declarations) == len(declared((*ROBOT, *OPTIONAL)))
 
 
 @pytest.mark.parametrize('name', ['robot', 'sim', 'imagine'])

@@ -52,7 +52,7 @@ class Robot:
         self.serving, self.number, self.alarms = serving, 0, []
         self.view = RobotView()
         self.view.hear('agent', NodeStatus(0, 'active: running', {'role': 'active'}))
-        self.no_belief, self.imagined = '', None
+        self.no_belief, self.imagined, self.marks = '', None, []
 
     def tick(self):
         self.number += 1
@@ -70,6 +70,7 @@ class Robot:
             'alarms': self.alarms,
             'no_belief': self.no_belief,
             'imagined': self.imagined,
+            'marks': self.marks,
             'dropped': {},
             'viewers': 1,
         }
@@ -94,6 +95,19 @@ def shade(browser, what):
         'copy.drawImage(c, 0, 0);'
         'return copy.getImageData(32, 32, 1, 1).data[0];',
         what,
+    )
+
+
+def red_in_a_curve(browser):
+    """Whether the curve of what was sent, which is blue, has anything red."""
+    return browser.execute_script(
+        'const figures = [...document.querySelectorAll("#curves figure")];'
+        'const canvas = figures.find((f) => f.textContent.startsWith("sent")).lastChild;'
+        'const {width, height} = canvas;'
+        'const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;'
+        'for (let i = 0; i < data.length; i += 4)'
+        '  if (data[i + 3] > 60 && data[i] - Math.max(data[i + 1], data[i + 2]) > 60) return true;'
+        'return false;'
     )
 
 
@@ -155,6 +169,13 @@ def test_the_page_of_a_running_robot(browser):
         robot.tick()
         until(lambda: 'imagined' not in text(browser, 'chips'), 'a robot that is none')
         assert browser.execute_script(border) == '0px'
+        robot.marks = [{'t_ms': 40 * robot.number, 'words': 'knocked: shifted', 'knock': True}]
+        robot.tick()
+        until(lambda: 'knocked: shifted, at' in text(browser, 'state'), 'the knock')
+        until(lambda: red_in_a_curve(browser), 'a mark on the curves')
+        robot.marks = []
+        robot.tick()
+        until(lambda: not red_in_a_curve(browser), 'no mark')
         browser.refresh()  # knows the token yet
         robot.tick()
         until(lambda: shown(browser, 'acts'), 'the hands again')

@@ -34,9 +34,16 @@ from world_model_ros.view.ahead import (
     imagine_ahead,
 )
 from world_model_ros.view.alarms import NEVER_SEC, SILENT_SEC
-from world_model_ros.view.belief_follower import Follower, Messages, Rebuilder, loader
+from world_model_ros.view.belief_follower import (
+    NO_MODEL,
+    Follower,
+    Messages,
+    Rebuilder,
+    loader,
+)
 from world_model_ros.view.live import LiveRobot
 from world_model_ros.view.recorded import RecordedEpisode
+from world_model_ros.view.terminal_pictures import TerminalPictures
 from world_model_ros.view.turns import near
 
 CONTRACT = counter.contract()
@@ -236,6 +243,36 @@ def test_a_running_robot_is_drawn_and_what_dies_is_said(bundles):
     now[0] += NEVER_SEC + 0.1
     robot.turn()
     assert 'agent: not heard yet' in board.posted[-1].state['alarms'][0]
+
+
+def test_a_terminal_gets_the_newest_picture_seen_and_believed(bundles, tmp_path):
+    pictures = TerminalPictures(CONTRACT, load)
+    assert pictures.drawn == {}
+    for message in counter.run(6):
+        if message.role in STREAMS:
+            pictures.put_message(STREAMS[message.role], message.cdr)
+        elif message.role == 'tick':
+            pictures.put_tick(tick_record(message.cdr))
+            pictures.turn()
+    assert pictures.drawn['seen'].dtype == np.uint8
+    assert pictures.drawn['believed'] == NO_MODEL  # nobody said which
+    pictures.put_release(about(bundles['one']))
+    seen = pictures.drawn['seen']
+    pictures.turn()
+    assert pictures.drawn['seen'] is seen  # no tick came
+    drawn = TerminalPictures(CONTRACT, load)
+    drawn.put_release(about(bundles['one']))
+    follower = Follower(load, CONTRACT.period_ns)
+    follower.use(about(bundles['one']))
+    for message in counter.run(6):
+        if message.role in STREAMS:
+            drawn.put_message(STREAMS[message.role], message.cdr)
+        elif message.role == 'tick':
+            drawn.put_tick(tick_record(message.cdr))
+    drawn.turn()
+    beliefs, _ = run(6, follower)
+    [expected] = follower.graphs.decode(beliefs[-1], ['camera'])
+    assert np.array_equal(drawn.drawn['believed'], expected)
 
 
 def test_an_update_holds_no_picture_twice_and_no_sample_twice(bundles):

@@ -28,6 +28,7 @@ from world_model_ros.view.about import about_robot
 from world_model_ros.view.access import Access, new_token
 from world_model_ros.view.address import address_of, leave_address
 from world_model_ros.view.driving import CannotDrive, Driving
+from world_model_ros.view.marks import marks_of
 from world_model_ros.view.outcomes import Outcomes
 from world_model_ros.view.port import PortError, listening_socket
 from world_model_ros.view.state import state_of
@@ -149,6 +150,24 @@ def test_the_state_says_why_a_guard_sends_nothing():
     status = GuardStatus(GuardState.INACTIVE, '', 'a person', True, '', '', '', '', '')
     assert state_of(view, status, {})['guard']['text'] == 'stopped: a person'
     json.dumps(plain(silent), allow_nan=False)
+
+
+def test_the_curves_get_the_knock_and_the_marks_of_the_episode():
+    view = RobotView()
+    values = {'changed_ns': '30000000000', 'reality': 'shifted_reacher'}
+    view.hear('sim_robot', NodeStatus(0, '', values))
+    marks = plain(state_of(view, None, {'marks': [31_500_000_000, 2_000_000, True, 'x', -1]}))
+    assert marks['marks'] == [
+        {'t_ms': 2, 'words': 'mark', 'knock': False},
+        {'t_ms': 30_000, 'words': 'knocked: shifted_reacher', 'knock': True},
+        {'t_ms': 31_500, 'words': 'mark', 'knock': False},
+    ]
+
+
+@given(JSON)
+def test_marks_that_are_none_are_left_out(marks):
+    found = marks_of(RobotView(), {'marks': marks})
+    assert all(isinstance(row['t_ms'], int) for row in found)
 
 
 def guard_status(**changes):

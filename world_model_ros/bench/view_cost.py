@@ -21,7 +21,7 @@ import numpy as np
 from world_model_ros.bench.domain import keep_to_itself
 from world_model_ros.bench.measure import milliseconds
 from world_model_ros.contract import Contract
-from world_model_ros.deploy.nodes_table import SIM, Settings
+from world_model_ros.deploy.nodes_table import OPTIONAL, SIM, Settings
 from world_model_ros.deploy.supervisor import Supervisor
 from world_model_ros.onboard.tick.tick_record import TickRecord
 from world_model_ros.view.demo_page import DemoPage
@@ -89,12 +89,12 @@ def measure(
         autostart=True,
     )
     supervisor = Supervisor(folder / 'logs')
-    page = DemoPage(robot_file, folder / 'logs')
+    page = DemoPage(folder / 'logs')
+    settings = page.added_to(settings)
     monitor = Monitor(contract.episode.max_ticks, on_tick=on_tick)
     ages: list[float] = []
     try:
-        supervisor.start(SIM, settings)
-        supervisor.start_module('dashboard', page.line)
+        supervisor.start((*SIM, *OPTIONAL), settings)
         give_up_s = time.monotonic() + STARTING_SEC
         while monitor.view.ticks < 1 or not page.address:
             if supervisor.died() or time.monotonic() > give_up_s:

@@ -15,7 +15,7 @@ from world_model_ros.bench.view_cost import measure
 from world_model_ros.cli._arguments import installed, known_bundle
 from world_model_ros.cli._reported import reported
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.view.demo_page import PAGE_MODULES
+from world_model_ros.deploy.nodes_table import PAGE_MODULES
 
 
 def view_command(

@@ -21,8 +21,16 @@ from rich.live import Live
 from world_model_ros.cli._arguments import has_body, installed, known_bundle, known_learner
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
+from world_model_ros.deploy.nodes_table import PAGE_MODULES
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
-from world_model_ros.telemetry.demo_run import Ears, default_reality, demo_settings, run
+from world_model_ros.telemetry.demo_run import (
+    Ears,
+    default_reality,
+    demo_settings,
+    knock_after,
+    run,
+)
+from world_model_ros.telemetry.half_blocks import fits
 from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
     LearningLoop,
@@ -33,7 +41,8 @@ from world_model_ros.telemetry.learning_loop import (
 from world_model_ros.telemetry.present_faults import Fault
 from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.telemetry.terminal import draw
-from world_model_ros.view.demo_page import PAGE_MODULES, DemoPage
+from world_model_ros.view.demo_page import DemoPage
+from world_model_ros.view.terminal_pictures import TerminalPictures
 
 
 def demo_command(
@@ -52,6 +61,15 @@ def demo_command(
     reality: Annotated[
         str, typer.Option(help='A name or file of config/reality; empty: a changed robot.')
     ] = '',
+    knock: Annotated[
+        float | None,
+        typer.Option(
+            '--knock-after',
+            min=0.0,
+            help='Seconds that the robot acts unchanged first, and records nothing; 0: none '
+            '(default: 30 with a live view, when it begins to learn and no --reality is given).',
+        ),
+    ] = None,
     learn: Annotated[bool, typer.Option(help='Train beside it and swap what it learned.')] = True,
     from_scratch: Annotated[
         bool, typer.Option('--from-scratch', help='Begin with no bundle: explore first.')
@@ -80,6 +98,10 @@ def demo_command(
     recorded, learning = folders(contract.name, directory, from_scratch=from_scratch)
     loop = _learns(contract, find_robot(robot), model, store, learning) if learn else None
     logs = Path(tempfile.mkdtemp(prefix='world_model_demo_'))
+    watched = not (headless or reality)
+    becomes = _path_if_file(
+        reality or default_reality(contract.name, learns=learn and not from_scratch)
+    )
     settings = demo_settings(
         contract,
         find_robot(robot),
@@ -92,21 +114,29 @@ def demo_command(
         tick_source='lockstep' if lockstep else '',
         seed=seed,
         speed=speed,
-        reality=_path_if_file(
-            reality or default_reality(contract.name, learns=learn and not from_scratch)
-        ),
+        reality=becomes,
+        reality_after=0.0 if shadow else knock_after(knock, becomes, loop, watched=watched),
     )
     keep_dds_on_this_machine()
     stop = StopRequest()
     console = Console(stderr=headless)
     supervisor = Supervisor(logs)
 
-    page = DemoPage(find_robot(robot), logs) if _shown(view, headless) else None
+    page = DemoPage(logs) if _shown(view, headless) else None
+    if page is not None:
+        settings = page.added_to(settings)
+    place = '' if headless else fits(console)
+    pictures = TerminalPictures(contract) if place else None
 
     def listen() -> Ears:
         from world_model_ros.nodes._monitor import Monitor
 
-        return Monitor(contract.episode.max_ticks, settings.namespace)
+        whole = contract.episode.max_ticks
+        if pictures is None:
+            return Monitor(whole, settings.namespace)
+        pictures.start()
+        put = pictures.put_tick, contract, pictures.put_message
+        return Monitor(whole, settings.namespace, *put)
 
     try:
         with Live(console=console, auto_refresh=False, transient=False, screen=False) as live:
@@ -117,15 +147,17 @@ def demo_command(
                 if not headless:
                     title, children = f'world_model_ros: {contract.name}', supervisor.children
                     directory, period_s = settings.directory, contract.period_s
-                    drawn = draw(title, view, children, running_s, directory, period_s, loop)
-                    live.update(drawn, refresh=True)
+                    shown = {} if pictures is None else pictures.drawn
+                    if pictures is not None:
+                        pictures.put_release(view.release.get('acting'))
+                    parts = title, view, children, running_s, directory, period_s, loop
+                    live.update(draw(*parts, shown, place), refresh=True)
 
-            line = page.line if page is not None else ()
-            figures = run(
-                contract, settings, supervisor, stop, minutes, loop, listen, show, page=line
-            )
+            figures = run(contract, settings, supervisor, stop, minutes, loop, listen, show)
     finally:
         supervisor.stop()
+        if pictures is not None:
+            pictures.close()
     console.print(_summary(figures, recorded))
     if json_file is not None:
         json_file.write_text(json.dumps(figures) + '\n', encoding='utf-8')

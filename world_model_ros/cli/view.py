@@ -12,7 +12,7 @@ import typer
 
 from world_model_ros.cli._arguments import installed, refuse
 from world_model_ros.contract import find_robot, load_contract
-from world_model_ros.view.demo_page import PAGE_MODULES
+from world_model_ros.deploy.nodes_table import PAGE_MODULES
 
 
 def view_command(

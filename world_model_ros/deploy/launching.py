@@ -12,6 +12,7 @@ launch files calls it.
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import re
 import shutil
@@ -25,8 +26,10 @@ from world_model_ros.bundle import find_bundle
 from world_model_ros.contract import config_directories, find_robot, load_contract
 from world_model_ros.deploy.node_parameters import NODES, Parameter, fitting
 from world_model_ros.deploy.nodes_table import (
+    DASHBOARD,
     IMAGINED_ROBOT,
     PACKAGE,
+    PAGE_MODULES,
     NodeEntry,
     Settings,
     apart,
@@ -54,6 +57,7 @@ _OF_PROCESSES = {
         'Start a node again when it ends; false: the launch ends with guard, agent or simulator',
     ),
     'respawn_delay': Parameter(1.0, 'Seconds until a node is started again', low=0.0),
+    'dashboard': Parameter(False, 'Serve the page for the browser too (extra `view`)'),
 }
 ENDING_SEC = 0.2
 ENDED = 'The robot must not go on without it: the launch ends. respawn:=true starts it again'
@@ -145,7 +149,8 @@ def node_arguments(entry: NodeEntry, settings: Settings) -> dict[str, Any]:
         'name': entry.executable,
         'namespace': f'/{namespace}' if namespace else '',
         'output': 'screen',
-        'emulate_tty': True,
+        # What is no terminal gets no token: it goes to a file that only this user may read.
+        'emulate_tty': entry is not DASHBOARD,
         'parameters': [str(path) for path in settings.parameter_files()],
         'remappings': settings.all_remappings(),
         'additional_env': extra_environment(entry, config_directories(), os.environ),
@@ -163,6 +168,12 @@ def judged(settings: Settings, outer_namespace: str = '') -> Settings:
     """
     contract = find_robot(settings.contract)
     load_contract(contract)
+    lacking = [name for name in PAGE_MODULES if importlib.util.find_spec(name) is None]
+    if settings.dashboard and lacking:
+        raise ValueError(
+            f'launch argument dashboard: {", ".join(lacking)} not installed; install the extra '
+            '`view`, or leave the argument out'
+        )
     bundle = str(find_bundle(settings.bundle).resolve()) if settings.bundle else ''
     own = user_path(settings.params_file).resolve() if settings.params_file else None
     if own is not None and not own.is_file():

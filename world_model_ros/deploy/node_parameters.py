@@ -197,6 +197,11 @@ SIM_ROBOT: dict[str, Parameter] = {
         'served. 0: it drives none',
         low=0,
     ),
+    'reality_after': Parameter(
+        0.0,
+        'Seconds that the robot acts as the nominal one before `reality` begins; 0: at once',
+        low=0.0,
+    ),
 }
 
 IMAGINED_ROBOT: dict[str, Parameter] = {

@@ -53,6 +53,7 @@ _OF_PROCESSES = (
     'remappings',
     'respawn',
     'respawn_delay',
+    'dashboard',
 )
 _ALL = ('contract', 'robot_id', 'use_sim_time')
 _EXPLORE = (
@@ -65,7 +66,15 @@ _EXPLORE = (
     'evaluate_every',
 )
 _AGENT = ('tick_source', 'bundle', 'slots', *_EXPLORE, 'plan', 'autostart')
-_SIM_ROBOT = ('contract', 'tick_source', 'seed', 'speed', 'reality', 'demonstrate')
+_SIM_ROBOT = (
+    'contract',
+    'tick_source',
+    'seed',
+    'speed',
+    'reality',
+    'reality_after',
+    'demonstrate',
+)
 _IMAGINED_ROBOT = (
     'contract',
     'world',
@@ -82,10 +91,14 @@ GUARD = NodeEntry('guard', True, _GUARD, vital=True)
 IMAGINED_ROBOT = NodeEntry('imagined_robot', False, _IMAGINED_ROBOT, vital=True)
 RECORDER = NodeEntry('recorder', False, (*_ALL, 'directory', 'store'))
 UPDATER = NodeEntry('updater', False, (*_ALL, 'store', 'slots', 'bundle'), needs='store')
+_DASHBOARD = ('contract', 'host', 'port', 'address_file')
+DASHBOARD = NodeEntry('dashboard', False, _DASHBOARD, needs='dashboard')
+PAGE_MODULES = ('starlette', 'uvicorn', 'websockets')  # of the extra `view`
 
 ROBOT = (GUARD, RECORDER, AGENT)
 SIM = (SIM_ROBOT, *ROBOT)
 IMAGINE = (IMAGINED_ROBOT, *ROBOT)
+OPTIONAL = (UPDATER, DASHBOARD)  # started beside each of these where they are asked for
 # Where an imagined robot lives by default: never among the topics of a real one.
 IMAGINED_NAMESPACE = IMAGINED_ROBOT_ID = 'imagined'
 IMAGINED_EPISODES = 'episodes/imagined'
@@ -116,6 +129,7 @@ class Settings:
     seed: int = 0
     speed: float = 1.0
     reality: str = 'nominal'
+    reality_after: float = 0.0  # s
     demonstrate: int = 0
     world: str = ''
     start: str = ''
@@ -128,6 +142,10 @@ class Settings:
     remappings: tuple[tuple[str, str], ...] = ()
     respawn: bool = False
     respawn_delay: float = 1.0  # s
+    dashboard: bool = False
+    host: str = '127.0.0.1'
+    port: int = 8642
+    address_file: str = ''
     given: frozenset[str] = frozenset()  # settings that the user wrote, whatever their value
 
     def parameters(self, entry: NodeEntry) -> dict[str, object]:

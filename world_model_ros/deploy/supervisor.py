@@ -98,9 +98,10 @@ class Supervisor:
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, entries: Sequence[NodeEntry], settings: Settings) -> None:
-        """Start one process per entry."""
+        """Start one process per entry that has what it needs."""
         for entry in entries:
-            self._start(entry, settings)
+            if settings.starts(entry):
+                self._start(entry, settings)
 
     def _start(self, entry: NodeEntry, settings: Settings) -> None:
         stem = '_'.join(filter(None, (settings.namespace.strip('/'), entry.executable)))

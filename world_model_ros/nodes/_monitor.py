@@ -16,9 +16,10 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from world_model_ros.contract import Contract
 from world_model_ros.nodes import _common
 from world_model_ros.nodes._boundary import Boundary
-from world_model_ros.nodes._robot_ears import RobotEars
+from world_model_ros.nodes._robot_ears import RobotEars, hear_streams
 from world_model_ros.onboard.tick.tick_record import TickRecord
 
 
@@ -30,8 +31,13 @@ class Monitor:
         max_ticks: int = 0,
         namespace: str = '',
         on_tick: Callable[[TickRecord], None] = lambda _: None,
+        contract: Contract | None = None,
+        on_message: Callable[[str, bytes], None] = lambda *_: None,
     ) -> None:
-        """Begin to listen; an episode of `max_ticks` (or a terminal one) is whole."""
+        """Begin to listen; an episode of `max_ticks` (or a terminal one) is whole.
+
+        With a contract also to its streams: `on_message` gets a stream's name and the bytes.
+        """
         ears = RobotEars(max_ticks, namespace, on_tick)
         self.view = ears.view
         self._context = Context()
@@ -42,6 +48,8 @@ class Monitor:
         self.boundary = Boundary(self._node)
         for kind, topic, heard, qos in ears.topics():
             self._node.create_subscription(kind, topic, self.boundary.wrap(topic, heard), qos)
+        if contract is not None:
+            hear_streams(self._node, contract, self.boundary, on_message)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name='monitor', daemon=True)
         self._thread.start()

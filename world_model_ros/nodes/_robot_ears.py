@@ -10,20 +10,43 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from world_model_ros.contract import Contract
+from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.nodes import _common
+from world_model_ros.nodes._boundary import Boundary
+from world_model_ros.nodes._message_class import message_class
 from world_model_ros.onboard.tick.tick_record import TickRecord, TickRecordError
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView, Score
 from world_model_ros.wire.cdr import MessageError
 from world_model_ros.wire.message_json import message_json
 
 Topic = tuple[Any, str, Callable[[Any], None], QoSProfile]
+
+
+def hear_streams(
+    node: Node, contract: Contract, boundary: Boundary, put: Callable[[str, bytes], None]
+) -> list[Subscription]:
+    """Subscribe to what a robot senses; `put` gets the name of a stream and a message's bytes."""
+    return [
+        node.create_subscription(
+            message_class(stream_kind(stream.kind).type_of(stream)),
+            stream.topic,
+            boundary.wrap(stream.topic, partial(put, stream.name)),
+            _common.SENSOR_QOS,
+            raw=True,
+        )
+        for stream in contract.sensed
+    ]
 
 
 class RobotEars:

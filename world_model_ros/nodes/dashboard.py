@@ -14,7 +14,6 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,11 @@ from std_msgs.msg import Header, String
 from trajectory_msgs.msg import JointTrajectory
 
 from world_model_ros.contract import Contract, find_robot, load_contract
-from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.deploy.node_parameters import DASHBOARD
 from world_model_ros.nodes import _common, _wire
 from world_model_ros.nodes._boundary import Boundary, ends_nothing
 from world_model_ros.nodes._dashboard_hands import RobotHands
-from world_model_ros.nodes._message_class import message_class
-from world_model_ros.nodes._robot_ears import RobotEars
+from world_model_ros.nodes._robot_ears import RobotEars, hear_streams
 from world_model_ros.nodes.recorder_topics import IMAGINED_TOPIC
 from world_model_ros.onboard.guard.guard_status import GuardStatus, read_status
 from world_model_ros.view.about import about_robot
@@ -145,17 +142,7 @@ class DashboardNode(Node):
         for kind, topic, callback, qos in rows:
             heard = self._boundary.wrap(topic, callback)
             self._heard.append(self.create_subscription(kind, topic, heard, qos))
-        for stream in contract.sensed:
-            put = partial(self._robot.put_message, stream.name)
-            self._heard.append(
-                self.create_subscription(
-                    message_class(stream_kind(stream.kind).type_of(stream)),
-                    stream.topic,
-                    self._boundary.wrap(stream.topic, put),
-                    _common.SENSOR_QOS,
-                    raw=True,
-                )
-            )
+        self._heard += hear_streams(self, contract, self._boundary, self._robot.put_message)
         self._ears.view.heard_s.clear()  # who was silent while nobody listened is not known
         self._robot.watch(True)
 

@@ -9,6 +9,7 @@ Must not import the agent, the guard or onboard.brain: it is the robot, not its 
 A command holds over [t, t + 1/command_rate): running freely, that period is simulated when it is
 over, so a command that arrives within it counts from its beginning, as it would in lockstep.
 With tick source `timer` its messages keep to the wall clock, for nodes that live by it.
+It may become another robot while it runs (`reality`), also by itself (`reality_after`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,14 @@ from world_model_ros.nodes._common import NANOSECONDS
 from world_model_ros.nodes._demonstrator import Demonstrator
 from world_model_ros.nodes._message_class import message_class
 from world_model_ros.nodes._pace import Pace
-from world_model_ros.robots import BodyError, Reality, RealityError, SimRobot, load_reality
+from world_model_ros.robots import (
+    NOMINAL,
+    BodyError,
+    Reality,
+    RealityError,
+    SimRobot,
+    load_reality,
+)
 from world_model_ros.robots.bodies.body import SUCCESS
 from world_model_ros.robots.group_driver import GroupDriver
 from world_model_ros.wire.kinds.image import CAMERA_INFO
@@ -68,6 +76,10 @@ class SimRobotNode(Node):
         self._on_wall_clock = source == 'timer' and speed == 1.0 and not start_s
         self._step_ns = round(NANOSECONDS / self.contract.command_rate_hz)
         self._timeout_ns = round(self.contract.command_timeout_s * NANOSECONDS)
+        self._later: Reality | None = None  # what it becomes by itself
+        self._later_ns = round(value.get('reality_after', 0.0) * NANOSECONDS)
+        self._acted_ns = 0  # for so long it was commanded before
+        self._changed: dict[str, object] = {}  # when it became what it is
         self._robot = self._make_robot(value)
         if self.contract.task is not None:  # until a reset draws one, or the agent names one
             self._robot.set_task(task_option(self.contract.task, 'default'))
@@ -96,7 +108,12 @@ class SimRobotNode(Node):
 
     def _make_robot(self, value: Mapping[str, Any]) -> SimRobot:
         """The robot behind the topics, from the node's parameters."""
-        return SimRobot(self.contract, self._seed, load_reality(value['reality']))
+        reality = load_reality(value['reality'])
+        robot = SimRobot(self.contract, self._seed, reality)  # refused here if it cannot be that
+        if self._later_ns:
+            self._later = reality
+            robot.set_reality(NOMINAL)
+        return robot
 
     def _topic(self, name: str) -> str:
         """The topic that stands for one of the contract's, or for /clock."""
@@ -113,7 +130,7 @@ class SimRobotNode(Node):
 
     def _condition(self) -> tuple[bytes, str, dict[str, object]]:
         """Level, text and values of the diagnostics beside those of the driver."""
-        return _common.OK, '', {'reality': self._robot.reality.name}
+        return _common.OK, '', {'reality': self._robot.reality.name, **self._changed}
 
     def _stepped(self) -> None:
         """Called in the simulation's thread before anything of a time is published."""
@@ -212,7 +229,7 @@ class SimRobotNode(Node):
                 except RealityError as error:
                     return SetParametersResult(successful=False, reason=str(error))
                 with self._wake:
-                    self._new_reality = reality
+                    self._new_reality, self._later = reality, None
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
@@ -254,6 +271,7 @@ class SimRobotNode(Node):
                     continue
                 self._take_changes()  # a task that was named before this command counts for it
                 reward = self._robot.advance(command)
+                self._note_acting()
                 with self._wake:
                     self._t_ns += self._step_ns
                 self._publish(reward)
@@ -261,6 +279,15 @@ class SimRobotNode(Node):
             self._robot.close()
             self.exit_status = 0 if self._stopping else 1
             self.finished = True
+
+    def _note_acting(self) -> None:
+        """Become another robot after having acted as the nominal one for long enough."""
+        with self._wake:
+            if self._later is None or self._timed_out:
+                return
+            self._acted_ns += self._step_ns
+            if self._acted_ns >= self._later_ns:
+                self._new_reality, self._later = self._later, None
 
     def _interrupted(self) -> bool:
         return self._stopping or self._reset_asked > self._reset_done[0]
@@ -348,6 +375,8 @@ class SimRobotNode(Node):
         if reality is not None:
             try:
                 self._robot.set_reality(reality)
+                self._changed = {'changed_ns': self._t_ns}
+                self.get_logger().info(f'from now on the robot is {reality.name}')
             except BodyError as error:
                 self.get_logger().error(f'{error}; the reality stays {self._robot.reality.name}')
 

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from world_model_ros.contract import Contract, config_directories
-from world_model_ros.deploy.nodes_table import SIM, UPDATER, NodeEntry, Settings
+from world_model_ros.deploy.nodes_table import (
+    OPTIONAL,
+    RECORDER,
+    SIM,
+    UPDATER,
+    NodeEntry,
+    Settings,
+)
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
@@ -30,6 +37,11 @@ from world_model_ros.telemetry.robot_view import RobotView
 
 REFRESH_SEC = 0.25
 BESIDE = ('trainer', 'updater', 'dashboard')  # the robot acts on without them
+# A robot that somebody watches: so long it acts as its model knows it, before it becomes another.
+KNOCK_AFTER_SEC = 30.0
+# What begins with the knock. What the robot recorded before would be no record of the changed one:
+# a trainer would look for one camera that explains both.
+FROM_THE_KNOCK = (RECORDER, UPDATER)
 
 
 class Ears(Protocol):
@@ -88,6 +100,20 @@ def default_reality(robot: str, *, learns: bool) -> str:
     return changed if learns and known else 'nominal'
 
 
+def knock_after(
+    given: float | None, reality: str, loop: LearningLoop | None, *, watched: bool
+) -> float:
+    """Seconds until the knock; 0: the robot is the changed one from the start.
+
+    By default only a robot is knocked that somebody watches and that then begins to learn: what an
+    earlier run learned is of the changed one.
+    """
+    if given is not None:
+        return given
+    fresh = watched and loop is not None and not loop.resumed
+    return KNOCK_AFTER_SEC if fresh and reality != 'nominal' else 0.0
+
+
 def run(
     contract: Contract,
     settings: Settings,
@@ -98,10 +124,11 @@ def run(
     listen: Callable[[], Ears],
     show: Callable[[RobotView, float], None],
     entries: Sequence[NodeEntry] = SIM,
-    page: Sequence[str] = (),
     enough: Callable[[RobotView], bool] = lambda view: False,
 ) -> dict[str, Any]:
     """Run until `stop` is asked for, the minutes are over (0: never) or the robot dies.
+
+    A robot that is to be knocked records and learns from then on.
 
     Args:
         contract: of the robot.
@@ -112,20 +139,22 @@ def run(
         loop: the learning half, where there is one.
         listen: called once the processes have been started.
         show: called every REFRESH_SEC with the view and the seconds since the beginning.
-        entries: the processes of the robot; the updater comes to them where it learns.
-        page: command line of the live view in the browser; empty: none.
+        entries: the processes of the robot; updater and page come to them where settings ask.
         enough: asked every REFRESH_SEC; true ends it, too.
 
     Returns:
         The figures, as `demo --json` writes them.
     """
-    # Children first: a process that already runs threads should not fork.
-    supervisor.start(entries if loop is None else (*entries, UPDATER), settings)
-    if loop is not None:
-        supervisor.start_module('trainer', loop.trainer_line())
-        loop.start()
-    if page:
-        supervisor.start_module('dashboard', page)
+    wanted = [*entries, *OPTIONAL]
+    waiting = [entry for entry in wanted if settings.reality_after and entry in FROM_THE_KNOCK]
+
+    def begin(now: Sequence[NodeEntry], *, learns: bool) -> None:
+        supervisor.start(now, settings)
+        if loop is not None and learns:
+            supervisor.start_module('trainer', loop.trainer_line())
+            loop.start()
+
+    begin([entry for entry in wanted if entry not in waiting], learns=not waiting)
     ears = listen()
     begun_s = time.monotonic()
     try:
@@ -134,11 +163,16 @@ def run(
             robot_died = any(child.name not in BESIDE for child in supervisor.died())
             if (minutes and running_s > 60.0 * minutes) or robot_died:
                 break
+            if waiting and ears.view.change is not None:
+                begin(waiting, learns=True)
+                waiting = []
             show(ears.view, running_s)
             if enough(ears.view):
                 break
             stop.asked.wait(REFRESH_SEC)
         figures = _figures(ears.view)
+        change = ears.view.change
+        figures['knocked_ns'] = None if change is None else change.t_ns  # by the robot's clock
         faults = find_faults(ears.view, supervisor.children, loop)
         figures['faults'] = [asdict(fault) for fault in faults]
         supervisor.stop()  # before the store is asked once more

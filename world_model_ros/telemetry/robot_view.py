@@ -58,6 +58,14 @@ class Score:
     eval: bool  # without exploration: only these are figures
 
 
+@dataclass(frozen=True)
+class Change:
+    """A simulated robot became another one while it ran."""
+
+    t_ns: int  # of its clock, by which ticks are stamped
+    reality: str  # what it is now
+
+
 @dataclass
 class RobotView:
     """What has been heard of one robot."""
@@ -89,6 +97,15 @@ class RobotView:
                 known.message = status.message
         self.nodes[name] = status
         self.heard_s[name] = time.monotonic()
+
+    @property
+    def change(self) -> Change | None:
+        """The last change of a simulated robot, as it says itself; None: there was none."""
+        for status in self.nodes.values():
+            stamp = status.values.get('changed_ns', '')
+            if stamp.isdecimal() and len(stamp) < 20:
+                return Change(int(stamp), status.values.get('reality', ''))
+        return None
 
     def status(self, name: str) -> NodeStatus:
         """The newest diagnostics of a node, an empty one before the first."""

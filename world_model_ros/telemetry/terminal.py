@@ -9,7 +9,8 @@ rclpy.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -18,9 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 from world_model_ros.gate_figures import horizon_words
+from world_model_ros.telemetry.half_blocks import Place, framed
 from world_model_ros.telemetry.present_faults import Fault, find_faults
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from world_model_ros.deploy.supervisor import Child
     from world_model_ros.telemetry.learning_loop import LearningLoop
     from world_model_ros.telemetry.robot_view import RobotView, Score
@@ -40,14 +44,19 @@ def draw(
     folder: str,
     period_s: float,
     loop: LearningLoop | None = None,
+    pictures: Mapping[str, np.ndarray | str] = MappingProxyType({}),
+    place: Place = '',
 ) -> RenderableType:
-    """The whole picture; with `loop` also what is being learned."""
+    """The whole picture; with `loop` also what is being learned.
+
+    `pictures` are what the robot sees and believes, by name; `place` is where they go.
+    """
     minutes, seconds = divmod(int(running_s), 60)
     doing = '' if loop is None else loop.trainer.get('doing', '')
     parts: list[RenderableType] = [
         _processes(view, children, doing),
         Text(),
-        _figures(view, period_s),
+        *_pictured(_figures(view, period_s, running_s), pictures, place),
     ]
     if loop is not None:
         parts += [Text(), _learning(view, loop)]
@@ -59,6 +68,18 @@ def draw(
         subtitle=f'episodes in {folder}   ·   Ctrl-C ends everything',
         padding=(1, 2),
     )
+
+
+def _pictured(
+    figures: Table, pictures: Mapping[str, np.ndarray | str], place: Place
+) -> list[RenderableType]:
+    if not pictures or not place:
+        return [figures]
+    if place == 'below':
+        return [figures, Text(), framed(pictures)]
+    beside = Table.grid(padding=(0, 2, 0, 0))
+    beside.add_row(figures, framed(pictures))
+    return [beside]
 
 
 def _processes(view: RobotView, children: Sequence[Child], trainer: str) -> Table:
@@ -76,7 +97,7 @@ def _processes(view: RobotView, children: Sequence[Child], trainer: str) -> Tabl
     return table
 
 
-def _figures(view: RobotView, period_s: float) -> Table:
+def _figures(view: RobotView, period_s: float, running_s: float) -> Table:
     agent, recorder = view.status('agent'), view.status('recorder')
     tick = view.tick
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -114,6 +135,8 @@ def _figures(view: RobotView, period_s: float) -> Table:
             ),
         )
         table.add_row('surprise', f'{_number(tick.surprise)}   value {_number(tick.value)}')
+    if words := knock_line(view, running_s):
+        table.add_row('knocked', Text(words, style='red'))
     table.add_row('return', f'{view.episode_return:.1f} so far')
     if view.returns:
         last = view.returns[-_RETURNS_SHOWN:]
@@ -152,6 +175,16 @@ def _faults(faults: Sequence[Fault]) -> Table:
         style = 'red' if fault.now else 'yellow'
         table.add_row('' if number else 'faults', Text(str(fault), style=style))
     return table
+
+
+def knock_line(view: RobotView, running_s: float) -> str:
+    """When the robot became another one, by the clock of the title; '' where it did not."""
+    change, tick = view.change, view.tick
+    if change is None:
+        return ''
+    ago_s = 0.0 if tick is None else max(0.0, 1e-9 * (tick.t_ns - change.t_ns))
+    minutes, seconds = divmod(int(max(0.0, running_s - ago_s)), 60)
+    return f'at {minutes:02d}:{seconds:02d}, {ago_s:.0f} s ago: {change.reality}'
 
 
 def trainer_line(status: dict) -> str:

@@ -26,6 +26,7 @@ export class Charts {
     this.charts = [];
     this.samples = [];
     this.ahead = null;
+    this.marks = [];
     this.now = null; // seconds; null: the newest sample
     this.dirty = false;
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw());
@@ -94,6 +95,11 @@ export class Charts {
     this.draw();
   }
 
+  /** Moments to be shown on all curves: `t_ms`, `words`, `knock`. */
+  mark(marks) {
+    this.marks = marks;
+  }
+
   limitSurprise(limit) {
     if (this.surprise) this.surprise.limits = typeof limit === 'number' ? [limit] : [];
   }
@@ -143,6 +149,16 @@ export class Charts {
     pen.lineWidth = 1;
     pen.strokeStyle = style.getPropertyValue('--line').trim();
     this.stroke(pen, [[x(now), 0], [x(now), height]]);
+    for (const mark of this.marks) {
+      const t = mark.t_ms / 1000;
+      if (t < from || t > now) continue;
+      pen.strokeStyle = pen.fillStyle = style.getPropertyValue(mark.knock ? '--bad' : '--limit').trim();
+      this.stroke(pen, [[x(t), 0], [x(t), height]]);
+      pen.font = '10px system-ui, sans-serif';
+      pen.textAlign = x(t) > width / 2 ? 'right' : 'left';
+      pen.fillText(mark.words, x(t) + (x(t) > width / 2 ? -3 : 3), 10);
+      pen.textAlign = 'left';
+    }
     pen.strokeStyle = style.getPropertyValue('--limit').trim();
     pen.setLineDash([2, 3]);
     for (const limit of chart.limits) this.stroke(pen, [[0, y(limit)], [width, y(limit)]]);

@@ -158,6 +158,9 @@ function states(state) {
   note.hidden = !state.no_belief;
   note.textContent = state.no_belief ? `No pictures of what it believes: ${state.no_belief}.` : '';
   charts.limitSurprise(state.surprise.limit);
+  const marks = state.marks || [];
+  charts.mark(marks);
+  const knock = marks.findLast((mark) => mark.knock);
   const live = about.mode === 'live';
   const rows = [
     ['guard', live && guard.text],
@@ -173,6 +176,7 @@ function states(state) {
     ['surprise', live && `mean ${number(state.surprise.mean)}, limit ${number(state.surprise.limit)}`],
     ['last recorded', state.recorder],
     ['label', state.outcome_problem],
+    ['changed', knock && `${knock.words}, at ${new Date(knock.t_ms).toLocaleTimeString()}`],
     ['world', state.imagined && state.imagined.words],
     ...state.nodes.filter((node) => node.name !== 'agent' && node.name !== 'guard').map((node) => [node.name, node.text]),
   ].filter(([, words]) => words && words !== '–');

@@ -21,6 +21,7 @@ from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import command_kind
 from world_model_ros.experience.read.reader import EpisodeReader
 from world_model_ros.experience.read.rebuild import readable, rebuild
+from world_model_ros.experience.record.agent_messages import announced_episode
 from world_model_ros.onboard.tick.observation import Observation
 from world_model_ros.telemetry.robot_view import RobotView
 from world_model_ros.view.about import about_robot
@@ -67,6 +68,7 @@ class RecordedEpisode:
         self._follower = Follower(lambda *_: model, self._contract.period_ns)
         self._follower.use({'bundle_sha': model.digest, 'bundle': str(found)})
         self._chunks = _chunks(reader, self._contract)
+        self._announced = {'marks': _marks(reader)}
         self._ticks: list[tuple[Followed, tuple[Picture, ...]]] = []
         self._samples: list[dict[str, Any]] = []
         self._return = 0.0
@@ -142,12 +144,24 @@ class RecordedEpisode:
         view.episode_return = self._returns[place]
         source = tick.record.source
         return {
-            **state_of(view, None, {}),
+            **state_of(view, None, self._announced),
             'agent': {'role': '', 'phase': '', 'text': f'decided by {source}', 'level': 0},
             'guard': {'state': 'recorded', 'enabled': True, 'stopped': '', 'text': source},
             'release': {'acting': 0, 'bundle': self._bundle, 'sha': '', 'next': ''},
             'no_belief': self._follower.problem,
         }
+
+
+def _marks(reader: EpisodeReader) -> list[Any]:
+    """The marks of an episode: its newest announcement has them all."""
+    topic = reader.topic('episode')
+    marks: Any = []
+    for message in reader.messages({topic}) if topic else ():
+        try:
+            marks = announced_episode(message.data).content.get('marks', marks)
+        except MessageError:
+            continue  # anybody may publish there
+    return marks if isinstance(marks, list) else []
 
 
 def _chunks(reader: EpisodeReader, contract: Contract) -> list[tuple[int, np.ndarray]]:

@@ -14,6 +14,7 @@ from typing import Any
 from world_model_ros.onboard.guard.guard_status import GuardStatus
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import RobotView
+from world_model_ros.view.marks import marks_of
 
 SHOWN_RETURNS = 12
 SHOWN_FAULTS = 12
@@ -62,6 +63,7 @@ def state_of(
             'p99': agent.number('tick_ms.p99'),
         },
         'counts': {name: agent.number(f'{name}_ticks') for name in ('late', 'skipped', 'invalid')},
+        'marks': marks_of(view, episode),
         'recorder': view.status('recorder').values.get('last_episode', ''),
         'faults': [asdict(fault) for fault in find_faults(view, ())[:SHOWN_FAULTS]],
     }
