@@ -183,6 +183,28 @@ def test_the_page_of_a_running_robot(browser):
         assert browser.get_log('browser') == []
 
 
+def test_several_robots_stand_side_by_side_and_stop_together(browser):
+    with served('left', 'right') as serving:
+        browser.get(f'http://127.0.0.1:{serving.port}/#token={TOKEN}')
+        until(lambda: len(browser.find_elements(By.TAG_NAME, 'iframe')) == 2, 'two robots')
+        assert 'token' not in browser.current_url
+        hands = [source.hands for source in serving.sources.values()]
+        for frame in browser.find_elements(By.TAG_NAME, 'iframe'):
+            browser.switch_to.frame(frame)
+            until(lambda: browser.find_elements(By.ID, 'acts') and shown(browser, 'acts'), 'hands')
+            assert text(browser, 'robot') == 'reacher'
+            browser.switch_to.default_content()
+        browser.find_element(By.ID, 'stop_all').click()
+        until(lambda: [hand.done for hand in hands] == [['stop'], ['stop']], 'both to stop')
+        browser.find_element(By.TAG_NAME, 'body').send_keys(' ')
+        until(
+            lambda: [len(hand.done) for hand in hands] == [2, 2], 'both to stop by the space bar'
+        )
+        left, right = (frame.rect for frame in browser.find_elements(By.TAG_NAME, 'iframe'))
+        assert left['x'] + left['width'] <= right['x'] and left['y'] == right['y']
+        assert browser.get_log('browser') == []
+
+
 def test_nothing_reaches_over_the_edge_of_a_phone(browser):
     with served() as serving:
         robot = Robot(serving)

@@ -14,12 +14,14 @@ import pytest
 
 pytest.importorskip('uvicorn', reason='the page is in the extra "view"')
 
-from view_server import TOKEN, served, until
+from view_server import TOKEN, Source, served, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from world_model_ros.view import viewers
-from world_model_ros.view.server import FILES, HARD_LIMIT
+from world_model_ros.view.access import Access
+from world_model_ros.view.server import FILES, HARD_LIMIT, make_app
+from world_model_ros.view.update import Update
 from world_model_ros.view.view_picture import Picture
 
 
@@ -30,7 +32,7 @@ def serving():
 
 
 def test_the_page_takes_nothing_from_elsewhere(serving):
-    for path in FILES:
+    for path in ('/', *FILES):
         status, headers, body = serving.get(path)
         assert status == 200 and body
         policy = headers['Content-Security-Policy']
@@ -211,6 +213,29 @@ def test_an_episode_is_sent_tick_by_tick_and_has_no_hands():
         assert serving.source.frames == [7]
         assert viewer.ask(token=TOKEN)['done']
         assert not viewer.ask(do='stop')['done']
+
+
+def test_of_several_robots_each_has_a_page_and_hands_of_its_own():
+    with served('left', 'cell.right') as serving:
+        assert b'robots.js' in serving.get('/')[2]
+        assert json.loads(serving.get('/robots.json')[2]) == ['left', 'cell.right']
+        assert serving.get('/robot/left/')[2] == serving.get('/robot/cell.right/')[2]
+        assert serving.get('/robot/nobody/')[0] == 404 and serving.get('/live')[0] == 404
+        left, right = serving.sources.values()
+        with serving.viewer('/robot/left/') as viewer:
+            assert viewer.ask(token=TOKEN)['done']
+            assert viewer.ask(do='stop')['done']
+        assert (left.hands.done, right.hands.done) == (['stop'], [])
+        with serving.viewer('/robot/cell.right/') as viewer:
+            right.board.post(Update(7, {}))
+            assert viewer.update()['number'] == 7
+            assert (left.board.viewers, right.board.viewers) == (0, 1)
+
+
+@pytest.mark.parametrize('name', ['a/b', '..', '', 'a b', '%2e'])
+def test_a_name_that_is_no_part_of_an_address_is_refused(name):
+    with pytest.raises(ValueError, match='expected names of letters'):
+        make_app({'fine': Source(), name: Source()}, Access('127.0.0.1', 1, TOKEN))
 
 
 def test_the_token_is_in_no_log(serving, caplog):

@@ -230,6 +230,11 @@ def test_why_nothing_would_move(status, directions, words):
         (['nosuch'], 'nosuch'),
         (['--episode', 'nosuch'], 'nosuch'),
         (['reacher', '--host', '192.0.2.1'], 'expected an address of this machine'),
+        (['reacher@a', 'cartpole@/a/'], 'a is named twice'),
+        (['reacher', 'cartpole'], 'no namespace is named twice'),
+        (['reacher@a b'], 'expected a namespace'),
+        (['reacher@a', 'nosuch@b'], 'nosuch'),
+        (['reacher', 'cartpole', '--namespace', 'x'], 'is of one robot'),
     ],
 )
 def test_the_verb_refuses_what_it_cannot_show(line, words, monkeypatch):

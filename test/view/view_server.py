@@ -70,13 +70,15 @@ class Source:
 
 
 class Served:
-    """A running server."""
+    """A running server of one robot, or of several by name; `source` is the first."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, sources: dict[str, Source]) -> None:
         listening = listening_socket('127.0.0.1', 0)
         self.port = listening.getsockname()[1]
-        self.source = source
-        app, self.viewers = make_app(source, Access('127.0.0.1', self.port, TOKEN))
+        self.sources = sources
+        app, viewers = make_app(sources, Access('127.0.0.1', self.port, TOKEN))
+        first = next(iter(sources))
+        self.source, self.viewers = sources[first], viewers[first]
         self.server = Server(app, listening)
 
     def get(self, path: str = '/', host: str = ''):
@@ -91,10 +93,9 @@ class Served:
             return error.code, error.headers, error.read()
 
     @contextmanager
-    def viewer(self, **options) -> Iterator[Viewer]:
-        with connect(
-            f'ws://127.0.0.1:{self.port}/live', max_size=None, compression=None, **options
-        ) as socket:
+    def viewer(self, root: str = '/', **options) -> Iterator[Viewer]:
+        address = f'ws://127.0.0.1:{self.port}{root}live'
+        with connect(address, max_size=None, compression=None, **options) as socket:
             yield Viewer(socket)
 
     def post(self, number: int, **more) -> None:
@@ -133,15 +134,16 @@ class Viewer:
 
 
 @contextmanager
-def served(live: bool = True) -> Iterator[Served]:
-    """A server until the end of the block."""
-    serving = Served(Source(live))
+def served(*names: str, live: bool = True) -> Iterator[Served]:
+    """A server until the end of the block; of several robots with these names."""
+    serving = Served({name: Source(live) for name in names or ('',)})
     serving.server.start()
     try:
         yield serving
     finally:
-        if serving.source.hands:
-            serving.source.hands.hang.set()
+        for source in serving.sources.values():
+            if source.hands:
+                source.hands.hang.set()
         serving.server.close()
 
 

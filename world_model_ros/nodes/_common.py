@@ -262,7 +262,8 @@ def run_node(factory: Callable[[], Node], args: list[str] | None = None) -> int:
     The node's optional `drain()` is called between callbacks until it is true, or DRAIN_SEC have
     passed: what needs messages to end, ends there. Its optional `close()` runs with the context
     still whole, so that it can send a last command. A true `finished` ends the run: a node sets
-    it when a thread of its own has ended. What the user can mend is logged in one line: words
+    it when a thread of its own has ended. Nodes in its optional `beside` are spun with it; it ends
+    them itself. What the user can mend is logged in one line: words
     after --ros-args that ROS cannot read, errors in construction, a second node of this name.
     """
     follow_parent()
@@ -281,7 +282,8 @@ def run_node(factory: Callable[[], Node], args: list[str] | None = None) -> int:
         except _MENDABLE as error:
             return _refuse(str(error))
         executor = make_executor()
-        executor.add_node(node)
+        for each in (node, *getattr(node, 'beside', ())):
+            executor.add_node(each)
         while not stop.asked.is_set() and rclpy.ok() and not getattr(node, 'finished', False):
             executor.spin_once(timeout_sec=SPIN_TIMEOUT_SEC)
         status = int(getattr(node, 'exit_status', 0))

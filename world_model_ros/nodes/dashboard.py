@@ -5,7 +5,8 @@
 It subscribes while somebody looks, and to nothing while nobody does. Beliefs are made again in
 this process, at a lower priority, from what the agent publishes anyway: the agent pays nothing for
 it. The page and its server are in view/, the hands in _dashboard_hands.py; this file holds
-parameters, topics and the process.
+parameters, topics and the process. One process may serve several robots, each with a node in its
+own namespace.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from socket import socket as Socket
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,7 @@ from world_model_ros.view.port import listening_socket
 from world_model_ros.view.server import Server, make_app
 from world_model_ros.view.source import Hands
 from world_model_ros.view.state import state_of
+from world_model_ros.view.viewers import Viewers
 from world_model_ros.wire.message_json import message_json
 
 LOOK_PERIOD_SEC = 0.1  # between looks whether somebody looks
@@ -54,14 +57,16 @@ NICE = 10  # whatever the robot runs comes first
 class LiveSource:
     """A running robot, as the server knows it."""
 
-    def __init__(self, contract: Contract, board: Board, hands: RobotHands) -> None:
-        self._contract = contract
+    def __init__(
+        self, contract: Contract, board: Board, hands: RobotHands, namespace: str
+    ) -> None:
+        self._contract, self._namespace = contract, namespace
         self.board: Board | None = board
         self.hands: Hands | None = hands
 
     def about(self) -> Mapping[str, Any]:
         """What a viewer gets when it comes."""
-        return about_robot(self._contract, 'live')
+        return {**about_robot(self._contract, 'live'), 'namespace': self._namespace}
 
     def frame(self, number: int) -> bytes:
         """Of an episode only."""
@@ -71,13 +76,16 @@ class LiveSource:
 class DashboardNode(Node):
     """Topics and services around the page of one robot."""
 
-    def __init__(self) -> None:
-        super().__init__('dashboard')
+    def __init__(self, namespace: str = '', *, served: bool = True) -> None:
+        """A page that is served with the one of another robot needs no port of its own."""
+        super().__init__('dashboard', namespace=namespace or None)
         value = _common.parameters(self, DASHBOARD)
         os.nice(max(0, NICE - os.getpriority(os.PRIO_PROCESS, 0)))
         contract = load_contract(find_robot(value['contract']))
-        listening = listening_socket(value['host'], value['port'])  # before anything else runs
-        self._contract = contract
+        self._listening: Socket | None = None
+        if served:  # refused before anything else runs
+            self._listening = listening_socket(value['host'], value['port'])
+        self._contract, self._host, self._file = contract, value['host'], value['address_file']
         self._boundary = Boundary(self)
         self._status: tuple[GuardStatus | None, float] = (None, 0.0)
         self._announced: Mapping[str, Any] = {}
@@ -94,18 +102,39 @@ class DashboardNode(Node):
         self._hands = RobotHands(
             self, contract, self._outcomes, self._guard, self._episode, self._robot.joints
         )
-        token = new_token()
-        port = listening.getsockname()[1]
-        app, self._viewers = make_app(
-            LiveSource(contract, board, self._hands), Access(value['host'], port, token)
-        )
+        space = self.get_namespace().strip('/')
+        self.page_name = space.replace('/', '.') or contract.name  # where several are served
+        self._source = LiveSource(contract, board, self._hands, space)
         self._board = board
         self._heard: list[Subscription] = []
         self._left_s = 0.0  # when the last viewer went
-        self._robot.start()
-        self._server = Server(app, listening)
+        self._viewers: Viewers | None = None  # from serve() on
+        self._server: Server | None = None
+        self._address_file: Path | None = None
+        self.beside: list[DashboardNode] = []  # whose pages this one serves too
+
+    def serve(self, *others: DashboardNode) -> DashboardNode:
+        """Serve the page of this robot, and those of others beside it, from now on."""
+        assert self._listening is not None
+        self.beside = list(others)
+        robots = {robot.page_name: robot for robot in (self, *others)}
+        if len(robots) <= len(others):
+            raise ValueError(f'two robots would have one page: {", ".join(robots)}')
+        token, port = new_token(), self._listening.getsockname()[1]
+        app, viewers = make_app(
+            {name: robot._source for name, robot in robots.items()},
+            Access(self._host, port, token),
+        )
+        for name, robot in robots.items():
+            robot._begin(viewers[name])
+        self._server = Server(app, self._listening)
         self._server.start()
-        self._address_file = _tell(self, value['host'], port, token, value['address_file'])
+        self._address_file = _tell(self, self._host, port, token, self._file)
+        return self
+
+    def _begin(self, viewers: Viewers) -> None:
+        self._viewers = viewers
+        self._robot.start()
         look = ends_nothing(self, self._look)
         self.create_timer(LOOK_PERIOD_SEC, look, clock=_common.STEADY_CLOCK)
 
@@ -190,6 +219,7 @@ class DashboardNode(Node):
 
     def _state(self) -> Mapping[str, Any]:
         viewers = self._viewers
+        assert viewers is not None  # for the type checker: called from _begin on
         return {
             **state_of(self._ears.view, self._guard(), self._announced),
             'viewers': viewers.count,
@@ -202,13 +232,17 @@ class DashboardNode(Node):
     @property
     def finished(self) -> bool:
         """Whether the server broke: the supervisor sees the node end."""
-        return not self._server.alive
+        return self._server is not None and not self._server.alive
 
     def close(self) -> None:
         """Send the viewers away and end."""
         self._hands.close()
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         self._robot.close()
+        for robot in self.beside:
+            robot.close()
+            robot.destroy_node()
         if self._address_file is not None:
             self._address_file.unlink(missing_ok=True)
 
@@ -231,9 +265,15 @@ def _tell(node: Node, host: str, port: int, token: str, file: str) -> Path | Non
     return path
 
 
+def dashboards(namespaces: Sequence[str] = ()) -> DashboardNode:
+    """The dashboard of a robot; of the robots in some namespaces: the first serves all pages."""
+    first = DashboardNode(*namespaces[:1])
+    return first.serve(*(DashboardNode(name, served=False) for name in namespaces[1:]))
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(_common.run_node(DashboardNode, args))
+    sys.exit(_common.run_node(dashboards, args))
 
 
 if __name__ == '__main__':

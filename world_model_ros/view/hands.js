@@ -29,6 +29,9 @@ export class Hands {
     addEventListener('keydown', (event) => this.key(event, true));
     addEventListener('keyup', (event) => this.key(event, false));
     addEventListener('blur', () => this.takeOver(false));
+    addEventListener('storage', (event) => { // another robot's page beside this one was unlocked
+      if (event.key === 'token' && event.newValue && !this.mayAct) this.unlock(event.newValue);
+    });
     document.addEventListener('visibilitychange', () => document.hidden && this.takeOver(false));
   }
 

@@ -24,7 +24,10 @@ function send(message) {
 }
 
 function connect() {
-  socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/live`);
+  const address = new URL('live', location.href); // of one of several robots: below its page
+  address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
+  address.hash = '';
+  socket = new WebSocket(address);
   socket.binaryType = 'arraybuffer';
   socket.addEventListener('message', (event) => {
     heardMs = performance.now();
@@ -40,8 +43,9 @@ function connect() {
 function take(message) {
   if (message.about) {
     about = message.about;
-    byId('robot').textContent = about.robot;
-    document.title = `${about.robot}: ${about.mode === 'live' ? 'live view' : 'recorded episode'}`;
+    const name = about.namespace ? `${about.namespace}: ${about.robot}` : about.robot;
+    byId('robot').textContent = name;
+    document.title = `${name}: ${about.mode === 'live' ? 'live view' : 'recorded episode'}`;
     byId('mode').textContent = about.mode === 'live' ? '' : 'recorded episode';
     charts.begin(about);
     layPictures();

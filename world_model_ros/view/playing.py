@@ -28,7 +28,7 @@ def play(episode: Path, bundle: str, host: str, port: int, say: Callable[[str], 
         say(f'the episode is long: its first {MOST_TICKS} ticks are shown')
     stop = StopRequest()
     number = listening.getsockname()[1]
-    app, _ = make_app(source, Access(host, number, new_token()))  # nothing to act on
+    app, _ = make_app({'': source}, Access(host, number, new_token()))  # nothing to act on
     server = Server(app, listening)
     server.start()
     say(f'{episode} is on {address_of(host, number)} (Ctrl-C ends it)')
