@@ -52,7 +52,7 @@ class Robot:
         self.serving, self.number, self.alarms = serving, 0, []
         self.view = RobotView()
         self.view.hear('agent', NodeStatus(0, 'active: running', {'role': 'active'}))
-        self.no_belief, self.imagined, self.marks = '', None, []
+        self.no_belief, self.imagined, self.marks, self.inside = '', None, [], ''
 
     def tick(self):
         self.number += 1
@@ -71,6 +71,7 @@ class Robot:
             'no_belief': self.no_belief,
             'imagined': self.imagined,
             'marks': self.marks,
+            'inside': self.inside,
             'dropped': {},
             'viewers': 1,
         }
@@ -173,8 +174,12 @@ def test_the_page_of_a_running_robot(browser):
         robot.tick()
         until(lambda: 'knocked: shifted, at' in text(browser, 'state'), 'the knock')
         until(lambda: red_in_a_curve(browser), 'a mark on the curves')
-        robot.marks = []
+        assert not browser.find_element(By.ID, 'inside').is_enabled()
+        robot.marks, robot.inside = [], 'world-model imagine --from /e@3'
         robot.tick()
+        until(lambda: browser.find_element(By.ID, 'inside').is_enabled(), 'a place')
+        browser.find_element(By.ID, 'inside').click()
+        until(lambda: text(browser, 'inside_line') == robot.inside, 'the command')
         until(lambda: not red_in_a_curve(browser), 'no mark')
         browser.refresh()  # knows the token yet
         robot.tick()

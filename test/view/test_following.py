@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from tiny_bundle import USUAL, make_tiny_bundle
 from world_model_ros.bundle import BundleError, load_bundle
 from world_model_ros.contract import load_contract
 from world_model_ros.experience.read.rebuild import tick_record
+from world_model_ros.imagined.recorded_beliefs import read_place
 from world_model_ros.onboard.policy.brain import Brain
 from world_model_ros.onboard.tick.history import HISTORY_TICKS
 from world_model_ros.onboard.tick.observation import Observation
@@ -321,6 +323,11 @@ def test_a_recorded_episode_is_shown_tick_by_tick(bundles):
     assert [row['what'] for row in frames[0]['pictures'][:2]] == ['seen', 'believed']
     assert len(frames[0]['pictures']) == 2 + SHOWN
     assert frames[1]['state']['episode']['tick'] == 9
+    command = shlex.split(frames[0]['state']['inside'])
+    assert command[:3] == ['world-model', 'imagine', '--from']
+    assert command[4:] == ['--bundle', str(bundles['one'].resolve())]
+    place = read_place(command[3])  # as the command itself reads it
+    assert (place.episode, place.tick) == (FIXTURE.resolve(), 1)
 
 
 def test_beliefs_of_another_robot_are_refused_by_name(tmp_path):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import stat
 from dataclasses import replace
@@ -28,6 +29,7 @@ from world_model_ros.view.about import about_robot
 from world_model_ros.view.access import Access, new_token
 from world_model_ros.view.address import address_of, leave_address
 from world_model_ros.view.driving import CannotDrive, Driving
+from world_model_ros.view.inside import inside_line, inside_now
 from world_model_ros.view.marks import marks_of
 from world_model_ros.view.outcomes import Outcomes
 from world_model_ros.view.port import PortError, listening_socket
@@ -162,6 +164,27 @@ def test_the_curves_get_the_knock_and_the_marks_of_the_episode():
         {'t_ms': 30_000, 'words': 'knocked: shifted_reacher', 'knock': True},
         {'t_ms': 31_500, 'words': 'mark', 'knock': False},
     ]
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_a_line_to_be_pasted_is_one_command_whatever_a_topic_names(folder, bundle):
+    release = {'acting': {'bundle': bundle}}
+    line = inside_now(f'/{folder}/episode', release)
+    words = shlex.split(line)
+    if not line:
+        assert not f'{folder}{bundle}'.isprintable()
+        return
+    assert words[:3] == ['world-model', 'imagine', '--from'] and '\n' not in line
+    assert words[4:] == (['--bundle', bundle] if bundle else [])
+
+
+def test_nothing_can_be_stepped_into_before_something_is_recorded():
+    assert inside_now('', {}) == inside_line('') == inside_line('-x') == ''
+    assert inside_line('/a b@3') == "world-model imagine --from '/a b@3'"
+    assert inside_now('/e/reacher/uuid', {'acting': None}) == (
+        'world-model imagine --from /e/reacher'
+    )
+    assert inside_line('/' + 'x' * 5000) == ''
 
 
 @given(JSON)

@@ -3,6 +3,7 @@
 
 import {Charts} from './charts.js';
 import {Hands} from './hands.js';
+import {Inside} from './inside.js';
 import {Player} from './player.js';
 
 const SILENT_MS = 1500; // an update comes twice a second at least
@@ -16,6 +17,7 @@ let canvases = new Map();
 const charts = new Charts(byId('curves'));
 const player = new Player(send, charts);
 const hands = new Hands(send);
+const inside = new Inside();
 
 function send(message) {
   if (!socket || socket.readyState !== WebSocket.OPEN) return false;
@@ -161,6 +163,7 @@ function states(state) {
   const note = byId('no_belief');
   note.hidden = !state.no_belief;
   note.textContent = state.no_belief ? `No pictures of what it believes: ${state.no_belief}.` : '';
+  inside.take(state.inside);
   charts.limitSurprise(state.surprise.limit);
   const marks = state.marks || [];
   charts.mark(marks);

@@ -28,6 +28,7 @@ from world_model_ros.view.about import about_robot
 from world_model_ros.view.ahead import KEPT_CHUNKS, CommandsAhead, imagine_ahead
 from world_model_ros.view.belief_follower import Follower, loader
 from world_model_ros.view.board import Board
+from world_model_ros.view.inside import inside_line
 from world_model_ros.view.scene import Followed, figures_of, followed, numbers_of, pictures_of
 from world_model_ros.view.source import Hands
 from world_model_ros.view.state import state_of
@@ -59,8 +60,9 @@ class RecordedEpisode:
         """Read `path` with the beliefs of a bundle; the shipped one of the robot by default."""
         reader = EpisodeReader(path)
         self._contract: Contract = readable(reader.contract)
-        self._name = path.name
+        self._name, self._path = path.name, path.resolve()
         found = find_bundle(bundle or self._contract.name)
+        self._chosen = str(found.resolve()) if bundle else ''
         self._bundle = f'{found.name} (beliefs)'
         model = loader(self._contract)(
             str(found), 0
@@ -149,7 +151,11 @@ class RecordedEpisode:
             'guard': {'state': 'recorded', 'enabled': True, 'stopped': '', 'text': source},
             'release': {'acting': 0, 'bundle': self._bundle, 'sha': '', 'next': ''},
             'no_belief': self._follower.problem,
+            'inside': '' if tick.believed is None else self._inside(tick.record.tick),
         }
+
+    def _inside(self, tick: int) -> str:
+        return inside_line(f'{self._path}@{tick}', self._chosen)
 
 
 def _marks(reader: EpisodeReader) -> list[Any]:

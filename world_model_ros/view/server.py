@@ -41,6 +41,7 @@ FILES = {
     '/page.js': ('page.js', 'text/javascript; charset=utf-8'),
     '/charts.js': ('charts.js', 'text/javascript; charset=utf-8'),
     '/hands.js': ('hands.js', 'text/javascript; charset=utf-8'),
+    '/inside.js': ('inside.js', 'text/javascript; charset=utf-8'),
     '/player.js': ('player.js', 'text/javascript; charset=utf-8'),
     '/robots.js': ('robots.js', 'text/javascript; charset=utf-8'),
 }

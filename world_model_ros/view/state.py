@@ -14,6 +14,7 @@ from typing import Any
 from world_model_ros.onboard.guard.guard_status import GuardStatus
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import RobotView
+from world_model_ros.view.inside import inside_now
 from world_model_ros.view.marks import marks_of
 
 SHOWN_RETURNS = 12
@@ -27,6 +28,7 @@ def state_of(
 ) -> dict[str, Any]:
     """The state of a robot; `guard` is None while it is silent."""
     agent, tick = view.status('agent'), view.tick
+    recorded = view.status('recorder').values.get('last_episode', '')
     return {
         'agent': {
             'role': agent.values.get('role', ''),
@@ -64,7 +66,8 @@ def state_of(
         },
         'counts': {name: agent.number(f'{name}_ticks') for name in ('late', 'skipped', 'invalid')},
         'marks': marks_of(view, episode),
-        'recorder': view.status('recorder').values.get('last_episode', ''),
+        'recorder': recorded,
+        'inside': inside_now(recorded, view.release),
         'faults': [asdict(fault) for fault in find_faults(view, ())[:SHOWN_FAULTS]],
     }
 
