@@ -4,45 +4,30 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
 
 pytest.importorskip('uvicorn', reason='the page is in the extra "view"')
 webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is in the extra "test"')
 
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from view_server import TOKEN, served, until
 
+from world_model_ros.bench.chromium import chromium, missing
 from world_model_ros.telemetry.robot_view import NodeStatus, RobotView
 from world_model_ros.view.ahead import Ahead
 from world_model_ros.view.state import state_of
 from world_model_ros.view.update import Update
 from world_model_ros.view.view_picture import picture_of
 
-CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason='no Chromium with its driver: apt-get install chromium chromium-driver',
-)
-# Chromium's sandbox does not run as root, nor in most containers.
-OPTIONS = ('--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage')
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or 'all is there')
 
 
 @pytest.fixture(scope='module')
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_window_size(1280, 1000)
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 class Robot:
@@ -130,6 +115,8 @@ def test_the_page_of_a_running_robot(browser):
             robot.tick()
             for what in ('seen', 'believed', 'imagined'):
                 until(lambda w=what: shade(browser, w) == 40 * robot.number % 256, what)
+        canvas = browser.find_element(By.CSS_SELECTOR, '[data-what="seen"]')
+        assert float(canvas.get_attribute('data-seconds')) == pytest.approx(0.04 * robot.number)
         assert text(browser, 'robot') == 'reacher' and 'active' in text(browser, 'chips')
         assert text(browser, 'under') == 'Imagined under its policy.'
         browser.find_element(By.ID, 'stop').click()

@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from world_model_ros.bench.view_cost import figures_of
+from world_model_ros.bench.view_drawn import GOALS, figures_of_drawn
+from world_model_ros.cli import bench_view
 from world_model_ros.cli.view import view_command
 from world_model_ros.contract import load_contract
 from world_model_ros.experience.read.labels import read_label
@@ -277,3 +279,20 @@ def test_figures_of_the_bench_are_the_difference_of_two_halves():
     assert 0.0 <= figures['tick_p99_more_ms'] < 0.5
     assert figures['arrival_p50_ms'] == 50.0
     assert 'tick_p99_more_ms' not in figures_of({False: [], True: []}, [])
+
+
+def test_figures_of_what_was_drawn():
+    assert figures_of_drawn([]) == {'drawn': 0, 'goals': GOALS}
+    figures = figures_of_drawn([0.05] * 9 + [0.1])
+    assert (figures['drawn'], figures['drawn_p50_ms'], figures['drawn_p99_ms']) == (10, 50.0, 95.5)
+
+
+def test_a_browser_that_is_not_there_is_named_in_one_line(monkeypatch, tmp_path):
+    pytest.importorskip('uvicorn', reason='the page is in the extra "view"')
+    pytest.importorskip('selenium', reason='selenium is in the extra "test"')
+    monkeypatch.setenv('PATH', str(tmp_path))
+    app = typer.Typer()
+    app.command()(bench_view.view_command)
+    done = CliRunner().invoke(app, ['--browser'])
+    assert done.exit_code == 1
+    assert 'no chromium and no chromedriver on this machine' in done.output

@@ -9,10 +9,13 @@ draw is no business of the robot's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ import numpy as np
 
 from world_model_ros.bench.domain import keep_to_itself
 from world_model_ros.bench.measure import milliseconds
+from world_model_ros.bench.wait_for import wait_for
 from world_model_ros.contract import Contract
 from world_model_ros.deploy.nodes_table import OPTIONAL, SIM, Settings
 from world_model_ros.deploy.supervisor import Supervisor
@@ -30,6 +34,14 @@ TURN_SEC = 15.0
 SETTLE_SEC = 4.0  # of each turn: the page begins to listen and loads the bundle, or lets go
 STARTING_SEC = 120.0
 GOALS = {'tick_p99_more_ms': 1.0, 'arrival_p95_ms': 150.0}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A robot that runs, and the address of its page with the token."""
+
+    supervisor: Supervisor
+    address: str
 
 
 class Watcher:
@@ -59,25 +71,22 @@ class Watcher:
         return self.age_s
 
 
-def measure(
+@contextlib.contextmanager
+def shown_robot(
     contract: Contract,
     robot_file: Path,
     bundle: Path,
-    minutes: float,
     folder: Path,
-    figures: dict[str, Any],
-) -> None:
-    """Let the robot act for some minutes; add the figures, also those until Ctrl-C."""
+    on_tick: Callable[[TickRecord], None] = lambda _: None,
+) -> Iterator[Shown]:
+    """A simulated robot that acts, and its page, until the end of the block.
+
+    Raises:
+        TimeoutError: it does not act, or has no page; with the last words of each process.
+    """
     from world_model_ros.nodes._monitor import Monitor
 
-    keep_to_itself()
-    lateness: dict[bool, list[float]] = {False: [], True: []}
-    watched: list[bool | None] = [None]  # None: settling
-
-    def on_tick(record: TickRecord) -> None:
-        if watched[0] is not None and np.isfinite(record.lateness):
-            lateness[watched[0]].append(record.lateness)
-
+    page = DemoPage(folder)
     settings = Settings(
         contract=str(robot_file),
         robot_id='bench',
@@ -89,32 +98,52 @@ def measure(
         autostart=True,
     )
     supervisor = Supervisor(folder / 'logs')
-    page = DemoPage(folder / 'logs')
-    settings = page.added_to(settings)
     monitor = Monitor(contract.episode.max_ticks, on_tick=on_tick)
-    ages: list[float] = []
     try:
-        supervisor.start((*SIM, *OPTIONAL), settings)
-        give_up_s = time.monotonic() + STARTING_SEC
-        while monitor.view.ticks < 1 or not page.address:
-            if supervisor.died() or time.monotonic() > give_up_s:
-                logs = {child.name: child.last_lines(3) for child in supervisor.children}
-                raise RuntimeError(f'no robot that acts, or no page; the nodes said: {logs}')
-            time.sleep(0.2)
-        end_s = time.monotonic() + 60.0 * minutes
-        while time.monotonic() < end_s:
-            for looks in (False, True):
-                watcher = Watcher(page.address) if looks else None
-                time.sleep(SETTLE_SEC)
-                watched[0] = looks
-                begun = 0 if watcher is None else len(watcher.age_s)
-                time.sleep(TURN_SEC)
-                watched[0] = None
-                if watcher is not None:
-                    ages += watcher.close()[begun:]
+        supervisor.start((*SIM, *OPTIONAL), page.added_to(settings))
+
+        def there() -> bool:
+            return monitor.view.ticks > 0 and bool(page.address)
+
+        wait_for(supervisor, there, 'a robot that acts, and its page', STARTING_SEC)
+        yield Shown(supervisor, page.address)
     finally:
         supervisor.stop()
         monitor.close()
+
+
+def measure(
+    contract: Contract,
+    robot_file: Path,
+    bundle: Path,
+    minutes: float,
+    folder: Path,
+    figures: dict[str, Any],
+) -> None:
+    """Let the robot act for some minutes; add the figures, also those until Ctrl-C."""
+    keep_to_itself()
+    lateness: dict[bool, list[float]] = {False: [], True: []}
+    watched: list[bool | None] = [None]  # None: settling
+
+    def on_tick(record: TickRecord) -> None:
+        if watched[0] is not None and np.isfinite(record.lateness):
+            lateness[watched[0]].append(record.lateness)
+
+    ages: list[float] = []
+    try:
+        with shown_robot(contract, robot_file, bundle, folder, on_tick) as shown:
+            end_s = time.monotonic() + 60.0 * minutes
+            while time.monotonic() < end_s:
+                for looks in (False, True):
+                    watcher = Watcher(shown.address) if looks else None
+                    time.sleep(SETTLE_SEC)
+                    watched[0] = looks
+                    begun = 0 if watcher is None else len(watcher.age_s)
+                    time.sleep(TURN_SEC)
+                    watched[0] = None
+                    if watcher is not None:
+                        ages += watcher.close()[begun:]
+    finally:
         figures |= figures_of(lateness, ages)
 
 

@@ -93,8 +93,10 @@ function update(buffer) {
   const size = new DataView(buffer).getUint32(0);
   const head = JSON.parse(text.decode(new Uint8Array(buffer, 4, size)));
   let begin = 4 + size;
+  const newest = head.samples[head.samples.length - 1];
+  const seconds = head.now ?? (newest ? newest.t : ''); // of the tick that is shown
   for (const picture of head.pictures) {
-    show(picture, new Uint8Array(buffer, begin, picture.bytes), head.number);
+    show(picture, new Uint8Array(buffer, begin, picture.bytes), head.number, seconds);
     begin += picture.bytes;
   }
   if (head.ahead === null) clear('imagined');
@@ -105,7 +107,7 @@ function update(buffer) {
   if (head.state) states(head.state);
 }
 
-async function show(picture, bytes, number) {
+async function show(picture, bytes, number, seconds) {
   const key = `${picture.stream} ${picture.what} ${picture.in_s}`;
   if (!canvases.has(key)) {
     const strip = document.querySelector(`[data-stream="${CSS.escape(picture.stream)}"] .strip`);
@@ -121,7 +123,8 @@ async function show(picture, bytes, number) {
     entry.canvas.height = bitmap.height;
   }
   entry.canvas.getContext('2d').drawImage(bitmap, 0, 0);
-  entry.canvas.dataset.number = number;
+  entry.canvas.dataset.seconds = seconds;
+  entry.canvas.dataset.number = number; // last: who measures waits for it
   bitmap.close();
 }
 
