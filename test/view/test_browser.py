@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,7 @@ class Robot:
         self.serving, self.number, self.alarms = serving, 0, []
         self.view = RobotView()
         self.view.hear('agent', NodeStatus(0, 'active: running', {'role': 'active'}))
+        self.planned = True
         self.no_belief, self.imagined, self.marks, self.inside = '', None, [], ''
 
     def tick(self):
@@ -63,10 +66,17 @@ class Robot:
         pictures = [picture_of('camera', 'seen', grey)]
         if not self.no_belief:
             pictures.append(picture_of('camera', 'believed', grey))
-        ahead = Ahead(
-            round(0.04 * number * 1e9), 'its policy', (0.5, 1.0), numbers,
-            tuple(picture_of('camera', 'imagined', grey, s) for s in (0.5, 1.0)),
+        other, ahead = (
+            Ahead(
+                round(0.04 * number * 1e9), under, (0.5, 1.0), numbers,
+                tuple(picture_of('camera', what, grey, s) for s in (0.5, 1.0)), reward,
+            )
+            for under, what, reward in (
+                ('its policy', 'rejected', 0.5), ('the plan in execution', 'imagined', 0.75)
+            )
         )  # fmt: skip
+        if self.planned:
+            ahead = replace(ahead, rejected=other)
         self.serving.source.board.post(
             Update(number, state, [(number, row)], tuple(pictures), number, ahead, number)
         )
@@ -113,12 +123,17 @@ def test_the_page_of_a_running_robot(browser):
         assert 'token' not in browser.current_url
         for _ in range(3):  # pictures move
             robot.tick()
-            for what in ('seen', 'believed', 'imagined'):
+            for what in ('seen', 'believed', 'imagined', 'rejected'):
                 until(lambda w=what: shade(browser, w) == 40 * robot.number % 256, what)
         canvas = browser.find_element(By.CSS_SELECTOR, '[data-what="seen"]')
         assert float(canvas.get_attribute('data-seconds')) == pytest.approx(0.04 * robot.number)
         assert text(browser, 'robot') == 'reacher' and 'active' in text(browser, 'chips')
-        assert text(browser, 'under') == 'Imagined under its policy.'
+        assert text(browser, 'under') == 'Imagined under the plan in execution, reward 0.75.'
+        assert text(browser, 'rejected') == 'Below it, rejected: its policy alone, reward 0.50.'
+        robot.planned = False
+        robot.tick()
+        until(lambda: not text(browser, 'rejected'), 'no plan that won')
+        assert not browser.find_element(By.CSS_SELECTOR, '.strip.rejected').is_displayed()
         browser.find_element(By.ID, 'stop').click()
         until(lambda: 'needs the token' in text(browser, 'answer'), 'the token to be asked for')
         assert hands.done == []

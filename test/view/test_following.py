@@ -47,6 +47,7 @@ from world_model_ros.view.live import LiveRobot
 from world_model_ros.view.recorded import RecordedEpisode
 from world_model_ros.view.terminal_pictures import TerminalPictures
 from world_model_ros.view.turns import near
+from world_model_ros.view.update import ahead_head, ahead_pictures
 
 CONTRACT = counter.contract()
 FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'episode_v1'
@@ -195,8 +196,37 @@ def test_the_next_second_is_imagined_under_what_was_sent_then_under_the_policy(b
     assert commands.at(4 * period_ns) is None and commands.at(-1) is None
     sent = imagine_ahead(graphs.graphs, belief, 0, CONTRACT, commands)
     assert sent.under == f'{EXECUTED}, then {OF_POLICY}'
+    assert sent.rejected is None
+    assert imagine_ahead(graphs.graphs, belief, 0, CONTRACT, commands, source='policy') == sent
     commands.put(0, np.zeros((0, 2)))  # given up
     assert commands.at(0) is None
+
+
+def test_what_a_plan_won_against_is_imagined_beside_it(bundles):
+    model = load(str(bundles['one']), 0)
+    follower = Follower(lambda *_: model, CONTRACT.period_ns)
+    follower.use(about(bundles['one']))
+    graphs, belief = follower.graphs, model.bundle.initial_belief
+    commands = CommandsAhead(CONTRACT.period_ns)
+    commands.put(0, np.full((40, 2), 0.02))
+    found = imagine_ahead(graphs, belief, 0, CONTRACT, commands, source='plan')
+    assert found.under == EXECUTED and found.rejected.under == OF_POLICY
+    assert [picture.what for picture in found.rejected.pictures] == ['rejected'] * SHOWN
+    # The command that was on its way could not be taken back: the policy begins after it.
+    assert CONTRACT.command_offset_ns == CONTRACT.period_ns
+    reward, low, high = 0.0, CONTRACT.limit_low, CONTRACT.limit_high
+    for step in range(25):
+        action = np.full(2, 0.02, np.float32) if step < 1 else graphs.policy(belief)[0]
+        before, action = belief, np.clip(action, low, high)
+        belief = graphs.imagine(before, action)
+        reward += graphs.outcomes(before, action, belief).reward
+    assert found.rejected.reward == pytest.approx(reward, rel=1e-4)
+    joints = graphs.decode(belief, ['joints'])[0]
+    assert np.cos(found.rejected.numbers['joints'][-1]) == pytest.approx(np.cos(joints), abs=1e-4)
+    head = ahead_head(found)
+    assert head['rejected']['under'] == OF_POLICY and len(ahead_pictures(found)) == 2 * SHOWN
+    alone = imagine_ahead(graphs, belief, 0, CONTRACT, CommandsAhead(1), source='plan')
+    assert alone.rejected is None  # nothing was sent: the policy is all there is
 
 
 class Board:

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The next second in imagination: first the commands that were sent, then those of the policy.
 
-Input: a belief, chunks as the guard gets them. Output: beliefs on the way, drawn here and there.
+Where a plan is executed, beside it the policy's own rollout: a candidate of every search, which
+this search rejected. Input: a belief, chunks as the guard gets them. Output: beliefs on the way,
+drawn here and there.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -23,6 +26,7 @@ AHEAD_SEC = 1.0
 SHOWN = 5  # pictures of it
 KEPT_CHUNKS = 8
 EXECUTED, OF_POLICY, HELD = 'the plan in execution', 'its policy', 'the last command, held'
+PLANNED = 'plan'  # a tick's source, where a plan won
 
 
 class CommandsAhead:
@@ -58,6 +62,8 @@ class Ahead:
     in_s: tuple[float, ...]  # times from the tick on at which numbers and pictures are
     numbers: dict[str, list[list[float]]]  # stream -> one row per time
     pictures: tuple[Picture, ...]
+    reward: float = math.nan  # predicted for this second; NaN where the bundle predicts none
+    rejected: Ahead | None = None  # what the search did not choose
 
 
 def imagine_ahead(
@@ -68,31 +74,58 @@ def imagine_ahead(
     commands: CommandsAhead,
     delay_ns: int = 0,
     begin: Mapping[str, np.ndarray] = MappingProxyType({}),
+    *,
+    source: str = '',
 ) -> Ahead:
     """Roll a belief [1, B] forward for AHEAD_SEC and draw it SHOWN times.
 
     `delay_ns` passes between command and effect beside the command offset. `begin` is what the
-    belief says of each vector: angles that wrap go on from there.
+    belief says of each vector: angles that wrap go on from there. `source` says how the tick was
+    decided: where a plan won, what it won against is imagined too.
     """
+    given = graphs, belief, t_ns, contract, commands, delay_ns, begin
+    ahead = _rolled(*given)
+    if source != PLANNED or not graphs.has_policy or ahead.under == OF_POLICY:
+        return ahead
+    # What had been sent before could not be taken back.
+    other = _rolled(*given, until_ns=t_ns + contract.command_offset_ns)
+    drawn = tuple(replace(picture, what='rejected') for picture in other.pictures)
+    return replace(ahead, rejected=replace(other, under=OF_POLICY, pictures=drawn))
+
+
+def _rolled(
+    graphs: Graphs,
+    belief: np.ndarray,
+    t_ns: int,
+    contract: Contract,
+    commands: CommandsAhead,
+    delay_ns: int,
+    begin: Mapping[str, np.ndarray],
+    until_ns: int | None = None,
+) -> Ahead:
+    """The next second under what was sent, as far as `until_ns`, then under the policy."""
     period_ns = contract.period_ns
     steps = max(1, round(AHEAD_SEC / contract.period_s))
     shown = sorted({max(1, round((i + 1) * steps / SHOWN)) for i in range(SHOWN)})
     pictures, vectors = contract.image_streams, contract.vector_streams
     names = [stream.name for stream in (*pictures, *vectors)]
     action: np.ndarray = np.zeros(contract.action_dim, np.float32)
-    executed, invented = False, ''
+    executed, invented, reward = False, '', 0.0
     drawn: list[Picture] = []
     turned = dict(begin)
     numbers: dict[str, list[list[float]]] = {stream.name: [] for stream in vectors}
     for step in range(1, steps + 1):
-        known = commands.at(t_ns + (step - 1) * period_ns - delay_ns)
+        at_ns = t_ns + (step - 1) * period_ns - delay_ns
+        known = None if until_ns is not None and at_ns >= until_ns else commands.at(at_ns)
         if known is not None and not invented:
             action, executed = known, True
         elif graphs.has_policy:
             action, invented = graphs.policy(belief)[0], OF_POLICY
         else:
             invented = HELD
-        belief = graphs.imagine(belief, np.clip(action, contract.limit_low, contract.limit_high))
+        before, taken = belief, np.clip(action, contract.limit_low, contract.limit_high)
+        belief = graphs.imagine(before, taken)
+        reward += graphs.outcomes(before, taken, belief).reward
         if step not in shown:
             continue
         arrays = graphs.decode(belief, names)
@@ -107,4 +140,4 @@ def imagine_ahead(
                 drawn.append(picture_of(stream.name, 'imagined', array, in_s))
     under = ', then '.join(filter(None, (EXECUTED if executed else '', invented)))
     times = tuple(step * contract.period_s for step in shown)
-    return Ahead(t_ns, under, times, numbers, tuple(drawn))
+    return Ahead(t_ns, under, times, numbers, tuple(drawn), reward)

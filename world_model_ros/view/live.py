@@ -205,6 +205,7 @@ class LiveRobot:
                 self._commands,
                 self._delay_ns,
                 numbers_of(self._contract, tick),
+                source=tick.record.source,
             )
             self._numbers['ahead'] += 1
 

@@ -64,9 +64,14 @@ function layPictures() {
   for (const stream of about.pictures) {
     const camera = document.createElement('div');
     camera.className = 'camera';
-    const strip = document.createElement('div');
-    strip.className = 'strip';
-    camera.append(frame(stream, 'seen', 0, 'seen'), frame(stream, 'believed', 0, 'believed'), strip);
+    const ahead = document.createElement('div');
+    for (const kind of ['', 'rejected']) {
+      const strip = document.createElement('div');
+      strip.className = `strip ${kind}`.trim();
+      strip.hidden = Boolean(kind);
+      ahead.append(strip);
+    }
+    camera.append(frame(stream, 'seen', 0, 'seen'), frame(stream, 'believed', 0, 'believed'), ahead);
     camera.dataset.stream = stream;
     root.append(camera);
   }
@@ -82,7 +87,7 @@ function frame(stream, what, inSec, words) {
   canvas.setAttribute('aria-label', `${stream}, ${words}`);
   canvas.dataset.what = what;
   const caption = document.createElement('figcaption');
-  caption.textContent = about.pictures.length > 1 && what !== 'imagined' ? `${stream}: ${words}` : words;
+  caption.textContent = about.pictures.length > 1 && (what === 'seen' || what === 'believed') ? `${stream}: ${words}` : words;
   figure.append(canvas, caption);
   canvases.set(`${stream} ${what} ${inSec}`, {canvas, drawn: 0});
   return figure;
@@ -100,17 +105,27 @@ function update(buffer) {
     begin += picture.bytes;
   }
   if (head.ahead === null) clear('imagined');
+  if (head.ahead !== undefined) imagined(head.ahead);
   if (head.state && head.state.no_belief) clear('believed');
-  if (head.ahead !== undefined) byId('under').textContent = head.ahead ? `Imagined under ${head.ahead.under}.` : '';
   if (about.mode === 'live') charts.take(head.samples, head.ahead);
   else player.take(head);
   if (head.state) states(head.state);
 }
 
+/** Under what is imagined, and what a plan was chosen instead of. */
+function imagined(ahead) {
+  const earns = (row) => (typeof row.reward === 'number' ? `, reward ${row.reward.toFixed(2)}` : '');
+  byId('under').textContent = ahead ? `Imagined under ${ahead.under}${earns(ahead)}.` : '';
+  const other = ahead && ahead.rejected;
+  byId('rejected').textContent = other ? `Below it, rejected: ${other.under} alone${earns(other)}.` : '';
+  for (const strip of document.querySelectorAll('.strip.rejected')) strip.hidden = !other;
+}
+
 async function show(picture, bytes, number, seconds) {
   const key = `${picture.stream} ${picture.what} ${picture.in_s}`;
   if (!canvases.has(key)) {
-    const strip = document.querySelector(`[data-stream="${CSS.escape(picture.stream)}"] .strip`);
+    const kind = picture.what === 'rejected' ? '.strip.rejected' : '.strip';
+    const strip = document.querySelector(`[data-stream="${CSS.escape(picture.stream)}"] ${kind}`);
     if (!strip) return;
     strip.append(frame(picture.stream, picture.what, picture.in_s, `+${picture.in_s.toFixed(1)} s`));
   }

@@ -32,7 +32,7 @@ from world_model_ros.view.inside import inside_line
 from world_model_ros.view.scene import Followed, figures_of, followed, numbers_of, pictures_of
 from world_model_ros.view.source import Hands
 from world_model_ros.view.state import state_of
-from world_model_ros.view.update import ahead_head, encode, plain, sample
+from world_model_ros.view.update import ahead_head, ahead_pictures, encode, plain, sample
 from world_model_ros.view.view_picture import Picture
 from world_model_ros.wire.cdr import MessageError, decode, header_stamp_ns
 
@@ -127,9 +127,10 @@ class RecordedEpisode:
                 self._contract,
                 self._commands(t_ns),
                 begin=tick.decoded,
+                source=tick.record.source,
             )
             head['ahead'] = ahead_head(ahead)
-            pictures = (*pictures, *ahead.pictures)
+            pictures = (*pictures, *ahead_pictures(ahead))
         return encode(head, pictures)
 
     def _commands(self, t_ns: int) -> CommandsAhead:

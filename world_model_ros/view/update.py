@@ -49,12 +49,20 @@ def sample(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def ahead_head(ahead: Ahead) -> dict[str, Any]:
     """What is imagined, but for its pictures."""
+    other = ahead.rejected
     return {
         't': ahead.t_ns * 1e-9,
         'under': ahead.under,
         'in_s': plain(ahead.in_s),
         'numbers': plain(ahead.numbers),
+        'reward': plain(ahead.reward),
+        'rejected': other and {'under': other.under, 'reward': plain(other.reward)},
     }
+
+
+def ahead_pictures(ahead: Ahead) -> tuple[Picture, ...]:
+    """The pictures of what is imagined, under what is executed and what was rejected."""
+    return (*ahead.pictures, *(ahead.rejected.pictures if ahead.rejected else ()))
 
 
 def encode(head: Mapping[str, Any], pictures: Sequence[Picture]) -> bytes:
@@ -100,7 +108,7 @@ class Update:
         if self.pictures_number > since.pictures:
             pictures += self.pictures
         if self.ahead is not None and self.ahead_number > since.ahead:
-            pictures += self.ahead.pictures
+            pictures += ahead_pictures(self.ahead)
             head['ahead'] = ahead_head(self.ahead)
         elif self.ahead is None:
             head['ahead'] = None

@@ -10,7 +10,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-What = Literal['seen', 'believed', 'imagined']
+What = Literal['seen', 'believed', 'imagined', 'rejected']
 _QUICK = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # of loopback there is plenty, of processor time not
 
 
