@@ -114,9 +114,12 @@ def recording(demo, tmp_path):
     return wait_for(found, 'four nodes and an episode')
 
 
-def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle, domain):
+def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle, domain, monkeypatch):
+    terminal = {'FORCE_COLOR': '1', 'COLORTERM': 'truecolor', 'COLUMNS': '160', 'LINES': '60'}
+    for name, value in terminal.items():
+        monkeypatch.setenv(name, value)
     knocked = '--reality', 'shifted_reacher', '--knock-after', '0.5'
-    demo = start(tmp_path, bundle, domain, '--headless', '--minutes', '0.15', *knocked)
+    demo = start(tmp_path, bundle, domain, '--minutes', '0.2', *knocked)
     said, _ = demo.communicate(timeout=WITHIN_SEC)
     assert demo.returncode == 0, said
     figures = json.loads((tmp_path / 'figures.json').read_text())
@@ -124,6 +127,7 @@ def test_demo_says_ticks_lateness_episodes_and_deaths(tmp_path, bundle, domain):
     assert figures['died'] == {} and figures['knocked_ns'] > 0
     assert 0.0 < figures['tick_ms']['p50'] <= figures['tick_ms']['p99']
     assert {'late_ticks', 'episodes', 'returns'} <= set(figures)
+    assert 'seen' in said and 'believed' in said and '▀' in said  # the terminal has colours
 
 
 def test_ctrl_c_twice_ends_everything_within_five_seconds(tmp_path, bundle, domain):
