@@ -7,7 +7,6 @@ Starts what sim.launch.py starts, over DDS on this machine only, and a trainer b
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import tempfile
@@ -16,21 +15,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.live import Live
 
-from world_model_ros.cli._arguments import has_body, installed, known_bundle, known_learner
+from world_model_ros.cli._arguments import has_body, known_bundle, known_learner
+from world_model_ros.cli._live_run import live_run, page_of
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
-from world_model_ros.deploy.nodes_table import PAGE_MODULES
-from world_model_ros.deploy.supervisor import StopRequest, Supervisor
-from world_model_ros.telemetry.demo_run import (
-    Ears,
-    default_reality,
-    demo_settings,
-    knock_after,
-    run,
-)
-from world_model_ros.telemetry.half_blocks import fits
+from world_model_ros.deploy.nodes_table import SIM
+from world_model_ros.telemetry.demo_run import default_reality, demo_settings, knock_after
 from world_model_ros.telemetry.learning_loop import (
     EVALUATE_EVERY,
     LearningLoop,
@@ -39,10 +30,6 @@ from world_model_ros.telemetry.learning_loop import (
     prepare,
 )
 from world_model_ros.telemetry.present_faults import Fault
-from world_model_ros.telemetry.robot_view import RobotView
-from world_model_ros.telemetry.terminal import draw
-from world_model_ros.view.demo_page import DemoPage
-from world_model_ros.view.terminal_pictures import TerminalPictures
 
 
 def demo_command(
@@ -118,58 +105,15 @@ def demo_command(
         reality_after=0.0 if shadow else knock_after(knock, becomes, loop, watched=watched),
     )
     keep_dds_on_this_machine()
-    stop = StopRequest()
     console = Console(stderr=headless)
-    supervisor = Supervisor(logs)
-
-    page = DemoPage(logs) if _shown(view, headless) else None
-    if page is not None:
-        settings = page.added_to(settings)
-    place = '' if headless else fits(console)
-    pictures = TerminalPictures(contract) if place else None
-
-    def listen() -> Ears:
-        from world_model_ros.nodes._monitor import Monitor
-
-        whole = contract.episode.max_ticks
-        if pictures is None:
-            return Monitor(whole, settings.namespace)
-        pictures.start()
-        put = pictures.put_tick, contract, pictures.put_message
-        return Monitor(whole, settings.namespace, *put)
-
-    try:
-        with Live(console=console, auto_refresh=False, transient=False, screen=False) as live:
-
-            def show(view: RobotView, running_s: float) -> None:
-                if page is not None and (words := page.news()):
-                    live.console.print(words, markup=False, highlight=False, soft_wrap=True)
-                if not headless:
-                    title, children = f'world_model_ros: {contract.name}', supervisor.children
-                    directory, period_s = settings.directory, contract.period_s
-                    shown = {} if pictures is None else pictures.drawn
-                    if pictures is not None:
-                        pictures.put_release(view.release.get('acting'))
-                    parts = title, view, children, running_s, directory, period_s, loop
-                    live.update(draw(*parts, shown, place), refresh=True)
-
-            figures = run(contract, settings, supervisor, stop, minutes, loop, listen, show)
-    finally:
-        supervisor.stop()
-        if pictures is not None:
-            pictures.close()
+    page = page_of(view, logs, headless=headless)
+    title = f'world_model_ros: {contract.name}'
+    parts = title, contract, settings, logs, minutes, SIM, console, page, loop
+    figures, asked = live_run(*parts, headless=headless)
     console.print(_summary(figures, recorded))
     if json_file is not None:
         json_file.write_text(json.dumps(figures) + '\n', encoding='utf-8')
-    _end(figures, logs, console, ended_early=stop.asked.is_set())
-
-
-def _shown(view: bool | None, headless: bool) -> bool:
-    """Whether the page is served; where its extra is missing, only if it was asked for."""
-    if view:
-        installed('view', *PAGE_MODULES)
-    there = all(importlib.util.find_spec(name) is not None for name in PAGE_MODULES)
-    return there and (not headless if view is None else view)
+    _end(figures, logs, console, ended_early=asked)
 
 
 def _end(figures: dict[str, Any], logs: Path, console: Console, *, ended_early: bool) -> None:

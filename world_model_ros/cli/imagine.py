@@ -9,15 +9,14 @@ import math
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from world_model_ros.cli._arguments import known_bundle, refuse
-from world_model_ros.contract import Contract
+from world_model_ros.cli._live_run import live_run, page_of
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.nodes_table import (
     IMAGINE,
@@ -27,15 +26,11 @@ from world_model_ros.deploy.nodes_table import (
     Settings,
     apart,
 )
-from world_model_ros.deploy.supervisor import StopRequest, Supervisor
 from world_model_ros.experience import EpisodeError, EpisodeReader
 from world_model_ros.imagined.beginning import begin_world
 from world_model_ros.imagined.compare import Comparison, compare
 from world_model_ros.imagined.film import write_film, write_strip
 from world_model_ros.imagined.recorded_beliefs import ImaginedError, read_place
-from world_model_ros.telemetry.demo_run import Ears, run
-from world_model_ros.telemetry.robot_view import RobotView
-from world_model_ros.telemetry.terminal import draw
 
 SHOWN_SEC = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 COMPARED_SEC = 3.0  # unless --steps says otherwise
@@ -78,6 +73,10 @@ def imagine_command(
     shadow: Annotated[
         bool, typer.Option('--shadow', help='Live: command nothing; drive it by hand.')
     ] = False,
+    view: Annotated[
+        bool | None,
+        typer.Option(help='Live: serve the page for the browser (default: not headless).'),
+    ] = None,
 ) -> None:
     """Step inside the model: drive a robot that it imagines, or compare it with a recording."""
     keep_dds_on_this_machine()
@@ -109,7 +108,15 @@ def imagine_command(
         autostart=not shadow,
         use_sim_time=True,
     )
-    figures = _live(contract, apart(settings, contract), logs, minutes, headless=headless)
+    page = page_of(view, logs, headless=headless)
+    console = Console(stderr=True)
+    console.print(
+        f'An imagined {contract.name} in the namespace /{namespace}; recorded under '
+        f'{settings.directory}, marked as imagined.'
+    )
+    settings = apart(settings, contract)
+    parts = f'imagined: {contract.name}', contract, settings, logs, minutes, IMAGINE, console, page
+    figures, _ = live_run(*parts, headless=headless)
     if as_json:
         typer.echo(json.dumps(figures))
     if figures['died'] or not figures['ticks']:
@@ -149,37 +156,3 @@ def _compared(
             console.print(f'{output}', markup=False)
     if as_json:
         typer.echo(json.dumps(found.figures()))
-
-
-def _live(
-    contract: Contract, settings: Settings, logs: Path, minutes: float, *, headless: bool
-) -> dict[str, Any]:
-    """Run the imagined robot with all its nodes; the figures, as `demo` has them."""
-    stop = StopRequest()
-    supervisor = Supervisor(logs)
-
-    def listen() -> Ears:
-        from world_model_ros.nodes._monitor import Monitor
-
-        return Monitor(contract.episode.max_ticks, settings.namespace)
-
-    console = Console(stderr=True)
-    console.print(
-        f'An imagined {contract.name} in the namespace /{settings.namespace}; recorded under '
-        f'{settings.directory}, marked as imagined.'
-    )
-    try:
-        with Live(console=console, auto_refresh=False, screen=False) as live:
-
-            def show(view: RobotView, running_s: float) -> None:
-                if not headless:
-                    title = f'imagined: {contract.name}'
-                    children, folder = supervisor.children, settings.directory
-                    drawn = draw(title, view, children, running_s, folder, contract.period_s, None)
-                    live.update(drawn, refresh=True)
-
-            return run(
-                contract, settings, supervisor, stop, minutes, None, listen, show, entries=IMAGINE
-            )
-    finally:
-        supervisor.stop()
