@@ -31,11 +31,11 @@ from world_model_ros.view.about import about_robot
 from world_model_ros.view.access import Access, new_token
 from world_model_ros.view.address import address_of, leave_address
 from world_model_ros.view.driving import CannotDrive, Driving
-from world_model_ros.view.inside import inside_line, inside_now
 from world_model_ros.view.marks import marks_of
 from world_model_ros.view.outcomes import Outcomes
 from world_model_ros.view.port import PortError, listening_socket
 from world_model_ros.view.state import state_of
+from world_model_ros.view.step_inside import inside_line, inside_now
 from world_model_ros.view.update import plain
 from world_model_ros.view.view_request import MAX_REQUEST, read_request
 

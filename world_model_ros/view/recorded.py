@@ -28,10 +28,10 @@ from world_model_ros.view.about import about_robot
 from world_model_ros.view.ahead import KEPT_CHUNKS, CommandsAhead, imagine_ahead
 from world_model_ros.view.belief_follower import Follower, loader
 from world_model_ros.view.board import Board
-from world_model_ros.view.inside import inside_line
 from world_model_ros.view.scene import Followed, figures_of, followed, numbers_of, pictures_of
 from world_model_ros.view.source import Hands
 from world_model_ros.view.state import state_of
+from world_model_ros.view.step_inside import inside_line
 from world_model_ros.view.update import ahead_head, ahead_pictures, encode, plain, sample
 from world_model_ros.view.view_picture import Picture
 from world_model_ros.wire.cdr import MessageError, decode, header_stamp_ns

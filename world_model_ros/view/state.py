@@ -14,8 +14,8 @@ from typing import Any
 from world_model_ros.onboard.guard.guard_status import GuardStatus
 from world_model_ros.telemetry.present_faults import find_faults
 from world_model_ros.telemetry.robot_view import RobotView
-from world_model_ros.view.inside import inside_now
 from world_model_ros.view.marks import marks_of
+from world_model_ros.view.step_inside import inside_now
 
 SHOWN_RETURNS = 12
 SHOWN_FAULTS = 12
