@@ -229,6 +229,20 @@ def test_what_a_plan_won_against_is_imagined_beside_it(bundles):
     assert alone.rejected is None  # nothing was sent: the policy is all there is
 
 
+def test_a_bundle_that_judges_only_what_it_observed_predicts_no_reward_ahead():
+    contract = load_contract('cartpole')  # its shipped bundle is of format 1
+    model = loader(contract)('cartpole', 0)
+    follower = Follower(lambda *_: model, contract.period_ns)
+    follower.use({'bundle_sha': model.digest, 'bundle': 'cartpole'})
+    commands = CommandsAhead(contract.period_ns)
+    commands.put(0, np.zeros((5, contract.action_dim)))
+    belief = model.bundle.initial_belief
+    found = imagine_ahead(follower.graphs, belief, 0, contract, commands, source='plan')
+    assert len(found.rejected.pictures) == SHOWN
+    head = ahead_head(found)
+    assert head['reward'] is None and head['rejected']['reward'] is None
+
+
 class Board:
     """Keeps what is posted."""
 

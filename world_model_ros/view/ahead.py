@@ -18,7 +18,7 @@ from types import MappingProxyType
 import numpy as np
 
 from world_model_ros.contract import Contract
-from world_model_ros.onboard.policy.capabilities import Graphs
+from world_model_ros.onboard.policy.capabilities import GraphError, Graphs
 from world_model_ros.view.turns import near
 from world_model_ros.view.view_picture import Picture, picture_of
 
@@ -125,7 +125,8 @@ def _rolled(
             invented = HELD
         before, taken = belief, np.clip(action, contract.limit_low, contract.limit_high)
         belief = graphs.imagine(before, taken)
-        reward += graphs.outcomes(before, taken, belief).reward
+        if math.isfinite(reward):
+            reward += _predicted(graphs, before, taken, belief)
         if step not in shown:
             continue
         arrays = graphs.decode(belief, names)
@@ -141,3 +142,11 @@ def _rolled(
     under = ', then '.join(filter(None, (EXECUTED if executed else '', invented)))
     times = tuple(step * contract.period_s for step in shown)
     return Ahead(t_ns, under, times, numbers, tuple(drawn), reward)
+
+
+def _predicted(graphs: Graphs, before: np.ndarray, taken: np.ndarray, after: np.ndarray) -> float:
+    """The reward of an imagined tick; NaN of a bundle that judges only what it observed."""
+    try:
+        return graphs.outcomes(before, taken, after).reward
+    except GraphError:  # format 1
+        return math.nan

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from world_model_ros.contract import Contract
 from world_model_ros.contract.kinds import stream_kind
 from world_model_ros.onboard.tick.tick_record import TickRecord
-from world_model_ros.view.ahead import Ahead, CommandsAhead, imagine_ahead
+from world_model_ros.view.ahead import PLANNED, Ahead, CommandsAhead, imagine_ahead
 from world_model_ros.view.alarms import Alarms
 from world_model_ros.view.belief_follower import Follower, Load, Messages, Rebuilder
 from world_model_ros.view.board import Board
@@ -30,7 +31,8 @@ from world_model_ros.view.view_picture import Picture, picture_of
 from world_model_ros.wire.decode import StreamError, decode_stream
 
 IDLE_SEC = 0.4  # between updates where no tick comes: a dead robot must be seen to be dead
-AHEAD_PERIOD_SEC = 0.25  # between looks into the next second: a dozen graph calls each
+AHEAD_PERIOD_SEC = 0.25  # between looks into the next second: dozens of graph calls each
+REJECTED_PERIOD_SEC = 1.0  # between looks at what was rejected: as many again
 OLD_SEC = 0.5  # a tick older than this shows nothing of now: the camera's own newest is shown
 WAITING_TICKS = 256  # while a model loads
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class LiveRobot:
         self._pictures: tuple[Picture, ...] = ()
         self._ahead: Ahead | None = None
         self._numbers = {'update': 0, 'sample': 0, 'pictures': 0, 'ahead': 0}
-        self._tick_s = self._ahead_s = -np.inf
+        self._tick_s = self._ahead_s = self._rejected_s = -np.inf
         self.tick_ms = float('nan')  # p99 as the agent says it
         self._news = threading.Event()
         self._ended = threading.Event()
@@ -196,8 +198,11 @@ class LiveRobot:
         if graphs is None or tick.believed is None or not self.follower.draws:
             self._drop_ahead()
         elif self._clock() - self._ahead_s > AHEAD_PERIOD_SEC:
-            self._ahead_s = self._clock()
-            self._ahead = imagine_ahead(
+            now_s = self._ahead_s = self._clock()
+            source, kept = tick.record.source, self._ahead
+            if kept is None or now_s - self._rejected_s > REJECTED_PERIOD_SEC:
+                self._rejected_s, kept = now_s, None
+            ahead = imagine_ahead(
                 graphs,
                 tick.believed.belief,
                 tick.record.t_ns,
@@ -205,8 +210,11 @@ class LiveRobot:
                 self._commands,
                 self._delay_ns,
                 numbers_of(self._contract, tick),
-                source=tick.record.source,
+                source='' if kept else source,
             )
+            if kept and source == PLANNED:
+                ahead = replace(ahead, rejected=kept.rejected)
+            self._ahead = ahead
             self._numbers['ahead'] += 1
 
     def _draw_cameras(self) -> None:
