@@ -17,7 +17,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from world_model_ros.cli._arguments import installed, known_reality, refuse
+from world_model_ros.cli._arguments import known_reality, refuse
+from world_model_ros.cli._live_run import page_of
 from world_model_ros.contract import Contract, find_robot, load_contract
 from world_model_ros.deploy.dds import keep_dds_on_this_machine
 from world_model_ros.deploy.supervisor import StopRequest, Supervisor
@@ -30,7 +31,6 @@ from world_model_ros.telemetry.demonstration import (
     returns_of,
 )
 from world_model_ros.telemetry.present_faults import Fault
-from world_model_ros.view.demo_page import PAGE_MODULES, DemoPage
 
 if TYPE_CHECKING:
     from world_model_ros.telemetry.demo_run import Ears
@@ -64,8 +64,6 @@ def demonstrate_command(
     folder = out or Path('episodes') / f'{contract.name}_demonstrated'
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f'--out {folder}: is a file; give a folder')
-    if view:
-        installed('view', *PAGE_MODULES)
     known_reality(reality)
     _can_demonstrate(contract)
     logs = Path(tempfile.mkdtemp(prefix='world_model_demonstrate_'))
@@ -76,7 +74,14 @@ def demonstrate_command(
     before = list_episodes(folder) if folder.exists() else []
     keep_dds_on_this_machine()
     stop, supervisor = StopRequest(), Supervisor(logs)
+<<<<<<< HEAD
     page = DemoPage(file, logs) if view else None
+=======
+    begun: list[NodeEntry] = []
+    page = page_of(view, logs, headless=True)
+    if page is not None:
+        settings = page.added_to(settings)
+>>>>>>> 87bbfd4 (demonstrate: its page comes from the table of processes too)
 
     def listen() -> Ears:
         from world_model_ros.nodes._monitor import Monitor
@@ -107,7 +112,11 @@ def demonstrate_command(
             None,
             listen,
             show,
+<<<<<<< HEAD
             page=() if page is None else page.line,
+=======
+            BEFORE_THE_AGENT,
+>>>>>>> 87bbfd4 (demonstrate: its page comes from the table of processes too)
             enough=Enough(episodes),
         )
     _end(figures, contract, folder, before, logs, episodes, seed, reality, as_json=as_json)
