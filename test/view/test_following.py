@@ -321,6 +321,27 @@ def test_a_terminal_gets_the_newest_picture_seen_and_believed(bundles, tmp_path)
     assert np.array_equal(drawn.drawn['believed'], expected)
 
 
+def test_ticks_that_come_faster_than_they_are_followed_hold_up_no_update(bundles):
+    board = Board()
+    robot = LiveRobot(CONTRACT, board, load, dict)
+    robot.put_release(about(bundles['one']))
+    records = [tick_record(m.cdr) for m in counter.run(40) if m.role == 'tick']
+    for record in records[:10]:
+        robot.put_tick(record)
+    coming, observation = iter(records[10:]), robot._rebuilder.observation
+
+    def slow(record):
+        robot.put_tick(next(coming))  # one more comes while this one is followed
+        return observation(record)
+
+    robot._rebuilder.observation = slow
+    robot.turn()
+    [update] = board.posted
+    assert [row['tick'] for _, row in update.samples] == list(range(10))
+    robot.turn()
+    assert [row['tick'] for _, row in board.posted[-1].samples] == list(range(20))
+
+
 def test_an_update_holds_no_picture_twice_and_no_sample_twice(bundles):
     from world_model_ros.view.update import Seen
 

@@ -34,7 +34,9 @@ IDLE_SEC = 0.4  # between updates where no tick comes: a dead robot must be seen
 AHEAD_PERIOD_SEC = 0.25  # between looks into the next second: dozens of graph calls each
 REJECTED_PERIOD_SEC = 1.0  # between looks at what was rejected: as many again
 OLD_SEC = 0.5  # a tick older than this shows nothing of now: the camera's own newest is shown
-WAITING_TICKS = 256  # while a model loads
+# While a model loads, or the machine has too much to do: of older ones the messages are gone.
+WAITING_TICKS = 32
+DRAWN_TICKS = 6  # of those that wait: the belief of older ones is made, and not looked at
 log = logging.getLogger(__name__)
 
 
@@ -152,8 +154,9 @@ class LiveRobot:
         """Follow all ticks that came, draw the newest, post an update."""
         self.follower.use(self._acting)
         newest: Followed | None = None
-        while self._ticks:
-            newest = self._follow(self._ticks.popleft())
+        # Those that come meanwhile wait: a machine with too much to do would never show anything.
+        for left in range(len(self._ticks), 0, -1):
+            newest = self._follow(self._ticks.popleft(), draws=left <= DRAWN_TICKS)
         now_s = self._clock()
         if newest is not None:
             self._tick_s = now_s
@@ -181,11 +184,12 @@ class LiveRobot:
             )
         )
 
-    def _follow(self, record: TickRecord) -> Followed:
+    def _follow(self, record: TickRecord, *, draws: bool) -> Followed:
         """Go on to a tick, and keep its figures for the curves."""
         observation = self._rebuilder.observation(record)
         believed = self.follower.take(record, observation)
-        found = followed(self._contract, self.follower, record, observation, believed)
+        given = self._contract, self.follower, record, observation, believed
+        found = followed(*given, draws=draws)
         self._numbers['sample'] += 1
         figures = {**figures_of(self._contract, found), 'tick_ms': self.tick_ms}
         self._samples.append((self._numbers['sample'], sample(figures)))

@@ -34,10 +34,12 @@ def followed(
     record: TickRecord,
     observation: Observation,
     believed: Believed | None,
+    *,
+    draws: bool = True,
 ) -> Followed:
-    """A tick with its belief decoded once, for curves and pictures alike."""
+    """A tick with its belief decoded once, for curves and pictures alike, where it `draws`."""
     decoded: dict[str, np.ndarray] = {}
-    if believed is not None and follower.graphs is not None and follower.draws:
+    if draws and believed is not None and follower.graphs is not None and follower.draws:
         names = [stream.name for stream in (*contract.image_streams, *contract.vector_streams)]
         decoded = dict(zip(names, follower.graphs.decode(believed.belief, names), strict=True))
     return Followed(record, observation, believed, decoded)

@@ -22,7 +22,7 @@ from world_model_ros.view.belief_follower import Follower, Load, Messages, Rebui
 
 PERIOD_SEC = 0.25  # between two drawings
 NICE = 10  # of the thread
-WAITING_TICKS = 256  # while a model loads
+WAITING_TICKS = 32  # while a model loads: of older ones the messages are gone
 LONGEST = 100  # characters of why there is no picture
 
 
@@ -89,7 +89,7 @@ class TerminalPictures:
         follower = self._follower
         follower.use(self._acting)
         seen = believed = None
-        while self._ticks:
+        for _ in range(len(self._ticks)):  # those that come meanwhile wait
             record = self._ticks.popleft()
             observation = self._rebuilder.observation(record)
             believed = follower.take(record, observation)
