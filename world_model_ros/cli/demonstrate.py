@@ -74,14 +74,9 @@ def demonstrate_command(
     before = list_episodes(folder) if folder.exists() else []
     keep_dds_on_this_machine()
     stop, supervisor = StopRequest(), Supervisor(logs)
-<<<<<<< HEAD
-    page = DemoPage(file, logs) if view else None
-=======
-    begun: list[NodeEntry] = []
     page = page_of(view, logs, headless=True)
     if page is not None:
         settings = page.added_to(settings)
->>>>>>> 87bbfd4 (demonstrate: its page comes from the table of processes too)
 
     def listen() -> Ears:
         from world_model_ros.nodes._monitor import Monitor
@@ -112,11 +107,6 @@ def demonstrate_command(
             None,
             listen,
             show,
-<<<<<<< HEAD
-            page=() if page is None else page.line,
-=======
-            BEFORE_THE_AGENT,
->>>>>>> 87bbfd4 (demonstrate: its page comes from the table of processes too)
             enough=Enough(episodes),
         )
     _end(figures, contract, folder, before, logs, episodes, seed, reality, as_json=as_json)
