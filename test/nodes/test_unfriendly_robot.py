@@ -1,18 +1,14 @@
 # Copyright 2026 The world_model_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A whole robot that forgives nothing: shadow, acting, stop, recovery, recording, learning.
+"""A whole robot that forgives nothing: shadow, acting, stop, recovery, recording.
 
-Real processes in real time: the unfriendly arm with its driver, guard, agent, recorder, trainer.
+Real processes in real time: the unfriendly arm with its driver, guard, agent, recorder. What is
+learned from an arm: test_own_robot.py.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
-from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,9 +27,7 @@ from world_model_ros.nodes import _common
 from world_model_ros.store import open_store
 
 pytestmark = pytest.mark.ros
-ROOT = Path(__file__).resolve().parents[2]
 CHUNKS = {'chunk', 'chunk_rest'}
-LEARN_SEC = 180.0
 
 
 def slower_cameras(folder):
@@ -86,37 +80,7 @@ class Lab:
         self.robot.until(lambda: self.moved(seen) > 0.01, 'motion')
 
 
-def learn(store, contract, folder):
-    """A trainer of the smallest size, until it has updated on what was recorded."""
-    import recorded
-
-    out = folder / 'trainer'
-    recorded.keep_secret(out)
-    settings = {
-        'contract': str(contract), 'recipe': asdict(recorded.QUICK), 'nominal_ticks': 0,
-        'start_ticks': 30, 'poll_s': 0.05, 'status_every_s': 0.1, 'publish_every_s': 1e9,
-        'sizes': asdict(recorded.SMALL), 'blocked': True,
-    }  # fmt: skip
-    line = [
-        sys.executable, str(ROOT / 'test' / 'training' / 'small_service.py'), str(store), str(out),
-        '', json.dumps(settings),
-    ]  # fmt: skip
-    trainer = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-    status, give_up_s = {}, time.monotonic() + LEARN_SEC
-    try:
-        for text in trainer.stdout:
-            status = json.loads(text).get('status', status) if text.startswith('{') else status
-            if status.get('updates', 0) >= 3 or time.monotonic() > give_up_s:
-                break
-    finally:
-        trainer.terminate()
-        trainer.wait(30.0)
-    return status
-
-
-def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_its_driver(
-    tmp_path, domain
-):
+def test_an_arm_under_gravity_is_recorded_without_a_fault_of_its_driver(tmp_path, domain):
     path = slower_cameras(tmp_path)
     store = tmp_path / 'store'
     open_store(store, create=True)
@@ -166,7 +130,7 @@ def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_it
         robot.until(lambda: not robot.node.count_publishers('command'), 'a free topic')
         assert lab.driver['fault_count'] == 0, lab.driver
 
-        # It is recorded, and learned from.
+        # It is recorded.
         robot.until(
             lambda: (
                 list_episodes(tmp_path / 'episodes')
@@ -185,4 +149,3 @@ def test_an_arm_under_gravity_is_recorded_and_learned_from_without_a_fault_of_it
     assert [problem for problem in found if 'lost on the way' not in problem] == []
     arrays = [to_arrays(folder) for folder in episodes]
     assert any(a['intervention'].any() for a in arrays) and any(a['explore'].any() for a in arrays)
-    assert learn(store, path, tmp_path)['updates'] >= 3
