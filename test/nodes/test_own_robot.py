@@ -39,7 +39,7 @@ from world_model_ros.nodes import _common
 from world_model_ros.releases import fetch_release, releases
 from world_model_ros.store import Store, complete_episodes, open_store
 
-pytestmark = [pytest.mark.ros, pytest.mark.xdist_group('patient')]
+pytestmark = pytest.mark.ros
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = (ROOT / 'docs' / 'tutorials' / 'your_own_robot.md').read_text()
 ENTRIES = (*ROBOT, UPDATER)
