@@ -39,7 +39,7 @@ from world_model_ros.nodes import _common
 from world_model_ros.releases import fetch_release, releases
 from world_model_ros.store import Store, complete_episodes, open_store
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.alone]
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = (ROOT / 'docs' / 'tutorials' / 'your_own_robot.md').read_text()
 ENTRIES = (*ROBOT, UPDATER)
@@ -220,6 +220,7 @@ def test_the_tutorial_brings_an_own_robot_from_an_empty_folder_to_its_second_rel
     with Trainer(tmp_path, store, path) as trainer, Lab(domain, tmp_path, words) as robot:
         # 3 and 4: in shadow it records and commands nothing; then it explores until it is known.
         robot.until_in_shadow(0)
+        robot.until_recorder_hears_the_agent()
         robot.activate()
         robot.until(
             lambda: trainer.works() and robot.acts_on() and releases(store, interface),

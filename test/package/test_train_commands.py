@@ -32,7 +32,7 @@ def test_each_command_shows_only_its_own_options():
     shared = {word for word in from_store & simulated if word.startswith('--')}
     assert shared == {
         *('--out', '--seed', '--threads', '--device', '--from', '--family', '--policy-margin'),
-        '--bundle',
+        *('--bundle', '--imitate'),
     }
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ import typer
 # for what computes (test/conftest.py).
 # No test needs rerunfailures, which opens a port for every worker.
 WORKERS = ('-n', '3', '--dist', 'loadgroup', '--no-loadscope-reorder', '-p', 'no:rerunfailures')
+# A robot and its trainer in real time, on no more cores than they need.
+ALONE = 'alone'
 CHECKS = (
     ('ruff check', ('ruff', 'check', '.')),
     ('ruff format', ('ruff', 'format', '--check', '.')),
@@ -40,7 +43,7 @@ def test_command(
 ) -> None:
     """Run ruff, mypy and pytest; exit 1 if any of them fails."""
     root = source_root()
-    checks = [*CHECKS, ('pytest', ('pytest', *WORKERS, *(pytest_args or ())))]
+    checks = [*CHECKS, *_tests(pytest_args or [])]
     failed = []
     for name, command in checks:
         typer.secho(f'== {name}', bold=True)
@@ -48,6 +51,16 @@ def test_command(
             failed.append(name)
     typer.echo(f'failed: {", ".join(failed)}' if failed else 'all checks passed')
     raise typer.Exit(1 if failed else 0)
+
+
+def _tests(arguments: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Everything: what needs the machine for itself, then the others. Else what was asked for."""
+    if arguments:
+        return [('pytest', ('pytest', *WORKERS, *arguments))]
+    return [
+        ('pytest, alone', ('pytest', '-m', ALONE)),
+        ('pytest', ('pytest', *WORKERS, '-m', f'not {ALONE}')),
+    ]
 
 
 test_command.__test__ = False  # type: ignore[attr-defined]  # pytest: a verb, not a test
