@@ -99,7 +99,7 @@ ROBOT = (GUARD, RECORDER, AGENT)
 SIM = (SIM_ROBOT, *ROBOT)
 IMAGINE = (IMAGINED_ROBOT, *ROBOT)
 OPTIONAL = (UPDATER, DASHBOARD)  # started beside each of these where they are asked for
-# Where an imagined robot lives by default: never among the topics of a real one.
+# The default namespace of an imagined robot: never among the topics of a real one.
 IMAGINED_NAMESPACE = IMAGINED_ROBOT_ID = 'imagined'
 IMAGINED_EPISODES = 'episodes/imagined'
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scripted controller of a simulated body as the person who drives it: `guard/teleop`.
 
-It stands beside the robot and sees what no sensor does, so it lives with the simulation. Its
+It stands beside the robot and sees what no sensor does, so it belongs to the simulation. Its
 chunks take the way of a person's: through the guard, within the limits of the robot, recorded as
 teleoperation. It waits for the recorder: what is not recorded is shown to nobody.
 """

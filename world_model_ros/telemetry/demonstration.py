@@ -21,7 +21,7 @@ from world_model_ros.experience.read.rebuild import read_ticks
 from world_model_ros.telemetry.robot_view import RobotView
 
 # From the end of the last episode until it is sealed: the recorder waits for late messages and for
-# the disk, and tells its count once a second.
+# the disk, and publishes its count once a second.
 SEALED_SEC = 15.0
 
 

@@ -47,4 +47,4 @@ class Recording:
     messages: Callable[[], Iterator[Arrived]]
     simulated: bool = False  # its clock does not tell the date
     end_ns: int | None = None  # until when it lasts; None: until its last message
-    notes: list[str] = field(default_factory=list)  # what is wrong with it and was lived with
+    notes: list[str] = field(default_factory=list)  # what is wrong with it, and was accepted
