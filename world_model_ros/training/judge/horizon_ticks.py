@@ -21,8 +21,8 @@ def useful_ticks(own: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 def first_better(better: np.ndarray, seconds: np.ndarray | Sequence[float]) -> list[float] | None:
     """Return begin and end in s of the first stretch [H] in which the model is better.
 
-    Copying is hard to beat at the very first tick, where nothing has moved yet; this separates a model
-    that is good afterwards from one that never is. None: never.
+    Copying is hard to beat at the very first tick, where nothing has moved yet. The stretch
+    separates a model that is good afterwards from one that never is. None: never.
 
     Args:
         better: whether the model is, at each entry.
